@@ -1,0 +1,126 @@
+//! Every way a connection can end, in one enum. Its code is the QUIC application close code, so that
+//! the reason reaches the player whatever state the connection is in.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $label:literal, $text:literal;)*) => {
+        /// Why a player, or a lobby connection, was sent away or left.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+        pub enum DisconnectReason { $($(#[$doc])* $name,)* }
+
+        impl DisconnectReason {
+            /// Every reason there is.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The reason's code on the wire, stable for ever.
+            pub fn code(self) -> u32 {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// The reason's name in metrics and JSON.
+            pub fn label(self) -> &'static str {
+                match self { $(Self::$name => $label,)* }
+            }
+
+            /// One sentence for a person.
+            pub fn text(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The client said goodbye.
+    Left = 0, "left", "the player left";
+    /// The match is over and its result was told.
+    MatchEnded = 1, "match_ended", "the match ended";
+    /// The server stops on its operator's word.
+    ServerShutdown = 2, "server_shutdown", "the server is shutting down";
+    /// A newer session of the same player took the place.
+    Replaced = 3, "replaced", "a newer session of the same player took over";
+    /// An operator sent the player away.
+    Kicked = 4, "kicked", "an operator removed the player";
+    /// Nothing arrived for too long.
+    IdleTimeout = 5, "idle_timeout", "nothing was received for too long";
+    /// The connection was there but no join message came.
+    JoinTimeout = 6, "join_timeout", "no join message came in time";
+    /// The peer or the network ended the connection without a reason of ours.
+    ConnectionLost = 7, "connection_lost", "the connection was lost";
+
+    /// The ticket is no ticket of this server.
+    TicketInvalid = 16, "ticket_invalid", "the ticket was not issued by this server";
+    /// The ticket was good once.
+    TicketExpired = 17, "ticket_expired", "the ticket has expired; ask the lobby for a new one";
+    /// The ticket was used before.
+    TicketUsed = 18, "ticket_used", "the ticket was used before; ask the lobby for a new one";
+    /// The ticket names a match that is elsewhere or nowhere.
+    MatchUnknown = 19, "match_unknown", "there is no such match here";
+    /// No place is free.
+    MatchFull = 20, "match_full", "the match has no free place";
+    /// The match ended before the join.
+    MatchOver = 21, "match_over", "the match is over";
+
+    /// The client plays another game, or another version of its rules or entities.
+    GameMismatch = 32, "game_mismatch", "client and server do not run the same game and version";
+    /// The client offered no snapshot codec the server speaks.
+    CodecUnknown = 33, "codec_unknown", "no snapshot codec in common";
+    /// A datagram that is none of the protocol.
+    MalformedDatagram = 34, "malformed_datagram", "a datagram could not be decoded";
+    /// A datagram above the limit.
+    OversizedDatagram = 35, "oversized_datagram", "a datagram was larger than allowed";
+    /// A stream message that is none of the protocol.
+    MalformedMessage = 36, "malformed_message", "a stream message could not be decoded";
+    /// A stream message above the limit.
+    OversizedMessage = 37, "oversized_message", "a stream message was larger than allowed";
+    /// A message or stream that has no place in this state of the session.
+    UnexpectedMessage = 38, "unexpected_message", "a message came that this state does not allow";
+    /// More datagrams than the rate allows.
+    DatagramFlood = 39, "datagram_flood", "more datagrams came than the tick rate allows";
+    /// Inputs for ticks too far ahead, for too long.
+    InputTooFarAhead = 40, "input_too_far_ahead", "inputs were for ticks too far ahead for too long";
+    /// The client does not read its stream.
+    SlowReader = 41, "slow_reader", "the client did not read its events";
+    /// The path cannot carry datagrams of the least size.
+    PathTooSmall = 42, "path_too_small", "the network path cannot carry the smallest datagram";
+    /// More requests than the rate allows.
+    RequestFlood = 43, "request_flood", "more requests came than allowed";
+
+    /// The server has no room for another connection or match.
+    ServerFull = 48, "server_full", "the server has no room";
+    /// A name is required that is no name.
+    NameInvalid = 49, "name_invalid", "the player name is empty, too long or not printable";
+    /// There is no such mode.
+    ModeUnknown = 50, "mode_unknown", "there is no such mode";
+    /// A defect of the server.
+    Internal = 63, "internal", "the server failed; its log says how";
+}
+
+impl DisconnectReason {
+    /// The reason with this code, where there is one.
+    pub fn from_code(code: u64) -> Option<Self> {
+        Self::ALL.iter().copied().find(|r| u64::from(r.code()) == code)
+    }
+}
+
+impl fmt::Display for DisconnectReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_survives_the_wire_and_no_code_is_used_twice() {
+        for reason in DisconnectReason::ALL {
+            assert_eq!(DisconnectReason::from_code(reason.code().into()), Some(*reason));
+        }
+        assert_eq!(DisconnectReason::from_code(62), None);
+    }
+}

@@ -1,0 +1,141 @@
+//! Every bound of the system, with its unit last in its name. A queue, map or message whose limit is
+//! not in this file has none, and that is a defect.
+
+use std::time::Duration;
+
+// Matches and time
+
+/// The slowest tick rate, in ticks a second.
+pub const TICK_RATE_HZ_MIN: u16 = 20;
+/// The fastest tick rate, in ticks a second.
+pub const TICK_RATE_HZ_MAX: u16 = 128;
+/// Places in one match.
+pub const PLAYERS_PER_MATCH_MAX: usize = 128;
+/// Matches on one shard; one more is refused.
+pub const MATCHES_PER_SHARD_MAX: usize = 4096;
+/// Ticks that are behind by up to this run back to back; deadlines further back are given up.
+pub const CATCH_UP_MAX: Duration = Duration::from_millis(100);
+
+// Inputs
+
+/// Inputs in one client datagram: the newest and those before it.
+pub const INPUTS_PER_DATAGRAM_MAX: usize = 4;
+/// How far ahead of the match an input may be, in ticks; further is refused. Also the length of the
+/// ring that holds them.
+pub const INPUT_AHEAD_TICKS_MAX: u64 = 64;
+/// How long a missing input is replaced by the last one held; after that by a neutral one.
+pub const INPUT_HOLD: Duration = Duration::from_millis(100);
+/// Client datagrams a session may send, as a multiple of its match's tick rate.
+pub const DATAGRAMS_PER_TICK_MAX: u64 = 4;
+/// How many client datagrams may come at once (a network that held them back), in seconds at the rate
+/// above.
+pub const DATAGRAM_BURST_SECONDS: u64 = 1;
+/// Inputs refused (too far ahead) within one second before the session ends, as a multiple of the
+/// tick rate: a client this wrong about the time for this long has no use of the match.
+pub const REFUSED_INPUT_SECONDS_MAX: u64 = 10;
+
+// Replication
+
+/// Fields of one kind of entity.
+pub const FIELDS_PER_KIND_MAX: usize = 32;
+/// Kinds of entities in one game.
+pub const KINDS_MAX: usize = 64;
+/// Entities in one match.
+pub const ENTITIES_PER_MATCH_MAX: usize = 4096;
+/// Entities one client holds. Each costs at least a bit in every datagram.
+pub const ENTITIES_PER_VIEW_MAX: usize = 1024;
+/// Snapshots kept as possible baselines, on both sides, in ticks. A client whose acknowledgement is
+/// older gets everything anew.
+pub const BASELINE_TICKS_MAX: u64 = 64;
+/// The largest datagram either side accepts, in bytes.
+pub const DATAGRAM_BYTES_MAX: usize = 1500;
+/// The smallest datagram payload a QUIC path must carry, in bytes; a path below that is refused.
+pub const DATAGRAM_BYTES_MIN: usize = 1024;
+
+// Streams
+
+/// One framed message on the match stream, client to server, in bytes.
+pub const CLIENT_MESSAGE_BYTES_MAX: usize = 1024;
+/// One framed message on the match stream, server to client, in bytes. Maps travel in the welcome.
+pub const SERVER_MESSAGE_BYTES_MAX: usize = 48 * 1024;
+/// One framed message on a lobby stream, either way, in bytes.
+pub const LOBBY_MESSAGE_BYTES_MAX: usize = 2048;
+/// Events waiting for one client that does not read its stream, in bytes; above that it is sent away.
+pub const EVENT_BACKLOG_BYTES_MAX: usize = 128 * 1024;
+/// A player's name, in bytes.
+pub const PLAYER_NAME_BYTES_MAX: usize = 24;
+/// A mode's or game's name, in bytes.
+pub const NAME_BYTES_MAX: usize = 32;
+/// Codecs a client may offer.
+pub const CODECS_OFFERED_MAX: usize = 8;
+
+// Connections
+
+/// QUIC receive window of one connection, in bytes.
+pub const CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
+/// QUIC receive window of one stream, in bytes.
+pub const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+/// Bidirectional streams a client may have open.
+pub const STREAMS_PER_CONNECTION_MAX: u32 = 2;
+/// Received datagrams waiting in one connection, in bytes.
+pub const DATAGRAM_RECEIVE_BUFFER_BYTES: usize = 32 * 1024;
+/// Datagrams waiting to be sent on one connection, in bytes: a few packets, no queue of stale
+/// snapshots.
+pub const DATAGRAM_SEND_BUFFER_BYTES: usize = 4 * DATAGRAM_BYTES_MAX;
+/// Connections of one shard, joined or not.
+pub const CONNECTIONS_PER_SHARD_MAX: usize = 4096;
+/// Connections of one lobby.
+pub const CONNECTIONS_PER_LOBBY_MAX: usize = 4096;
+/// First packets waiting for the shard to have time for their handshake.
+pub const HANDSHAKES_WAITING_MAX: usize = 1024;
+/// First packets waiting above which an address must prove itself (QUIC Retry).
+pub const HANDSHAKES_WAITING_RETRY: usize = 256;
+/// Bytes buffered for one handshake that waits.
+pub const INCOMING_BUFFER_BYTES: u64 = 16 * 1024;
+/// Bytes buffered for all handshakes that wait.
+pub const INCOMING_BUFFER_TOTAL_BYTES: u64 = 4 * 1024 * 1024;
+/// What a handshake costs a shard: one is begun only when this much time is left before a deadline.
+pub const HANDSHAKE_COST: Duration = Duration::from_micros(300);
+/// A handshake that waited this long is begun even so; one at a time.
+pub const HANDSHAKE_WAIT_MAX: Duration = Duration::from_millis(50);
+/// From the first packet to a whole join message.
+pub const JOIN_DEADLINE: Duration = Duration::from_secs(5);
+/// A connection on which nothing arrives for this long is lost.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(8);
+/// How often a client that has nothing to say shows that it lives.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(2);
+/// What both sides ask the kernel for, in bytes of socket buffer.
+pub const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
+/// How long a place is held for a player who lost the connection, unless the mode says otherwise.
+pub const PLACE_HOLD: Duration = Duration::from_secs(30);
+/// How long an ended match stays up for its players to fetch the result.
+pub const ENDED_LINGER: Duration = Duration::from_secs(3);
+
+// Tickets and lobby
+
+/// How long a ticket is good for.
+pub const TICKET_VALID: Duration = Duration::from_secs(60);
+/// Tickets a shard remembers as used, at most until they expire; above that joins are refused.
+pub const USED_TICKETS_MAX: usize = 65_536;
+/// Requests one lobby connection may make a second, and at once.
+pub const LOBBY_REQUESTS_PER_SECOND_MAX: u32 = 20;
+/// A place promised to a player by a ticket is kept free for this long.
+pub const RESERVATION: Duration = TICKET_VALID;
+
+// Queues between threads
+
+/// Commands waiting for one shard.
+pub const SHARD_COMMANDS_MAX: usize = 4096;
+/// Reports of one shard waiting for control.
+pub const SHARD_REPORTS_MAX: usize = 16_384;
+/// Writes waiting for the store.
+pub const STORE_WRITES_MAX: usize = 16_384;
+/// A list the admin interface answers in one piece.
+pub const LIST_ROWS_MAX: usize = 1000;
+
+// Files
+
+/// A map file, in bytes.
+pub const MAP_FILE_BYTES_MAX: usize = 32 * 1024;
+/// A recording, unpacked, in bytes.
+pub const RECORDING_BYTES_MAX: usize = 256 * 1024 * 1024;

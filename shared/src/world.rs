@@ -1,0 +1,152 @@
+//! A match as clients may see it at one tick: every entity quantised once, in arrays all clients share.
+
+use glam::Vec3;
+
+use crate::ids::{EntityId, SlotSet};
+use crate::limits::ENTITIES_PER_MATCH_MAX;
+use crate::schema::{Entity, Kind};
+use crate::time::Tick;
+
+/// Who may see an entity. Decided once per entity and tick, not once per client.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Audience {
+    /// Everyone, wherever they are: the clock, the score.
+    Everyone,
+    /// These players only: what only its owner may know, what only a team may see.
+    Slots(SlotSet),
+    /// Everyone whose viewpoint is within `radius` of `at`, in the game's units.
+    Near {
+        /// Where the entity is.
+        at: Vec3,
+        /// How far it can be seen.
+        radius: f32,
+    },
+}
+
+/// All entities at one tick, quantised, in ascending order of their IDs.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    tick: Tick,
+    /// What the game added, in its order.
+    rows: Vec<Row>,
+    /// The quantised fields of all rows, one after the other.
+    fields: Vec<u32>,
+    /// Indices into `rows`, by ascending ID.
+    order: Vec<u16>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    id: EntityId,
+    first_field: u32,
+    kind: u8,
+    audience: Audience,
+}
+
+/// One entity of a [`World`].
+#[derive(Clone, Copy, Debug)]
+pub struct EntityRow<'a> {
+    /// Its ID.
+    pub id: EntityId,
+    /// The index of its kind in the game's schema.
+    pub kind: u8,
+    /// Its quantised fields.
+    pub fields: &'a [u32],
+    /// Who may see it.
+    pub audience: Audience,
+}
+
+impl World {
+    /// The tick after whose step this was taken.
+    pub fn tick(&self) -> Tick {
+        self.tick
+    }
+
+    /// The number of entities.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether there is no entity.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// The entity at `index` in the order of IDs.
+    ///
+    /// # Panics
+    /// Where `index` is not below [`World::len`].
+    pub fn entity(&self, index: usize, kinds: &[Kind]) -> EntityRow<'_> {
+        let Row { id, first_field, kind, audience } = self.rows[usize::from(self.order[index])];
+        let first = first_field as usize;
+        let fields = &self.fields[first..first + kinds[usize::from(kind)].fields.len()];
+        EntityRow { id, kind, fields, audience }
+    }
+
+    /// The ID of the entity at `index` in the order of IDs.
+    ///
+    /// # Panics
+    /// Where `index` is not below [`World::len`].
+    pub fn id(&self, index: usize) -> EntityId {
+        self.rows[usize::from(self.order[index])].id
+    }
+
+    /// Who may see the entity at `index` in the order of IDs.
+    ///
+    /// # Panics
+    /// Where `index` is not below [`World::len`].
+    pub fn audience(&self, index: usize) -> Audience {
+        self.rows[usize::from(self.order[index])].audience
+    }
+
+    /// The index of the entity `id`, where there is one.
+    pub fn find(&self, id: EntityId) -> Option<usize> {
+        self.order.binary_search_by_key(&id, |row| self.rows[usize::from(*row)].id).ok()
+    }
+
+    /// Empties the world and fills it from a game, as of `tick`. Keeps its memory.
+    ///
+    /// # Panics
+    /// Where the game used one ID twice: a defect of the game.
+    pub fn fill<E: Entity>(&mut self, tick: Tick, replicate: impl FnOnce(&mut WorldWriter<'_, E>)) {
+        self.tick = tick;
+        self.rows.clear();
+        self.fields.clear();
+        self.order.clear();
+        replicate(&mut WorldWriter { world: self, entity: std::marker::PhantomData });
+        self.order.extend(0..self.rows.len() as u16);
+        let rows = &self.rows;
+        self.order.sort_unstable_by_key(|row| rows[usize::from(*row)].id);
+        let twice = self
+            .order
+            .windows(2)
+            .find(|w| rows[usize::from(w[0])].id == rows[usize::from(w[1])].id);
+        assert!(twice.is_none(), "the game gave one entity ID to two entities");
+    }
+}
+
+/// Takes the entities of a game in any order; see [`crate::game::Game::replicate`].
+pub struct WorldWriter<'a, E> {
+    world: &'a mut World,
+    entity: std::marker::PhantomData<fn(&E)>,
+}
+
+impl<E: Entity> WorldWriter<'_, E> {
+    /// Adds an entity. One past [`ENTITIES_PER_MATCH_MAX`] is not shown to anyone; the number shown is in
+    /// the metrics.
+    pub fn add(&mut self, id: EntityId, audience: Audience, entity: &E) {
+        let World { rows, fields, .. } = &mut *self.world;
+        if rows.len() == ENTITIES_PER_MATCH_MAX {
+            return;
+        }
+        let kind = entity.kind();
+        let spec = E::KINDS[kind].fields;
+        let first = fields.len();
+        fields.resize(first + spec.len(), 0);
+        entity.write(&mut fields[first..]);
+        for (value, field) in fields[first..].iter_mut().zip(spec) {
+            *value &= field.max();
+        }
+        rows.push(Row { id, first_field: first as u32, kind: kind as u8, audience });
+    }
+}
