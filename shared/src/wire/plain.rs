@@ -30,8 +30,6 @@ pub const KEEP_BITS: usize = 1;
 pub const REMOVE_BITS: usize = 3;
 /// Bits in front of an entity that is replaced.
 pub const REPLACE_TAG_BITS: usize = 3;
-/// The most bits in front of a new entity.
-pub const CREATE_TAG_BITS_MAX: usize = 1 + 40;
 /// Bits at the end.
 pub const END_BITS: usize = 1;
 
@@ -106,6 +104,12 @@ pub fn write_replace_tag(w: &mut BitWriter<'_>) {
 pub fn write_create_tag(previous: Option<EntityId>, id: EntityId, w: &mut BitWriter<'_>) {
     w.flag(true);
     w.varint(id.0.wrapping_sub(previous.map_or(0, |p| p.0)));
+}
+
+/// The most bits [`write_create_tag`] takes for this entity, whichever one is before it.
+pub fn create_tag_bits_max(id: EntityId) -> usize {
+    let groups = (u32::BITS - id.0.leading_zeros()).div_ceil(4).max(1);
+    1 + 5 * groups as usize
 }
 
 /// Writes that no more new entities follow.

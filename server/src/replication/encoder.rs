@@ -1,0 +1,125 @@
+//! Entities to bits, once per entity and baseline, whoever asks: most clients hold the same few versions
+//! of an entity, so its changes are encoded for the first of them and copied for the others.
+
+use matchkeep_shared::schema::Kind;
+use matchkeep_shared::time::Tick;
+use matchkeep_shared::wire::bits::BitWriter;
+use matchkeep_shared::wire::plain;
+use matchkeep_shared::world::World;
+
+use super::History;
+
+/// Versions of one entity whose changes are remembered within a tick.
+const VERSIONS: usize = 4;
+
+/// A run of bits in the encoder's buffer; begins at a byte.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Run {
+    first_byte: u32,
+    pub(super) bits: u16,
+}
+
+/// What has become of an entity since a client last got it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Change {
+    /// Nothing.
+    None,
+    /// These bits, tag included, bring the client up to date.
+    Update(Run),
+    /// The version the client holds is forgotten, or was of another kind: it must be replaced.
+    Unknown,
+}
+
+#[derive(Clone, Copy)]
+struct Cached {
+    base: Tick,
+    change: Change,
+}
+
+/// The bits of one tick.
+#[derive(Default)]
+pub(super) struct Encoder {
+    bytes: Vec<u8>,
+    /// `VERSIONS` for each entity of the world, in its order.
+    updates: Vec<Option<Cached>>,
+    wholes: Vec<Option<Run>>,
+}
+
+impl Encoder {
+    /// Forgets the last tick; the world has so many entities now.
+    pub(super) fn begin(&mut self, entities: usize) {
+        self.bytes.clear();
+        self.updates.clear();
+        self.updates.resize(entities * VERSIONS, None);
+        self.wholes.clear();
+        self.wholes.resize(entities, None);
+    }
+
+    /// What changed in an entity since the tick `base`.
+    pub(super) fn change(
+        &mut self,
+        kinds: &[Kind],
+        history: &History,
+        world: &World,
+        entity: usize,
+        base: Tick,
+    ) -> Change {
+        let cached = &self.updates[entity * VERSIONS..][..VERSIONS];
+        if let Some(hit) = cached.iter().flatten().find(|cached| cached.base == base) {
+            return hit.change;
+        }
+        let change = self.compare(kinds, history, world, entity, base);
+        let cached = &mut self.updates[entity * VERSIONS..][..VERSIONS];
+        // Where all are taken, the one that came last gives way: the first are the common ones.
+        let free = cached.iter().position(Option::is_none).unwrap_or(VERSIONS - 1);
+        cached[free] = Some(Cached { base, change });
+        change
+    }
+
+    fn compare(
+        &mut self,
+        kinds: &[Kind],
+        history: &History,
+        world: &World,
+        entity: usize,
+        base: Tick,
+    ) -> Change {
+        let new = world.entity(entity, kinds);
+        let Some(old_world) = history.at(base) else { return Change::Unknown };
+        let Some(old) = old_world.find(new.id) else { return Change::Unknown };
+        let old = old_world.entity(old, kinds);
+        if old.kind != new.kind {
+            return Change::Unknown;
+        }
+        if old.fields == new.fields {
+            return Change::None;
+        }
+        let spec = kinds[usize::from(new.kind)].fields;
+        Change::Update(self.write(|w| plain::write_update(spec, old.fields, new.fields, w)))
+    }
+
+    /// The entity's kind and all its fields.
+    pub(super) fn whole(&mut self, kinds: &[Kind], world: &World, entity: usize) -> Run {
+        if let Some(run) = self.wholes[entity] {
+            return run;
+        }
+        let new = world.entity(entity, kinds);
+        let run = self.write(|w| plain::write_whole(kinds, new.kind.into(), new.fields, w));
+        self.wholes[entity] = Some(run);
+        run
+    }
+
+    fn write(&mut self, write: impl FnOnce(&mut BitWriter<'_>)) -> Run {
+        let first_byte = self.bytes.len() as u32;
+        let mut writer = BitWriter::new(&mut self.bytes);
+        write(&mut writer);
+        let bits = writer.bits_written() as u16;
+        writer.finish();
+        Run { first_byte, bits }
+    }
+
+    /// Copies a run into a datagram.
+    pub(super) fn copy(&self, run: Run, out: &mut BitWriter<'_>) {
+        out.copy(&self.bytes, run.first_byte as usize * 8, run.bits.into());
+    }
+}
