@@ -22,6 +22,8 @@
 //! numbers come from the generator in the state; sine and friends come from `libm`; vectors are
 //! [`glam`]'s, which this crate builds without SIMD. `clippy.toml` beside this crate bans the rest.
 
+use std::fmt::Debug;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +35,7 @@ use crate::wire::bits::{BitReader, BitWriter};
 use crate::world::WorldWriter;
 
 /// The rules of a game and, at the same time, the state of one match of it.
-pub trait Game: Clone + Serialize + DeserializeOwned + Send + Sized + 'static {
+pub trait Game: Clone + Debug + Serialize + DeserializeOwned + Send + Sized + 'static {
     /// The game's name: 1 to 32 bytes of `a-z0-9-`. Clients of another game are refused.
     const NAME: &'static str;
     /// Raised with every change to the rules: a match never goes on under other rules than its own.
@@ -41,11 +43,11 @@ pub trait Game: Clone + Serialize + DeserializeOwned + Send + Sized + 'static {
 
     /// What a mode fixes before the match begins: the map, limits, teams. Sent to every client in its
     /// welcome, at most [`crate::limits::SERVER_MESSAGE_BYTES_MAX`] encoded.
-    type Config: Clone + Serialize + DeserializeOwned + Send + Sync + 'static;
+    type Config: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static;
     /// What one player wishes for in one tick.
     type Input: Input;
     /// What happens once and must arrive.
-    type Event: Clone + std::fmt::Debug + Serialize + DeserializeOwned + Send + 'static;
+    type Event: Clone + Debug + Serialize + DeserializeOwned + Send + 'static;
     /// What clients see.
     type Entity: Entity;
 
@@ -92,7 +94,7 @@ pub trait Game: Clone + Serialize + DeserializeOwned + Send + Sized + 'static {
 /// An input has two parts: what is *held* (movement, view) and what is *pressed* (fire, jump). When an
 /// input is missing at its tick the engine repeats what was held for 100 ms, then goes neutral, and never
 /// repeats a press. The presses of a late input move to the next tick, once.
-pub trait Input: Copy + Default + PartialEq + std::fmt::Debug + Send + 'static {
+pub trait Input: Copy + Default + PartialEq + Debug + Send + 'static {
     /// Writes the input. At most 128 bits.
     fn encode(&self, writer: &mut BitWriter<'_>);
 

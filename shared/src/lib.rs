@@ -4,9 +4,10 @@
 //! function here computes depends on its arguments alone. `clippy.toml` beside this crate lists what
 //! is banned and why.
 //!
-//! A newcomer reads [`game`] first (the one trait a studio implements), then arena (the game that
+//! A newcomer reads [`game`] first (the one trait a studio implements), then [`arena`] (the game that
 //! ships with the server), then [`wire`] (what crosses the network).
 
+pub mod arena;
 pub mod disconnect;
 pub mod encoding;
 pub mod game;

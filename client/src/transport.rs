@@ -1,0 +1,110 @@
+//! QUIC around the netcode: the only part of this crate, beside the bots' swarm, that knows sockets and
+//! clocks.
+
+pub mod congestion;
+mod game;
+mod lobby;
+mod tls;
+pub mod tuning;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use matchkeep_shared::disconnect::DisconnectReason;
+use matchkeep_shared::limits::LOBBY_MESSAGE_BYTES_MAX;
+use matchkeep_shared::wire::{ALPN_LOBBY, ALPN_MATCH};
+use quinn::{Connection, ConnectionError, Endpoint, VarInt};
+
+pub use game::MatchClient;
+pub use lobby::LobbyClient;
+pub use tls::{Fingerprint, FingerprintError};
+
+use tuning::{Side, transport_config};
+
+/// Why a client's connection does not come about or does not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The server said why.
+    #[error("{0}")]
+    Disconnected(DisconnectReason),
+    /// The lobby understood and cannot do it.
+    #[error("the lobby refused: {0}")]
+    Refused(DisconnectReason),
+    /// QUIC itself failed.
+    #[error("the connection to {address} failed: {cause}")]
+    Connection {
+        /// To whom.
+        address: SocketAddr,
+        /// What QUIC says.
+        cause: String,
+    },
+    /// The server does not speak the protocol.
+    #[error(transparent)]
+    Protocol(#[from] crate::netcode::ProtocolError),
+    /// A socket could not be made.
+    #[error("no UDP socket: {0}")]
+    Socket(#[from] std::io::Error),
+}
+
+/// The one place of this module where the clock is read.
+#[expect(clippy::disallowed_methods, reason = "the transport is where a client's clock is read")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// A UDP socket that connections are made from. One serves many connections.
+///
+/// # Errors
+/// Where the system has none.
+pub fn endpoint(to: IpAddr) -> Result<Endpoint, ClientError> {
+    let any = match to {
+        IpAddr::V4(to) if to.is_loopback() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    Ok(Endpoint::client(SocketAddr::new(any, 0))?)
+}
+
+/// Connects to a server that shows the certificate with this fingerprint.
+async fn connect(
+    endpoint: &Endpoint,
+    address: SocketAddr,
+    fingerprint: Fingerprint,
+    alpn: &'static [u8],
+) -> Result<Connection, ClientError> {
+    let failed = |cause: String| ClientError::Connection { address, cause };
+    let crypto = tls::client_config(fingerprint, alpn);
+    let crypto = quinn::crypto::rustls::QuicClientConfig::try_from(crypto)
+        .map_err(|error| failed(error.to_string()))?;
+    let mut config = quinn::ClientConfig::new(Arc::new(crypto));
+    config.transport_config(transport_config(Side::Client));
+    // The name is of no meaning: the certificate is known by its fingerprint.
+    let connecting = endpoint
+        .connect_with(config, address, "matchkeep")
+        .map_err(|error| failed(error.to_string()))?;
+    connecting.await.map_err(|error| ended(address, &error))
+}
+
+/// Why a connection ended, in our words.
+fn ended(address: SocketAddr, error: &ConnectionError) -> ClientError {
+    match error {
+        ConnectionError::ApplicationClosed(close) => {
+            match DisconnectReason::from_code(close.error_code.into_inner()) {
+                Some(reason) => ClientError::Disconnected(reason),
+                None => ClientError::Connection { address, cause: error.to_string() },
+            }
+        }
+        ConnectionError::TimedOut => ClientError::Disconnected(DisconnectReason::IdleTimeout),
+        ConnectionError::LocallyClosed => ClientError::Disconnected(DisconnectReason::Left),
+        other => ClientError::Connection { address, cause: other.to_string() },
+    }
+}
+
+fn close(connection: &Connection, reason: DisconnectReason) {
+    connection.close(VarInt::from_u32(reason.code()), reason.text().as_bytes());
+}
+
+// The messages of the lobby fit a frame.
+const _: () = assert!(LOBBY_MESSAGE_BYTES_MAX <= u16::MAX as usize);
+const _: () = assert!(ALPN_LOBBY.len() <= 255 && ALPN_MATCH.len() <= 255);

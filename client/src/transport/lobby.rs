@@ -1,0 +1,134 @@
+//! A client's connection to the lobby: one request at a time, one answer for each.
+
+use std::net::SocketAddr;
+
+use matchkeep_shared::Game;
+use matchkeep_shared::disconnect::DisconnectReason;
+use matchkeep_shared::ids::{MatchId, PlayerId};
+use matchkeep_shared::limits::LOBBY_MESSAGE_BYTES_MAX;
+use matchkeep_shared::wire::ALPN_LOBBY;
+use matchkeep_shared::wire::frame::{FrameReader, write_frame};
+use matchkeep_shared::wire::lobby::{Assignment, LobbyReply, LobbyRequest};
+use matchkeep_shared::wire::message::GameVersion;
+use quinn::{Connection, Endpoint, RecvStream, SendStream};
+
+use super::{ClientError, Fingerprint, close, connect, ended};
+use crate::netcode::ProtocolError;
+
+/// What is read from the stream at once, in bytes.
+const READ_BYTES: usize = 1024;
+
+/// A connection to the lobby, authenticated.
+#[derive(Debug)]
+pub struct LobbyClient {
+    connection: Connection,
+    send: SendStream,
+    receive: RecvStream,
+    reader: FrameReader,
+    player: PlayerId,
+}
+
+impl LobbyClient {
+    /// Connects to the lobby at `address`, which shows the certificate with this fingerprint, as the
+    /// player `name` of the game `G`.
+    ///
+    /// # Errors
+    /// [`ClientError`]: nobody there, another certificate, another game, a name that is none.
+    pub async fn connect<G: Game>(
+        endpoint: &Endpoint,
+        address: SocketAddr,
+        fingerprint: Fingerprint,
+        name: &str,
+    ) -> Result<Self, ClientError> {
+        let connection = connect(endpoint, address, fingerprint, ALPN_LOBBY).await?;
+        let opened = connection.open_bi().await;
+        let (send, receive) = opened.map_err(|error| ended(address, &error))?;
+        let reader = FrameReader::default();
+        let mut lobby = Self { connection, send, receive, reader, player: PlayerId(0) };
+        let name = name.to_owned();
+        let request = LobbyRequest::Authenticate { game: GameVersion::of::<G>(), name };
+        match lobby.request(&request).await? {
+            LobbyReply::Authenticated { player } => lobby.player = player,
+            _ => return Err(out_of_place()),
+        }
+        Ok(lobby)
+    }
+
+    /// The player's account.
+    pub fn player(&self) -> PlayerId {
+        self.player
+    }
+
+    /// Asks for a place in a match of this mode; the empty name is the server's first mode.
+    ///
+    /// # Errors
+    /// [`ClientError`]: no such mode, no room.
+    pub async fn find_match(&mut self, mode: &str) -> Result<Assignment, ClientError> {
+        self.assigned(&LobbyRequest::FindMatch { mode: mode.to_owned() }).await
+    }
+
+    /// Asks where a match is: to join it, or to come back to it.
+    ///
+    /// # Errors
+    /// [`ClientError`]: no such match, no place in it.
+    pub async fn locate(&mut self, match_id: MatchId) -> Result<Assignment, ClientError> {
+        self.assigned(&LobbyRequest::Locate { match_id }).await
+    }
+
+    /// Gives up the place in a match.
+    ///
+    /// # Errors
+    /// [`ClientError`] where the lobby is gone.
+    pub async fn leave(&mut self, match_id: MatchId) -> Result<(), ClientError> {
+        match self.request(&LobbyRequest::Leave { match_id }).await? {
+            LobbyReply::Left => Ok(()),
+            _ => Err(out_of_place()),
+        }
+    }
+
+    /// Says goodbye.
+    pub fn close(self) {
+        close(&self.connection, DisconnectReason::Left);
+    }
+
+    async fn assigned(&mut self, request: &LobbyRequest) -> Result<Assignment, ClientError> {
+        match self.request(request).await? {
+            LobbyReply::Assigned(mut assignment) => {
+                // A lobby that listens everywhere names no address: its shards are where it was found.
+                assignment.address.get_or_insert(self.connection.remote_address().ip());
+                Ok(assignment)
+            }
+            _ => Err(out_of_place()),
+        }
+    }
+
+    async fn request(&mut self, request: &LobbyRequest) -> Result<LobbyReply, ClientError> {
+        let address = self.connection.remote_address();
+        let mut frame = Vec::new();
+        write_frame(request, &mut frame).map_err(|_| out_of_place())?;
+        let written = self.send.write_all(&frame).await;
+        if written.is_err() {
+            return Err(ended(address, &self.connection.closed().await));
+        }
+        loop {
+            let next = self.reader.next(LOBBY_MESSAGE_BYTES_MAX);
+            if let Some(message) = next.map_err(ProtocolError::from)? {
+                let reply = LobbyReply::decode(message).map_err(ProtocolError::from)?;
+                return match reply {
+                    LobbyReply::Refused { reason } => Err(ClientError::Refused(reason)),
+                    reply => Ok(reply),
+                };
+            }
+            match self.receive.read_chunk(READ_BYTES).await {
+                Ok(Some(chunk)) => self.reader.extend(&chunk.bytes),
+                Ok(None) | Err(_) => {
+                    return Err(ended(address, &self.connection.closed().await));
+                }
+            }
+        }
+    }
+}
+
+fn out_of_place() -> ClientError {
+    ProtocolError::Unexpected("an answer to another question").into()
+}

@@ -1,0 +1,563 @@
+//! The node's secrets: who the lobby and the shards are to their clients, and the keys by which QUIC
+//! endpoints and tickets outlive a restart.
+//!
+//! Owns: the files in `identity/` of the data folder, made once, and what is derived from them. Must
+//! not know: sockets, sessions, transport settings. A certificate here is for development and for
+//! clients that pin it by [`Fingerprint`].
+//!
+//! Every file ends with a line that holds the SHA-256 of all before it: a damaged key is found when it
+//! is read, and not by players who cannot connect.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use matchkeep_shared::ids::ShardId;
+use quinn_proto::HashedConnectionIdGenerator;
+use quinn_proto::crypto::rustls::QuicServerConfig;
+use rcgen::{CertificateParams, KeyPair, PKCS_ED25519, SerialNumber};
+use ring::rand::{SecureRandom, SystemRandom};
+use ring::{digest, hkdf, hmac};
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::cipher_suite;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+
+use crate::data_dir::{DataDir, DataDirError, write_durably};
+use crate::tickets::TicketSigner;
+
+const FOLDER: &str = "identity";
+const LOBBY_FILE: &str = "lobby.pem";
+const SHARD_FILE: &str = "shard.pem";
+const TICKET_FILE: &str = "tickets.pem";
+const QUIC_FILE: &str = "quic.key";
+const CHECK_LINE: &str = "sha256 ";
+const SECRET_BYTES: usize = 32;
+
+/// Names in the certificates, for tools that ask for one. Equal lengths, so that handshakes are.
+const LOBBY_NAME: &str = "matchkeep-lobby";
+const SHARD_NAME: &str = "matchkeep-shard";
+
+/// Why the node has no identity.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// A file is there and cannot be read.
+    #[error("the secret `{path}` cannot be read ({source}): check its owner and its mode (0600)")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file is not what was written.
+    #[error(
+        "the secret `{path}` is damaged ({problem}): restore it from a backup, or delete it to have a \
+         new one made ({effect})"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// What a new one changes.
+        effect: &'static str,
+    },
+    /// A file cannot be written.
+    #[error(transparent)]
+    Unwritable(#[from] DataDirError),
+    /// The cryptographic library refused.
+    #[error("{what} could not be made ({cause}): this is a defect, please report it")]
+    Crypto {
+        /// What was being made.
+        what: &'static str,
+        /// What the library said.
+        cause: String,
+    },
+}
+
+/// SHA-256 of a certificate's DER bytes; what clients pin. Displayed in hexadecimal.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint(pub [u8; 32]);
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fingerprint({self})")
+    }
+}
+
+/// One of the node's QUIC endpoints.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EndpointRole {
+    /// The lobby.
+    Lobby,
+    /// The shard with this number. All shards of a node share a certificate.
+    Shard(ShardId),
+}
+
+impl EndpointRole {
+    fn label(self) -> String {
+        match self {
+            Self::Lobby => "lobby".to_owned(),
+            Self::Shard(shard) => format!("shard {shard}"),
+        }
+    }
+}
+
+/// Everything secret about a node.
+pub struct ServerIdentity {
+    lobby: Certified,
+    shard: Certified,
+    quic: [u8; SECRET_BYTES],
+    tickets: TicketSigner,
+}
+
+// By hand, so that no log ever shows a key.
+impl fmt::Debug for ServerIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ServerIdentity(lobby {}, ..)", self.lobby.fingerprint())
+    }
+}
+
+struct Certified {
+    certificate: CertificateDer<'static>,
+    key: PrivatePkcs8KeyDer<'static>,
+}
+
+impl ServerIdentity {
+    /// The identity kept in a data folder; what is missing is made and written (mode 0600).
+    ///
+    /// # Errors
+    /// [`IdentityError`] names the file and what to do.
+    pub fn open(dir: &DataDir) -> Result<Self, IdentityError> {
+        let folder = dir.path().join(FOLDER);
+        match fs::DirBuilder::new().mode(0o700).create(&folder) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(DataDirError::Unwritable { path: folder, source: e }.into());
+            }
+            _ => {}
+        }
+        Ok(Self {
+            lobby: Certified::open(&folder.join(LOBBY_FILE), LOBBY_NAME)?,
+            shard: Certified::open(&folder.join(SHARD_FILE), SHARD_NAME)?,
+            quic: open_quic_secret(&folder.join(QUIC_FILE))?,
+            tickets: open_tickets(&folder.join(TICKET_FILE))?,
+        })
+    }
+
+    /// An identity that is kept nowhere, for tests and simulations.
+    ///
+    /// # Errors
+    /// [`IdentityError::Crypto`].
+    pub fn ephemeral() -> Result<Self, IdentityError> {
+        let damaged = |cause| IdentityError::Crypto { what: "an ephemeral identity", cause };
+        let lobby = Certified::parse(&new_certificate(LOBBY_NAME)?).map_err(damaged)?;
+        let shard = Certified::parse(&new_certificate(SHARD_NAME)?).map_err(damaged)?;
+        let tickets = parse_tickets(&new_key()?.serialize_pem()).map_err(damaged)?;
+        Ok(Self { lobby, shard, quic: random()?, tickets })
+    }
+
+    /// What clients of this endpoint pin.
+    pub fn fingerprint(&self, role: EndpointRole) -> Fingerprint {
+        self.certified(role).fingerprint()
+    }
+
+    /// Issues this node's tickets.
+    pub fn ticket_signer(&self) -> TicketSigner {
+        self.tickets.clone()
+    }
+
+    /// TLS for an endpoint that speaks these protocols (ALPN): TLS 1.3 with ring, AES-128-GCM first,
+    /// no client certificate, no early data, no session tickets.
+    ///
+    /// # Errors
+    /// [`IdentityError::Crypto`].
+    pub fn tls(
+        &self,
+        role: EndpointRole,
+        alpn: &[&[u8]],
+    ) -> Result<rustls::ServerConfig, IdentityError> {
+        let certified = self.certified(role);
+        let chain = vec![certified.certificate.clone()];
+        let key = PrivateKeyDer::Pkcs8(certified.key.clone_key());
+        let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+            .map_err(|e| IdentityError::Crypto {
+                what: "the TLS configuration",
+                cause: e.to_string(),
+            })?;
+        config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+        // The order above decides, whatever a client prefers: the server pays for every player.
+        config.ignore_client_order = true;
+        config.max_early_data_size = 0;
+        // Resuming would save a signature and cost a store of sessions that dies with the process.
+        config.send_tls13_tickets = 0;
+        config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+        Ok(config)
+    }
+
+    /// The server side of an endpoint's connections: [`tls`](Self::tls) and a token key that survives
+    /// restarts. Transport settings are the caller's.
+    ///
+    /// # Errors
+    /// [`IdentityError::Crypto`].
+    pub fn quic_server(
+        &self,
+        role: EndpointRole,
+        alpn: &[&[u8]],
+    ) -> Result<quinn_proto::ServerConfig, IdentityError> {
+        let crypto = QuicServerConfig::try_from(self.tls(role, alpn)?).map_err(|e| {
+            IdentityError::Crypto { what: "the QUIC configuration", cause: e.to_string() }
+        })?;
+        let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"matchkeep token key");
+        let token_key = salt.extract(&self.derived("token", role));
+        Ok(quinn_proto::ServerConfig::new(Arc::new(crypto), Arc::new(token_key)))
+    }
+
+    /// The endpoint itself: reset key and connection IDs that survive restarts, QUIC version 1 only.
+    ///
+    /// Each endpoint has keys of its own. With one reset key for all, a packet with somebody else's
+    /// connection ID, sent to another shard, would be answered by the very token that ends that
+    /// connection (RFC 9000, 21.11).
+    pub fn quic_endpoint(&self, role: EndpointRole) -> quinn_proto::EndpointConfig {
+        let reset_key = hmac::Key::new(hmac::HMAC_SHA256, &self.derived("reset", role));
+        let mut config = quinn_proto::EndpointConfig::new(Arc::new(reset_key));
+        let id_key = self.connection_id_key(role);
+        config.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(id_key)));
+        config.supported_versions(vec![1]);
+        config
+    }
+
+    fn connection_id_key(&self, role: EndpointRole) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.derived("connection id", role);
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+
+    fn derived(&self, purpose: &str, role: EndpointRole) -> [u8; SECRET_BYTES] {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.quic);
+        let label = format!("matchkeep quic 1 {purpose} {}", role.label());
+        let mut derived = [0; SECRET_BYTES];
+        // HMAC-SHA256 is of this length.
+        derived.copy_from_slice(hmac::sign(&key, label.as_bytes()).as_ref());
+        derived
+    }
+
+    fn certified(&self, role: EndpointRole) -> &Certified {
+        match role {
+            EndpointRole::Lobby => &self.lobby,
+            EndpointRole::Shard(_) => &self.shard,
+        }
+    }
+}
+
+/// ring, with the cheapest cipher first; rustls's own order begins with AES-256.
+pub fn provider() -> CryptoProvider {
+    CryptoProvider {
+        cipher_suites: vec![
+            cipher_suite::TLS13_AES_128_GCM_SHA256,
+            cipher_suite::TLS13_AES_256_GCM_SHA384,
+            cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
+        ],
+        ..rustls::crypto::ring::default_provider()
+    }
+}
+
+impl Certified {
+    fn open(path: &Path, name: &str) -> Result<Self, IdentityError> {
+        let text = open_secret(path, CERTIFICATE_EFFECT, || new_certificate(name))?;
+        Self::parse(&text).map_err(|problem| damaged(path, problem, CERTIFICATE_EFFECT))
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let key = PrivatePkcs8KeyDer::from_pem_slice(text.as_bytes());
+        let key = key.map_err(|e| format!("private key: {e}"))?;
+        let certificate = CertificateDer::from_pem_slice(text.as_bytes());
+        let certificate = certificate.map_err(|e| format!("certificate: {e}"))?;
+        // rustls finds a certificate that belongs to another key.
+        rustls::sign::CertifiedKey::from_der(
+            vec![certificate.clone()],
+            PrivateKeyDer::Pkcs8(key.clone_key()),
+            &provider(),
+        )
+        .map_err(|e| e.to_string())?;
+        Ok(Self { certificate, key })
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest::digest(&digest::SHA256, &self.certificate).as_ref());
+        Fingerprint(bytes)
+    }
+}
+
+const CERTIFICATE_EFFECT: &str = "its fingerprint changes, so clients must be given the new one";
+const TICKET_EFFECT: &str = "tickets issued before become invalid";
+const QUIC_EFFECT: &str = "clients of the previous process notice its end later";
+
+fn open_tickets(path: &Path) -> Result<TicketSigner, IdentityError> {
+    let text = open_secret(path, TICKET_EFFECT, || Ok(new_key()?.serialize_pem()))?;
+    parse_tickets(&text).map_err(|problem| damaged(path, problem, TICKET_EFFECT))
+}
+
+fn parse_tickets(text: &str) -> Result<TicketSigner, String> {
+    let key = PrivatePkcs8KeyDer::from_pem_slice(text.as_bytes()).map_err(|e| e.to_string())?;
+    TicketSigner::from_pkcs8(key.secret_pkcs8_der()).map_err(|e| e.to_string())
+}
+
+fn open_quic_secret(path: &Path) -> Result<[u8; SECRET_BYTES], IdentityError> {
+    let make = || Ok(hex(&random::<SECRET_BYTES>()?) + "\n");
+    let text = open_secret(path, QUIC_EFFECT, make)?;
+    unhex(text.trim()).ok_or_else(|| {
+        damaged(path, format!("expected {} hexadecimal digits", 2 * SECRET_BYTES), QUIC_EFFECT)
+    })
+}
+
+/// The text of a secret file without its check line; made first where there is no file.
+fn open_secret(
+    path: &Path,
+    effect: &'static str,
+    make: impl FnOnce() -> Result<String, IdentityError>,
+) -> Result<String, IdentityError> {
+    let unreadable = |source| IdentityError::Unreadable { path: path.into(), source };
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            let text = make()?;
+            let file = format!("{text}{CHECK_LINE}{}\n", sha256(text.as_bytes()));
+            write_durably(path, file.as_bytes(), 0o600)?;
+            tracing::info!(file = %path.display(), "made a new secret");
+            return Ok(text);
+        }
+        Err(source) => return Err(unreadable(source)),
+    };
+    let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        // Volumes are remounted and copied with other modes. Refusing to start would not make the
+        // secret secret again; closing it and saying so is what helps.
+        let closed = fs::set_permissions(path, fs::Permissions::from_mode(0o600));
+        closed.map_err(|source| DataDirError::Unwritable { path: path.into(), source })?;
+        tracing::warn!(
+            file = %path.display(),
+            mode = %format_args!("{:o}", mode & 0o7777),
+            "others could read this secret; its mode is 600 again. Delete it if somebody may have",
+        );
+    }
+    let text = String::from_utf8(bytes).map_err(|e| damaged(path, e.to_string(), effect))?;
+    let checked = text.strip_suffix('\n').and_then(|text| {
+        let start = text.rfind('\n').map_or(0, |newline| newline + 1);
+        let (text, check) = text.split_at(start);
+        (check.strip_prefix(CHECK_LINE)? == sha256(text.as_bytes())).then_some(text)
+    });
+    let problem = || format!("its last line is not `{CHECK_LINE}` and the checksum of the rest");
+    checked.map(str::to_owned).ok_or_else(|| damaged(path, problem(), effect))
+}
+
+fn damaged(path: &Path, problem: String, effect: &'static str) -> IdentityError {
+    IdentityError::Damaged { path: path.into(), problem, effect }
+}
+
+fn new_key() -> Result<KeyPair, IdentityError> {
+    KeyPair::generate_for(&PKCS_ED25519)
+        .map_err(|e| IdentityError::Crypto { what: "a key", cause: e.to_string() })
+}
+
+/// Key and certificate as PEM. Every certificate has the same length, so that handshakes have.
+fn new_certificate(name: &str) -> Result<String, IdentityError> {
+    let error =
+        |e: rcgen::Error| IdentityError::Crypto { what: "a certificate", cause: e.to_string() };
+    let key = new_key()?;
+    let mut params = CertificateParams::new(vec![name.to_owned()]).map_err(error)?;
+    // Nobody renews it; whoever pins a fingerprint goes by that and not by a date.
+    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2120, 1, 1);
+    // DER drops leading zeros and adds one before a high bit; this first byte needs neither.
+    let mut serial = random::<16>()?;
+    serial[0] = 0x4d;
+    params.serial_number = Some(SerialNumber::from_slice(&serial));
+    let certificate = params.self_signed(&key).map_err(error)?;
+    Ok(key.serialize_pem() + &certificate.pem())
+}
+
+fn random<const N: usize>() -> Result<[u8; N], IdentityError> {
+    let mut bytes = [0; N];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| IdentityError::Crypto {
+        what: "a random key",
+        cause: "the system gave no random numbers".to_owned(),
+    })?;
+    Ok(bytes)
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    hex(digest::digest(&digest::SHA256, bytes).as_ref())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    if text.len() != 2 * N || !text.bytes().all(|c| c.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (i, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[2 * i..2 * i + 2], 16).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use matchkeep_shared::disconnect::DisconnectReason;
+    use matchkeep_shared::ids::{MatchId, PlayerId};
+    use matchkeep_shared::ticket::TicketClaims;
+
+    use super::*;
+
+    const FILES: [&str; 4] = [LOBBY_FILE, SHARD_FILE, TICKET_FILE, QUIC_FILE];
+    const ROLES: [EndpointRole; 3] =
+        [EndpointRole::Lobby, EndpointRole::Shard(ShardId(0)), EndpointRole::Shard(ShardId(1))];
+
+    fn data_dir() -> (tempfile::TempDir, DataDir) {
+        let temporary = tempfile::tempdir().expect("the system has a temporary folder");
+        let dir = DataDir::open(temporary.path()).expect("a fresh folder");
+        (temporary, dir)
+    }
+
+    #[test]
+    fn an_identity_is_the_same_after_reopening() {
+        let (_temporary, dir) = data_dir();
+        let first = ServerIdentity::open(&dir).expect("made");
+        let again = ServerIdentity::open(&dir).expect("read");
+        for role in ROLES {
+            assert_eq!(first.fingerprint(role), again.fingerprint(role));
+            assert_eq!(first.connection_id_key(role), again.connection_id_key(role));
+            for purpose in ["reset", "token"] {
+                assert_eq!(first.derived(purpose, role), again.derived(purpose, role));
+            }
+        }
+        let claims = TicketClaims {
+            id: [1; 16],
+            match_id: MatchId(1),
+            player: PlayerId(1),
+            name: "Ada".to_owned(),
+            expires_unix_ms: 10,
+        };
+        let ticket = first.ticket_signer().sign(&claims).expect("the name is one");
+        let verifier = again.ticket_signer().verifier();
+        assert_eq!(verifier.verify(&ticket, 0, MatchId(1)), Ok(claims));
+        let stranger = ServerIdentity::ephemeral().expect("made").ticket_signer().verifier();
+        let refused = Err(DisconnectReason::TicketInvalid);
+        assert_eq!(stranger.verify(&ticket, 0, MatchId(1)), refused);
+    }
+
+    #[test]
+    fn endpoints_share_no_key() {
+        let identity = ServerIdentity::ephemeral().expect("made");
+        let mut keys: Vec<_> = ROLES
+            .iter()
+            .flat_map(|role| {
+                ["reset", "token", "connection id"].map(|p| identity.derived(p, *role))
+            })
+            .collect();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), 9);
+        assert_ne!(identity.fingerprint(ROLES[0]), identity.fingerprint(ROLES[1]));
+    }
+
+    #[test]
+    fn secrets_are_readable_by_their_owner_alone_and_are_closed_again() {
+        let (_temporary, dir) = data_dir();
+        ServerIdentity::open(&dir).expect("made");
+        let folder = dir.path().join(FOLDER);
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o7777;
+        assert_eq!(mode(&folder), 0o700);
+        for file in FILES {
+            assert_eq!(mode(&folder.join(file)), 0o600, "{file}");
+        }
+        assert_eq!(fs::read_dir(&folder).expect("readable").count(), FILES.len());
+
+        let lobby = folder.join(LOBBY_FILE);
+        fs::set_permissions(&lobby, fs::Permissions::from_mode(0o644)).expect("ours");
+        ServerIdentity::open(&dir).expect("read");
+        assert_eq!(mode(&lobby), 0o600);
+    }
+
+    #[test]
+    fn every_cut_and_every_changed_byte_is_found_and_the_file_is_named_and_kept() {
+        let (_temporary, dir) = data_dir();
+        ServerIdentity::open(&dir).expect("made");
+        for file in FILES {
+            let path = dir.path().join(FOLDER).join(file);
+            let good = fs::read(&path).expect("there");
+            let refused = |bytes: &[u8]| {
+                fs::write(&path, bytes).expect("ours");
+                let error = ServerIdentity::open(&dir).expect_err("damaged").to_string();
+                assert!(error.contains(&*path.to_string_lossy()), "{error}");
+                assert!(error.contains("delete it"), "{error}");
+                assert_eq!(fs::read(&path).expect("there"), bytes);
+            };
+            for len in (0..good.len()).step_by(7).chain([good.len() - 1]) {
+                refused(&good[..len]);
+            }
+            for at in (0..good.len()).step_by(5) {
+                let mut bytes = good.clone();
+                bytes[at] ^= 1;
+                refused(&bytes);
+            }
+            fs::write(&path, &good).expect("ours");
+        }
+        ServerIdentity::open(&dir).expect("restored");
+    }
+
+    #[test]
+    fn another_keys_certificate_is_refused_even_with_a_good_checksum() {
+        let (_temporary, dir) = data_dir();
+        ServerIdentity::open(&dir).expect("made");
+        let key = new_key().expect("made").serialize_pem();
+        let other = new_certificate(LOBBY_NAME).expect("made");
+        let text = key + &other[other.find("-----BEGIN CERT").expect("PEM")..];
+        let path = dir.path().join(FOLDER).join(LOBBY_FILE);
+        let file = format!("{text}{CHECK_LINE}{}\n", sha256(text.as_bytes()));
+        fs::write(&path, file).expect("ours");
+        let error = ServerIdentity::open(&dir).expect_err("they do not fit");
+        assert!(matches!(error, IdentityError::Damaged { .. }), "{error}");
+    }
+
+    #[test]
+    fn certificates_have_a_constant_length() {
+        let certificate = |name: &str| {
+            let text = new_certificate(name).expect("made");
+            Certified::parse(&text).expect("whole").certificate.len()
+        };
+        let length = certificate(LOBBY_NAME);
+        for _ in 0..200 {
+            assert_eq!(certificate(LOBBY_NAME), length);
+            assert_eq!(certificate(SHARD_NAME), length);
+        }
+    }
+
+    #[test]
+    fn tls_is_1_3_with_aes_128_first_and_nothing_early() {
+        let identity = ServerIdentity::ephemeral().expect("made");
+        let config = identity.tls(EndpointRole::Lobby, &[b"matchkeep-lobby/1"]).expect("made");
+        let first = &config.crypto_provider().cipher_suites[0];
+        assert_eq!(first.suite(), rustls::CipherSuite::TLS13_AES_128_GCM_SHA256);
+        assert_eq!(config.alpn_protocols, [b"matchkeep-lobby/1".to_vec()]);
+        assert_eq!((config.max_early_data_size, config.send_tls13_tickets), (0, 0));
+        for role in ROLES {
+            identity.quic_server(role, &[b"matchkeep-match/1"]).expect("usable by QUIC");
+            identity.quic_endpoint(role);
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! The shard as a state machine: no socket, no clock, no thread.
+//!
+//! What can happen to it is closed: a datagram ([`Core::handle_datagram`]), a command
+//! ([`Core::handle_command`]), time ([`Core::handle_timeouts`], [`Core::admit`], [`Core::run_tick`]).
+//! What it wants is polled: [`Core::poll_transmit`], [`Core::poll_report`], [`Core::next_wake`].
+
+mod connections;
+mod hosting;
+mod joining;
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use matchkeep_shared::Game;
+use matchkeep_shared::disconnect::DisconnectReason;
+use matchkeep_shared::ids::{MatchId, PlayerId, ShardId};
+use quinn_proto::{
+    ConnectionHandle, EcnCodepoint, Endpoint, EndpointConfig, ServerConfig, Transmit,
+};
+
+use super::admission::Admission;
+use super::message::{Command, ShardEvent};
+use super::schedule::Schedule;
+use super::session::Session;
+use super::stats::ShardStats;
+use super::timers::Timers;
+use crate::matches::Match;
+use crate::tickets::{TicketVerifier, UsedTickets};
+
+/// What a shard needs to know to begin.
+pub struct CoreConfig {
+    /// Which shard this is.
+    pub shard: ShardId,
+    /// QUIC's settings for the endpoint.
+    pub endpoint: Arc<EndpointConfig>,
+    /// QUIC's settings for the connections, certificate included.
+    pub server: Arc<ServerConfig>,
+    /// Knows good tickets.
+    pub tickets: TicketVerifier,
+    /// When the shard begins.
+    pub now: Instant,
+}
+
+/// A shard without its shell.
+pub struct Core<G: Game> {
+    shard: ShardId,
+    started: Instant,
+    /// Unix time in milliseconds, for what outlives the process: tickets.
+    wall_unix_ms: u64,
+    tickets: TicketVerifier,
+    used_tickets: UsedTickets,
+
+    endpoint: Endpoint,
+    admission: Admission,
+    /// By connection handle.
+    connections: Vec<Option<Box<Connection>>>,
+    connection_count: usize,
+    timers: Timers,
+    /// Connections that may have something to send.
+    dirty: VecDeque<ConnectionHandle>,
+    /// Packets that belong to no connection, ready to go.
+    responses: VecDeque<(Transmit, Vec<u8>)>,
+
+    hosts: Vec<Option<Host<G>>>,
+    by_match: HashMap<MatchId, usize>,
+    matches_made: u64,
+    /// The next deadline of each match, and of nothing else.
+    due: BinaryHeap<Reverse<(Instant, usize, MatchId)>>,
+
+    reports: VecDeque<ShardEvent>,
+    stats: ShardStats,
+    stopping: bool,
+
+    /// Memory that ticks use again and again.
+    scratch: Scratch,
+}
+
+/// One connection: QUIC and what it is to us.
+struct Connection {
+    quic: quinn_proto::Connection,
+    session: Session,
+    is_dirty: bool,
+}
+
+/// One match and who plays it.
+struct Host<G: Game> {
+    game: Match<G>,
+    schedule: Schedule,
+    /// The connection of each slot, where it has one.
+    sessions: Vec<Option<ConnectionHandle>>,
+    stage: Stage,
+}
+
+/// Where a hosted match is in its life.
+enum Stage {
+    /// It ticks.
+    Running,
+    /// It ended; its result is on the way to stable storage.
+    Finishing,
+    /// Its players were told; it goes when they left or this passed.
+    Over { until: Instant },
+}
+
+#[derive(Default)]
+struct Scratch {
+    frames: Vec<u8>,
+    snapshot: Vec<u8>,
+    /// Snapshots are cut from here, so that not each costs an allocation.
+    pool: BytesMut,
+    expired: Vec<PlayerId>,
+}
+
+/// How long an acknowledgement alone is held back because a tick's packet will carry it.
+const ACK_HOLD: Duration = Duration::from_millis(25);
+/// How much of the snapshot pool is set aside at once, in bytes.
+const POOL_BYTES: usize = 64 * 1024;
+
+/// A tick that ran.
+#[derive(Clone, Copy, Debug)]
+pub struct TickRun {
+    /// When it should have started.
+    pub deadline: Instant,
+    /// When it started.
+    pub started: Instant,
+    /// Whether its snapshots are ready to be sent; not so for ticks that catch up.
+    pub sends: bool,
+}
+
+impl<G: Game> Core<G> {
+    /// A shard without matches.
+    pub fn new(config: CoreConfig) -> Self {
+        let CoreConfig { shard, endpoint, server, tickets, now } = config;
+        Self {
+            shard,
+            started: now,
+            wall_unix_ms: 0,
+            tickets,
+            used_tickets: UsedTickets::new(),
+            endpoint: Endpoint::new(endpoint, Some(server), true, None),
+            admission: Admission::default(),
+            connections: Vec::new(),
+            connection_count: 0,
+            timers: Timers::default(),
+            dirty: VecDeque::new(),
+            responses: VecDeque::new(),
+            hosts: Vec::new(),
+            by_match: HashMap::new(),
+            matches_made: 0,
+            due: BinaryHeap::new(),
+            reports: VecDeque::new(),
+            stats: ShardStats::default(),
+            stopping: false,
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// Which shard this is.
+    pub fn shard(&self) -> ShardId {
+        self.shard
+    }
+
+    /// Tells the shard what a wall clock shows, in milliseconds of Unix time.
+    pub fn set_wall_clock(&mut self, unix_ms: u64) {
+        self.wall_unix_ms = unix_ms;
+    }
+
+    /// The counters, for the shell to count what only it sees.
+    pub fn stats_mut(&mut self) -> &mut ShardStats {
+        &mut self.stats
+    }
+
+    /// A copy of the counters with what is true now.
+    pub fn stats(&self) -> Box<ShardStats> {
+        let mut stats = Box::new(self.stats.clone());
+        stats.connections = self.connection_count as u64;
+        for host in self.hosts.iter().flatten() {
+            stats.matches += 1;
+            stats.entities += host.game.entities() as u64;
+            stats.players += host.sessions.iter().flatten().count() as u64;
+            stats.inputs += host.game.input_totals();
+        }
+        stats
+    }
+
+    /// A UDP datagram arrived.
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        remote: SocketAddr,
+        local_ip: Option<std::net::IpAddr>,
+        ecn: Option<EcnCodepoint>,
+        data: BytesMut,
+    ) {
+        use quinn_proto::DatagramEvent;
+        self.stats.udp_received += 1;
+        self.stats.udp_received_bytes += data.len() as u64;
+        let mut response = Vec::new();
+        match self.endpoint.handle(now, remote, local_ip, ecn, data, &mut response) {
+            Some(DatagramEvent::ConnectionEvent(handle, event)) => {
+                if let Some(Some(connection)) = self.connections.get_mut(handle.0) {
+                    connection.quic.handle_event(event);
+                    self.attend(now, handle);
+                }
+            }
+            Some(DatagramEvent::NewConnection(incoming)) => self.enter(now, incoming),
+            Some(DatagramEvent::Response(transmit)) => {
+                self.responses.push_back((transmit, response));
+            }
+            None => {}
+        }
+    }
+
+    /// Control wants something.
+    pub fn handle_command(&mut self, now: Instant, command: Command<G>) {
+        match command {
+            Command::Create(spec) => self.create(now, *spec),
+            Command::Release { match_id, player } => self.release(now, match_id, player),
+            Command::ResultDurable { match_id } => self.tell_result(now, match_id),
+            Command::Stats(reply) => {
+                // Whoever asked may have gone.
+                let _ = reply.send(self.stats());
+            }
+            Command::Shutdown => self.shut_down(now),
+        }
+    }
+
+    /// Deadlines of connections passed.
+    pub fn handle_timeouts(&mut self, now: Instant) {
+        while let Some(key) = self.timers.pop_due(now) {
+            let handle = ConnectionHandle(key);
+            let Some(connection) = self.connections.get_mut(key).and_then(Option::as_mut) else {
+                continue;
+            };
+            if connection.quic.poll_timeout().is_some_and(|at| at <= now) {
+                connection.quic.handle_timeout(now);
+            }
+            let joined_late = connection.session.deadline().is_some_and(|at| at <= now);
+            self.attend(now, handle);
+            if joined_late {
+                self.dismiss(now, handle, DisconnectReason::JoinTimeout);
+            }
+            self.mark_dirty(handle);
+        }
+    }
+
+    /// Whether a match's tick is due.
+    pub fn tick_is_due(&self, now: Instant) -> bool {
+        self.due.peek().is_some_and(|Reverse((at, ..))| *at <= now)
+    }
+
+    /// When something has to be done even if nothing arrives.
+    pub fn next_wake(&mut self) -> Option<Instant> {
+        let tick = self.next_deadline();
+        let times = [tick, self.timers.next(), self.admission.overdue_at()];
+        times.into_iter().flatten().min()
+    }
+
+    /// The next packet to send, its bytes appended to `buffer`, which must be empty.
+    pub fn poll_transmit(&mut self, now: Instant, buffer: &mut Vec<u8>) -> Option<Transmit> {
+        if let Some((transmit, bytes)) = self.responses.pop_front() {
+            buffer.extend_from_slice(&bytes[..transmit.size]);
+            return Some(transmit);
+        }
+        while let Some(handle) = self.dirty.front().copied() {
+            if let Some(Some(connection)) = self.connections.get_mut(handle.0) {
+                if let Some(transmit) = connection.quic.poll_transmit(now, 1, buffer) {
+                    return Some(transmit);
+                }
+                connection.is_dirty = false;
+                self.dirty.pop_front();
+                self.rearm(handle);
+            } else {
+                self.dirty.pop_front();
+            }
+        }
+        None
+    }
+
+    /// The next thing control should know.
+    pub fn poll_report(&mut self) -> Option<ShardEvent> {
+        self.reports.pop_front()
+    }
+
+    /// Puts back a report that could not be handed over.
+    pub fn return_report(&mut self, event: ShardEvent) {
+        self.reports.push_front(event);
+    }
+
+    /// Whether the shard was told to stop and every connection has wound down.
+    pub fn has_stopped(&self) -> bool {
+        self.stopping && self.connection_count == 0
+    }
+
+    /// When the next tick is due.
+    fn next_deadline(&self) -> Option<Instant> {
+        self.due.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    /// The snapshot in `snapshot` as bytes that QUIC can keep.
+    fn pooled(pool: &mut BytesMut, snapshot: &[u8]) -> Bytes {
+        if pool.capacity() < snapshot.len() {
+            // Takes back its memory where all that was cut from it is gone.
+            pool.reserve(POOL_BYTES);
+        }
+        pool.extend_from_slice(snapshot);
+        pool.split().freeze()
+    }
+}

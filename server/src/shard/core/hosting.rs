@@ -1,0 +1,240 @@
+//! Matches on the shard: from the command that makes one to the last player's leave, and the tick.
+
+use std::cmp::Reverse;
+use std::time::Instant;
+
+use matchkeep_shared::Game;
+use matchkeep_shared::disconnect::DisconnectReason;
+use matchkeep_shared::encoding::encode;
+use matchkeep_shared::ids::{MatchId, PlayerId, Slot, SlotSet};
+use matchkeep_shared::limits::{ENDED_LINGER, MATCHES_PER_SHARD_MAX};
+use matchkeep_shared::wire::frame::write_frame;
+use matchkeep_shared::wire::message::ServerMessage;
+
+use super::{Core, Host, Schedule, Session, Stage, TickRun};
+use crate::matches::{Match, MatchSpec};
+use crate::shard::message::ShardEvent;
+
+impl<G: Game> Core<G> {
+    pub(super) fn create(&mut self, now: Instant, spec: MatchSpec<G::Config>) {
+        let match_id = spec.id;
+        if self.by_match.contains_key(&match_id) {
+            self.reports.push_back(ShardEvent::Created { match_id });
+            return;
+        }
+        if self.stopping || self.by_match.len() == MATCHES_PER_SHARD_MAX {
+            self.reports.push_back(ShardEvent::CreateRefused { match_id });
+            return;
+        }
+        let schedule = Schedule::new(spec.rate, now, self.started, self.matches_made);
+        self.matches_made += 1;
+        let sessions = vec![None; spec.places];
+        let game = Match::new(spec);
+        let host = Host { game, schedule, sessions, stage: Stage::Running };
+        let free = self.hosts.iter().position(Option::is_none);
+        let index = free.unwrap_or_else(|| {
+            self.hosts.push(None);
+            self.hosts.len() - 1
+        });
+        self.due.push(Reverse((host.schedule.deadline(host.game.tick() + 1), index, match_id)));
+        self.hosts[index] = Some(host);
+        self.by_match.insert(match_id, index);
+        self.reports.push_back(ShardEvent::Created { match_id });
+    }
+
+    /// Runs the tick that is due first.
+    ///
+    /// 1. what is overdue beyond catching up is given up, and counted
+    /// 2. the match steps: time-outs, inputs, the game, the world quantised once
+    /// 3. snapshots go to every client, unless the next tick is due already and will send newer ones
+    /// 4. events go to their streams
+    /// 5. a result goes to control; players hear of it when it is durable
+    pub fn run_tick(&mut self, now: Instant) -> Option<TickRun> {
+        let Reverse((deadline, index, match_id)) = self.due.pop()?;
+        let same = |host: &Host<G>| host.game.spec().id == match_id;
+        let Some(host) = self.hosts[index].as_mut().filter(|host| same(host)) else {
+            return None;
+        };
+        if let Stage::Finishing | Stage::Over { .. } = host.stage {
+            self.linger(now, index);
+            return None;
+        }
+
+        let tick = host.game.tick() + 1;
+        self.stats.ticks_skipped += host.schedule.give_up(tick, now);
+        self.stats.tick_lateness.record(now.saturating_duration_since(deadline));
+        self.stats.ticks += 1;
+
+        host.game.step(&mut self.scratch.expired);
+        let next = host.schedule.deadline(tick + 1);
+        let sends = next > now || host.game.outcome().is_some();
+        self.due.push(Reverse((next, index, match_id)));
+
+        if sends {
+            self.send_snapshots(index);
+        }
+        self.send_events(now, index);
+        for player in std::mem::take(&mut self.scratch.expired) {
+            self.reports.push_back(ShardEvent::Left { match_id, player });
+        }
+        self.finish_ended(index);
+        Some(TickRun { deadline, started: now, sends })
+    }
+
+    fn send_snapshots(&mut self, index: usize) {
+        let Some(host) = &mut self.hosts[index] else { return };
+        for slot in 0..host.sessions.len() {
+            let Some(handle) = host.sessions[slot] else { continue };
+            let Some(Some(connection)) = self.connections.get_mut(handle.0) else { continue };
+            let bytes_max = connection.quic.datagrams().max_size().unwrap_or(0);
+            let snapshot = &mut self.scratch.snapshot;
+            snapshot.clear();
+            host.game.encode_snapshot(Slot(slot as u8), bytes_max, snapshot);
+            let bytes = Self::pooled(&mut self.scratch.pool, snapshot);
+            let length = bytes.len() as u64;
+            // An older one that could not go yet is stale now.
+            if connection.quic.datagrams().send(bytes, true).is_ok() {
+                self.stats.snapshots_sent += 1;
+                self.stats.snapshot_bytes += length;
+            } else {
+                self.stats.snapshots_unsent += 1;
+            }
+            if !connection.is_dirty {
+                connection.is_dirty = true;
+                self.dirty.push_back(handle);
+            }
+        }
+    }
+
+    fn send_events(&mut self, now: Instant, index: usize) {
+        let Some(host) = &self.hosts[index] else { return };
+        if host.game.events().is_empty() {
+            return;
+        }
+        let (epoch, tick) = (host.game.epoch(), host.game.tick());
+        let mut frames = std::mem::take(&mut self.scratch.frames);
+        frames.clear();
+        // Each event becomes bytes once, whoever hears of it.
+        let mut cuts: Vec<(SlotSet, usize)> = Vec::new();
+        for (audience, event) in host.game.events().iter() {
+            let event = encode(event);
+            let written = write_frame(&ServerMessage::Event { epoch, tick, event }, &mut frames);
+            if written.is_err() {
+                tracing::error!(match_id = %host.game.spec().id, "an event larger than a frame");
+            }
+            cuts.push((*audience, frames.len()));
+        }
+        let sessions: Vec<_> = host.sessions.clone();
+        for (slot, handle) in sessions.into_iter().enumerate() {
+            let Some(handle) = handle else { continue };
+            let Some(Some(connection)) = self.connections.get_mut(handle.0) else { continue };
+            let Session::Playing(playing) = &mut connection.session else { continue };
+            let mut start = 0;
+            let mut result = Ok(());
+            for (audience, end) in &cuts {
+                if audience.contains(Slot(slot as u8)) && result.is_ok() {
+                    result = playing.outbox.push(&frames[start..*end]);
+                }
+                start = *end;
+            }
+            playing.outbox.flush(&mut connection.quic, playing.stream);
+            match result {
+                Ok(()) => self.mark_dirty(handle),
+                Err(reason) => self.dismiss(now, handle, reason),
+            }
+        }
+        self.scratch.frames = frames;
+    }
+
+    fn finish_ended(&mut self, index: usize) {
+        let Some(host) = &mut self.hosts[index] else { return };
+        if let Some(outcome) = host.game.outcome() {
+            let outcome = outcome.clone();
+            let (match_id, tick) = (host.game.spec().id, host.game.tick());
+            host.stage = Stage::Finishing;
+            self.reports.push_back(ShardEvent::Ended { match_id, tick, outcome });
+        }
+    }
+
+    /// The result is on stable storage: now the players may know it.
+    pub(super) fn tell_result(&mut self, now: Instant, match_id: MatchId) {
+        let Some(index) = self.by_match.get(&match_id).copied() else { return };
+        let Some(host) = &mut self.hosts[index] else { return };
+        let (Stage::Finishing, Some(outcome)) = (&host.stage, host.game.outcome()) else { return };
+        host.stage = Stage::Over { until: now + ENDED_LINGER };
+        let (epoch, tick) = (host.game.epoch(), host.game.tick());
+        let message = ServerMessage::Ended { epoch, tick, outcome: outcome.clone() };
+        let mut frame = Vec::new();
+        if write_frame(&message, &mut frame).is_err() {
+            tracing::error!(%match_id, "a result larger than a frame");
+        }
+        let sessions: Vec<_> = host.sessions.iter().flatten().copied().collect();
+        for handle in sessions {
+            let Some(Some(connection)) = self.connections.get_mut(handle.0) else { continue };
+            let Session::Playing(playing) = &mut connection.session else { continue };
+            let result = playing.outbox.push(&frame);
+            playing.outbox.flush(&mut connection.quic, playing.stream);
+            match result {
+                Ok(()) => self.mark_dirty(handle),
+                Err(reason) => self.dismiss(now, handle, reason),
+            }
+        }
+    }
+
+    /// An ended match waits for its result to become durable and its players to leave.
+    fn linger(&mut self, now: Instant, index: usize) {
+        let Some(host) = &mut self.hosts[index] else { return };
+        let match_id = host.game.spec().id;
+        let over = match host.stage {
+            Stage::Over { until } => now >= until || host.sessions.iter().all(Option::is_none),
+            Stage::Running | Stage::Finishing => false,
+        };
+        if !over {
+            let again = now + host.game.spec().rate.period();
+            self.due.push(Reverse((again, index, match_id)));
+            return;
+        }
+        for handle in host.sessions.clone().into_iter().flatten() {
+            self.dismiss(now, handle, DisconnectReason::MatchEnded);
+        }
+        if let Some(host) = self.hosts[index].take() {
+            // What the players' inputs amounted to outlives the match.
+            self.stats.inputs += host.game.input_totals();
+        }
+        self.by_match.remove(&match_id);
+        self.reports.push_back(ShardEvent::Closed { match_id });
+    }
+
+    /// Control says that a player gives up the place.
+    pub(super) fn release(&mut self, now: Instant, match_id: MatchId, player: PlayerId) {
+        let Some(index) = self.by_match.get(&match_id).copied() else { return };
+        let Some(host) = &self.hosts[index] else { return };
+        let Some(slot) = host.game.slot_of(player) else { return };
+        match host.sessions[slot.index()] {
+            Some(handle) => self.dismiss(now, handle, DisconnectReason::Left),
+            None => self.vacate(index, slot),
+        }
+    }
+
+    /// Frees a place for good.
+    pub(super) fn vacate(&mut self, index: usize, slot: Slot) {
+        let Some(host) = &mut self.hosts[index] else { return };
+        let match_id = host.game.spec().id;
+        if let Some(player) = host.game.leave(slot) {
+            self.reports.push_back(ShardEvent::Left { match_id, player });
+        }
+    }
+
+    pub(super) fn shut_down(&mut self, now: Instant) {
+        self.stopping = true;
+        let waiting: Vec<_> = self.admission.drain().collect();
+        for incoming in waiting {
+            self.endpoint.ignore(incoming);
+        }
+        for handle in 0..self.connections.len() {
+            let handle = quinn_proto::ConnectionHandle(handle);
+            self.dismiss(now, handle, DisconnectReason::ServerShutdown);
+        }
+        self.due.clear();
+    }
+}

@@ -1,0 +1,152 @@
+//! The stream of a session: the join message, the goodbye, and nothing else.
+
+use std::time::Instant;
+
+use matchkeep_shared::Game;
+use matchkeep_shared::disconnect::DisconnectReason;
+use matchkeep_shared::encoding::encode;
+use matchkeep_shared::game::PlayerInfo;
+use matchkeep_shared::limits::{CLIENT_MESSAGE_BYTES_MAX, DATAGRAM_BYTES_MIN};
+use matchkeep_shared::wire::codec::CodecId;
+use matchkeep_shared::wire::frame::write_frame;
+use matchkeep_shared::wire::message::{ClientMessage, GameVersion, Join, ServerMessage, Welcome};
+use quinn_proto::{ConnectionHandle, ReadError, ReadableError, StreamId};
+
+use super::{Connection, Core, Stage};
+use crate::matches::JoinRefused;
+use crate::shard::message::ShardEvent;
+use crate::shard::session::{Allowance, Outbox, Playing, Session};
+
+impl<G: Game> Core<G> {
+    /// Reads what the client's stream has and acts on every whole message.
+    pub(super) fn read_stream(
+        &mut self,
+        now: Instant,
+        handle: ConnectionHandle,
+        connection: &mut Connection,
+        id: StreamId,
+    ) -> Result<(), DisconnectReason> {
+        let mut stream = connection.quic.recv_stream(id);
+        let mut chunks = match stream.read(true) {
+            Ok(chunks) => chunks,
+            Err(ReadableError::ClosedStream | ReadableError::IllegalOrderedRead) => return Ok(()),
+        };
+        let reader = match &mut connection.session {
+            Session::Joining { stream: Some(stream), reader, .. } if *stream == id => reader,
+            Session::Playing(playing) if playing.stream == id => &mut playing.reader,
+            _ => return Ok(()),
+        };
+        loop {
+            match chunks.next(CLIENT_MESSAGE_BYTES_MAX) {
+                Ok(Some(chunk)) => {
+                    reader.extend(&chunk.bytes);
+                    // A client has little to say: more than a message and a bit is none of ours.
+                    if reader.waiting_bytes() > 2 * CLIENT_MESSAGE_BYTES_MAX {
+                        return Err(DisconnectReason::OversizedMessage);
+                    }
+                }
+                // The client's side is finished, or waits, or was reset: what came counts.
+                Ok(None) | Err(ReadError::Blocked | ReadError::Reset(_)) => break,
+            }
+        }
+        // The windows QUIC grants anew travel with whatever is sent next.
+        let _ = chunks.finalize();
+        self.hear_messages(now, handle, connection)
+    }
+
+    fn hear_messages(
+        &mut self,
+        now: Instant,
+        handle: ConnectionHandle,
+        connection: &mut Connection,
+    ) -> Result<(), DisconnectReason> {
+        loop {
+            let (reader, joining) = match &mut connection.session {
+                Session::Joining { stream: Some(stream), reader, .. } => (reader, Some(*stream)),
+                Session::Playing(playing) => (&mut playing.reader, None),
+                Session::Handshaking { .. } | Session::Joining { .. } | Session::Closing => {
+                    return Ok(());
+                }
+            };
+            let message = match reader.next(CLIENT_MESSAGE_BYTES_MAX) {
+                Ok(Some(bytes)) => {
+                    ClientMessage::decode(bytes).map_err(|_| DisconnectReason::MalformedMessage)?
+                }
+                Ok(None) => return Ok(()),
+                Err(_) => return Err(DisconnectReason::OversizedMessage),
+            };
+            match (message, joining) {
+                (ClientMessage::Join(join), Some(stream)) => {
+                    self.join(now, handle, connection, stream, &join)?;
+                }
+                (ClientMessage::Leave, _) => return Err(DisconnectReason::Left),
+                (ClientMessage::Join(_), None) => return Err(DisconnectReason::UnexpectedMessage),
+            }
+        }
+    }
+
+    /// A whole join message came: who is it, may they, and where do they sit?
+    fn join(
+        &mut self,
+        now: Instant,
+        handle: ConnectionHandle,
+        connection: &mut Connection,
+        stream: StreamId,
+        join: &Join,
+    ) -> Result<(), DisconnectReason> {
+        if join.game != GameVersion::of::<G>() {
+            return Err(DisconnectReason::GameMismatch);
+        }
+        let codec = CodecId::choose(&join.codecs).ok_or(DisconnectReason::CodecUnknown)?;
+        let datagram_bytes = connection.quic.datagrams().max_size().unwrap_or(0);
+        if datagram_bytes < DATAGRAM_BYTES_MIN {
+            return Err(DisconnectReason::PathTooSmall);
+        }
+        let ticket = self.tickets.verify(&join.ticket, self.wall_unix_ms)?;
+        let index = *self.by_match.get(&ticket.match_id).ok_or(DisconnectReason::MatchUnknown)?;
+        // From here on the ticket is spent, whatever becomes of the join.
+        self.used_tickets.insert(&ticket, self.wall_unix_ms)?;
+        let host = self.hosts[index].as_mut().ok_or(DisconnectReason::MatchUnknown)?;
+        if !matches!(host.stage, Stage::Running) {
+            return Err(DisconnectReason::MatchOver);
+        }
+
+        let player = PlayerInfo { id: ticket.player, name: ticket.name };
+        let slot = host.game.join(&player).map_err(|refused| match refused {
+            JoinRefused::Full => DisconnectReason::MatchFull,
+            JoinRefused::Over => DisconnectReason::MatchOver,
+        })?;
+        let older = host.sessions[slot.index()].replace(handle);
+        let welcome = Welcome {
+            match_id: ticket.match_id,
+            player: player.id,
+            slot,
+            epoch: host.game.epoch(),
+            tick: host.game.tick(),
+            rate: host.game.spec().rate,
+            codec,
+            config: encode(&host.game.spec().config),
+        };
+        let allowance = Allowance::new(welcome.rate, now);
+        let mut frames = Vec::new();
+        write_frame(&ServerMessage::Welcome(welcome), &mut frames)
+            .map_err(|_| DisconnectReason::Internal)?;
+        let mut outbox = Outbox::default();
+        outbox.push(&frames)?;
+        outbox.flush(&mut connection.quic, stream);
+        let session = std::mem::replace(&mut connection.session, Session::Closing);
+        let reader = match session {
+            Session::Joining { reader, .. } => reader,
+            _ => Default::default(),
+        };
+        let player = player.id;
+        let playing = Playing { host: index, slot, player, stream, reader, outbox, allowance };
+        connection.session = Session::Playing(Box::new(playing));
+        self.stats.joins += 1;
+        self.reports.push_back(ShardEvent::Joined { match_id: ticket.match_id, player });
+        if let Some(older) = older {
+            self.dismiss(now, older, DisconnectReason::Replaced);
+        }
+        Ok(())
+    }
+}

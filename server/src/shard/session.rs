@@ -1,0 +1,197 @@
+//! What one connection is to a shard: a state machine whose states hold their own data.
+//!
+//! ```text
+//! Handshaking --QUIC is up--> Joining --join granted--> Playing
+//!      |                         |                        |
+//!      +-------------------------+------ a reason --------+--> Closing
+//! ```
+
+use std::time::{Duration, Instant};
+
+use matchkeep_shared::disconnect::DisconnectReason;
+use matchkeep_shared::ids::{PlayerId, Slot};
+use matchkeep_shared::limits::{
+    DATAGRAM_BURST_SECONDS, DATAGRAMS_PER_TICK_MAX, EVENT_BACKLOG_BYTES_MAX, JOIN_DEADLINE,
+    REFUSED_INPUT_SECONDS_MAX,
+};
+use matchkeep_shared::time::TickRate;
+use matchkeep_shared::wire::frame::FrameReader;
+use quinn_proto::{Connection, StreamId, WriteError};
+
+use crate::matches::inputs::InputCounts;
+
+/// The states of a session.
+pub(super) enum Session {
+    /// QUIC's own handshake.
+    Handshaking {
+        /// Until when QUIC and join must be done.
+        deadline: Instant,
+    },
+    /// The connection is up, the join message is not whole yet.
+    Joining {
+        /// Until when it must be.
+        deadline: Instant,
+        /// The client's one stream, once it opened it.
+        stream: Option<StreamId>,
+        reader: FrameReader,
+    },
+    /// In a match.
+    Playing(Box<Playing>),
+    /// Sent away, or gone; QUIC winds down.
+    Closing,
+}
+
+/// A player in a match.
+pub(super) struct Playing {
+    /// Index of the match on this shard.
+    pub(super) host: usize,
+    pub(super) slot: Slot,
+    pub(super) player: PlayerId,
+    pub(super) stream: StreamId,
+    pub(super) reader: FrameReader,
+    pub(super) outbox: Outbox,
+    pub(super) allowance: Allowance,
+}
+
+impl Session {
+    pub(super) fn new(now: Instant) -> Self {
+        Self::Handshaking { deadline: now + JOIN_DEADLINE }
+    }
+
+    /// When this state must have ended.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Handshaking { deadline } | Self::Joining { deadline, .. } => Some(*deadline),
+            Self::Playing(_) | Self::Closing => None,
+        }
+    }
+}
+
+/// Bytes on their way into the stream; QUIC takes them as the client reads.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    bytes: Vec<u8>,
+    written: usize,
+}
+
+impl Outbox {
+    /// Adds whole frames.
+    ///
+    /// # Errors
+    /// [`DisconnectReason::SlowReader`] where too much waits already.
+    pub(super) fn push(&mut self, frames: &[u8]) -> Result<(), DisconnectReason> {
+        if self.bytes.len() - self.written + frames.len() > EVENT_BACKLOG_BYTES_MAX {
+            return Err(DisconnectReason::SlowReader);
+        }
+        if self.written == self.bytes.len() {
+            self.bytes.clear();
+            self.written = 0;
+        }
+        self.bytes.extend_from_slice(frames);
+        Ok(())
+    }
+
+    /// Gives QUIC what it takes.
+    pub(super) fn flush(&mut self, connection: &mut Connection, stream: StreamId) {
+        while self.written < self.bytes.len() {
+            match connection.send_stream(stream).write(&self.bytes[self.written..]) {
+                Ok(taken) => self.written += taken,
+                Err(WriteError::Blocked) => return,
+                // The client does not want the stream any more: what it misses is its own choice, and
+                // the connection's end is noticed elsewhere.
+                Err(WriteError::Stopped(_) | WriteError::ClosedStream) => {
+                    self.written = self.bytes.len();
+                }
+            }
+        }
+    }
+}
+
+/// How many datagrams a client may still send now: a bucket that the tick rate fills.
+#[derive(Debug)]
+pub(super) struct Allowance {
+    per_second: u64,
+    /// In datagrams, times a billion.
+    left: u64,
+    at: Instant,
+    /// Inputs applied so far.
+    applied_before: u64,
+    /// Inputs refused when the last one was applied.
+    refused_before: u64,
+    refused_max: u64,
+}
+
+const NANOS: u64 = 1_000_000_000;
+
+impl Allowance {
+    pub(super) fn new(rate: TickRate, now: Instant) -> Self {
+        let per_second = rate.hz() * DATAGRAMS_PER_TICK_MAX;
+        Self {
+            per_second,
+            left: per_second * DATAGRAM_BURST_SECONDS * NANOS,
+            at: now,
+            applied_before: 0,
+            refused_before: 0,
+            refused_max: rate.hz() * REFUSED_INPUT_SECONDS_MAX,
+        }
+    }
+
+    /// One datagram came.
+    ///
+    /// # Errors
+    /// [`DisconnectReason::DatagramFlood`] where that is one too many.
+    pub(super) fn spend(&mut self, now: Instant) -> Result<(), DisconnectReason> {
+        let full = self.per_second * DATAGRAM_BURST_SECONDS * NANOS;
+        let elapsed = now.saturating_duration_since(self.at).min(Duration::from_secs(60));
+        self.left = full.min(self.left + elapsed.as_nanos() as u64 * self.per_second);
+        self.at = now;
+        self.left = self.left.checked_sub(NANOS).ok_or(DisconnectReason::DatagramFlood)?;
+        Ok(())
+    }
+
+    /// How the player's inputs fared so far: those refused since the last one that was applied count.
+    ///
+    /// # Errors
+    /// [`DisconnectReason::InputTooFarAhead`] where it went on for too long.
+    pub(super) fn check_refused(&mut self, counts: &InputCounts) -> Result<(), DisconnectReason> {
+        if counts.applied > self.applied_before {
+            self.applied_before = counts.applied;
+            self.refused_before = counts.refused;
+        }
+        if counts.refused - self.refused_before > self.refused_max {
+            return Err(DisconnectReason::InputTooFarAhead);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "an arbitrary origin for made-up times")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_datagrams_a_tick_pass_for_ever_and_ten_do_not() {
+        let rate = TickRate::default();
+        let start = Instant::now();
+        let run = |per_second: u64, seconds: u64| {
+            let mut allowance = Allowance::new(rate, start);
+            (0..per_second * seconds)
+                .find(|i| {
+                    let now = start + Duration::from_nanos(i * NANOS / per_second);
+                    allowance.spend(now).is_err()
+                })
+                .map(|i| i / per_second)
+        };
+        assert_eq!(run(240, 60), None);
+        assert_eq!(run(600, 60), Some(0), "a second of burst is used up at once");
+    }
+
+    #[test]
+    fn a_client_that_reads_nothing_is_told_so() {
+        let mut outbox = Outbox::default();
+        let frames = vec![0; EVENT_BACKLOG_BYTES_MAX];
+        assert_eq!(outbox.push(&frames), Ok(()));
+        assert_eq!(outbox.push(&[0]), Err(DisconnectReason::SlowReader));
+    }
+}

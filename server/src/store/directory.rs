@@ -1,0 +1,165 @@
+//! The seam between the store's thread and what it writes to.
+//!
+//! Owns: the [`Directory`] trait and [`StoreError`], every way a call to the store can fail. Must not
+//! know: SQLite, channels, threads.
+
+use matchkeep_shared::ids::{MatchId, PlayerId};
+use matchkeep_shared::limits::{PLAYER_NAME_BYTES_MAX, STORE_WRITES_MAX};
+
+use super::record::{FinishedMatch, ListFilter, MatchRecord, MatchSummary, NewMatch};
+
+/// Why a call to the store failed. Cloned to everyone whose write shared the transaction.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The disk is behind by the whole queue. Nothing was written; try again later.
+    #[error(
+        "{STORE_WRITES_MAX} writes wait for the store already: the disk is too slow; try later"
+    )]
+    QueueFull,
+    /// No space left. Nothing of the batch was written; later tries may work.
+    #[error("the disk under `{database}` is full: free some space; nothing was written")]
+    Full {
+        /// The database's path.
+        database: String,
+    },
+    /// Another program holds the database. Nothing was written; later tries may work.
+    #[error("`{database}` is held by another program: end its transaction; nothing was written")]
+    Busy {
+        /// The database's path.
+        database: String,
+    },
+    /// Storage failed in a way after which nothing it says can be trusted. Every later call gets this
+    /// answer; the process should end and look anew.
+    #[error("the store failed and takes no more writes ({cause}): check the disk, then restart")]
+    Broken {
+        /// What failed.
+        cause: String,
+    },
+    /// The store was closed before the call.
+    #[error("the store is closed: the server is stopping")]
+    Closed,
+    /// There is no such match.
+    #[error("there is no match {0} in the store: check the ID")]
+    UnknownMatch(MatchId),
+    /// There is another match of this ID.
+    #[error("match {0} is in the store already, and differs: a match ID is given once")]
+    MatchDiffers(MatchId),
+    /// The match has another result.
+    #[error("match {0} has a result already, and another one: the first stays")]
+    ResultDiffers(MatchId),
+    /// A result names a player who was never there.
+    #[error("the result of match {match_id} names player {player}, who has no account")]
+    UnknownPlayer {
+        /// The match.
+        match_id: MatchId,
+        /// Who has no account.
+        player: PlayerId,
+    },
+    /// The name cannot be an account's.
+    #[error(
+        "`{0}` is not a player name: 1 to {PLAYER_NAME_BYTES_MAX} bytes, no control characters, no \
+         space at either end"
+    )]
+    NameInvalid(String),
+    /// A number that the database has no room for.
+    #[error("{what} = {value} cannot be stored: allowed are 0 to {}", i64::MAX)]
+    TooLarge {
+        /// What the number is.
+        what: &'static str,
+        /// The number.
+        value: u64,
+    },
+    /// The database holds what no version of this program writes.
+    #[error("the store holds {what} = `{value}`, which cannot be: restore it from a backup")]
+    Damaged {
+        /// The column.
+        what: &'static str,
+        /// What is in it.
+        value: String,
+    },
+}
+
+impl StoreError {
+    /// Whether the call alone failed. Otherwise the transaction is lost, with everyone's writes.
+    pub(super) fn is_callers(&self) -> bool {
+        match self {
+            Self::QueueFull
+            | Self::Closed
+            | Self::UnknownMatch(_)
+            | Self::MatchDiffers(_)
+            | Self::ResultDiffers(_)
+            | Self::UnknownPlayer { .. }
+            | Self::NameInvalid(_)
+            | Self::TooLarge { .. }
+            // Found while reading, before the call wrote anything.
+            | Self::Damaged { .. } => true,
+            Self::Full { .. } | Self::Busy { .. } | Self::Broken { .. } => false,
+        }
+    }
+}
+
+/// What is durable beside the journal: players, matches, results.
+///
+/// Called on the store's thread alone. Writes lie between [`begin`](Self::begin) and
+/// [`commit`](Self::commit), and are durable when `commit` returned `Ok`. A write that fails by the
+/// caller's mistake changes nothing and leaves the transaction good; after any other error the
+/// transaction is rolled back.
+pub trait Directory: Send {
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`], [`StoreError::Busy`] or [`StoreError::Broken`].
+    fn begin(&mut self) -> Result<(), StoreError>;
+
+    /// Makes everything since [`begin`](Self::begin) durable. On error nothing of it is kept, except that
+    /// after [`StoreError::Broken`] nobody knows.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`], [`StoreError::Busy`] or [`StoreError::Broken`].
+    fn commit(&mut self) -> Result<(), StoreError>;
+
+    /// Undoes everything since [`begin`](Self::begin). Right also where the transaction is gone.
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`].
+    fn roll_back(&mut self) -> Result<(), StoreError>;
+
+    /// The account of this name; a new one where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::NameInvalid`], or storage's own.
+    fn player(&mut self, name: &str, now_unix_ms: u64) -> Result<PlayerId, StoreError>;
+
+    /// Notes that a match begins. The same match again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::MatchDiffers`], or storage's own.
+    fn create(&mut self, new: &NewMatch) -> Result<(), StoreError>;
+
+    /// Notes a match's result. The same result again changes nothing; when it was first told stays.
+    /// A match that was interrupted can still get its result.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownMatch`], [`StoreError::UnknownPlayer`], [`StoreError::ResultDiffers`], or
+    /// storage's own.
+    fn finish(&mut self, finished: &FinishedMatch) -> Result<(), StoreError>;
+
+    /// Marks every match that is still running as interrupted, and says how many there were. For the
+    /// time when nothing runs: right after opening.
+    ///
+    /// # Errors
+    /// Storage's own.
+    fn interrupt_running(&mut self) -> Result<u64, StoreError>;
+
+    /// Matches, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownMatch`] where the filter names one, or storage's own.
+    fn list(&self, filter: &ListFilter) -> Result<Vec<MatchSummary>, StoreError>;
+
+    /// One match with its players.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownMatch`], or storage's own.
+    fn show(&self, id: MatchId) -> Result<MatchRecord, StoreError>;
+}

@@ -1,0 +1,65 @@
+//! Reading a data folder's matches, for the admin interface and the command line.
+//!
+//! Owns: a read-only connection of its own, so that a long list never delays a write. Must not know:
+//! whether a server runs.
+
+use std::path::Path;
+
+use matchkeep_shared::ids::MatchId;
+use rusqlite::Connection;
+
+use super::directory::StoreError;
+use super::query::{self, QueryError};
+use super::record::{ListFilter, MatchRecord, MatchSummary};
+use super::schema::{self, DATABASE_FILE, StoreOpenError};
+use super::sqlite::sqlite_error;
+
+/// The matches of a data folder, read-only. Its calls read from disk: not for an async task's thread.
+pub struct History {
+    connection: Connection,
+    database: String,
+}
+
+impl History {
+    /// Opens the database in a data folder, with a server at work on it or without.
+    ///
+    /// # Errors
+    /// [`StoreOpenError`]; [`StoreOpenError::Missing`] where there is none, and none is made.
+    pub fn open(folder: &Path) -> Result<Self, StoreOpenError> {
+        let connection = schema::open_for_reading(folder)?;
+        let database = folder.join(DATABASE_FILE).to_string_lossy().into_owned();
+        Ok(Self { connection, database })
+    }
+
+    /// Matches, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownMatch`] where the filter names one; [`StoreError::Busy`],
+    /// [`StoreError::Broken`] and [`StoreError::Damaged`] where the file cannot be read.
+    pub fn list(&self, filter: &ListFilter) -> Result<Vec<MatchSummary>, StoreError> {
+        self.consistent(|connection| query::list(connection, filter))
+    }
+
+    /// One match with its players.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    pub fn show(&self, id: MatchId) -> Result<MatchRecord, StoreError> {
+        self.consistent(|connection| query::show(connection, id))
+    }
+
+    /// Reads in one transaction: a result that comes meanwhile is seen whole or not at all.
+    fn consistent<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, QueryError>,
+    ) -> Result<T, StoreError> {
+        let read_all = || {
+            let transaction = self.connection.unchecked_transaction()?;
+            read(&transaction)
+        };
+        read_all().map_err(|error| match error {
+            QueryError::Store(error) => error,
+            QueryError::Sqlite(error) => sqlite_error(&self.database, &error),
+        })
+    }
+}

@@ -1,0 +1,372 @@
+//! Signing, verifying and using up tickets.
+//!
+//! Owns: the Ed25519 keys in use and the memory of which tickets were used. Must not know: where keys
+//! are kept ([`crate::identity`]), what a lobby or a session is, and what time it is; time is an
+//! argument.
+//!
+//! A ticket is the encoded claims followed by the signature over [`SIGNING_CONTEXT`] and the claims.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fmt;
+use std::sync::Arc;
+
+use matchkeep_shared::disconnect::DisconnectReason;
+use matchkeep_shared::encoding;
+use matchkeep_shared::ids::MatchId;
+use matchkeep_shared::limits::{PLAYER_NAME_BYTES_MAX, USED_TICKETS_MAX};
+use matchkeep_shared::ticket::{
+    SIGNATURE_BYTES, SIGNING_CONTEXT, TICKET_BYTES_MAX, TicketClaims, is_player_name,
+};
+use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+
+/// Bytes of the key that verifies tickets (Ed25519).
+pub const VERIFYING_KEY_BYTES: usize = 32;
+
+/// Why a ticket could not be signed, or a signing key not be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TicketError {
+    /// The name would make a ticket that no shard accepts.
+    #[error(
+        "`{0}` cannot be put on a ticket: a name has 1 to {PLAYER_NAME_BYTES_MAX} bytes, no control \
+         characters and no space at either end"
+    )]
+    NameInvalid(String),
+    /// The bytes given as signing key are none.
+    #[error("the ticket signing key is no Ed25519 key in PKCS#8 form: {0}")]
+    KeyInvalid(String),
+}
+
+/// Issues tickets. Cheap to clone.
+#[derive(Clone)]
+pub struct TicketSigner {
+    key: Arc<Ed25519KeyPair>,
+}
+
+// By hand, so that no log ever shows a key.
+impl fmt::Debug for TicketSigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TicketSigner(..)")
+    }
+}
+
+impl TicketSigner {
+    /// The signer with this private key (Ed25519, PKCS#8 version 2).
+    ///
+    /// # Errors
+    /// [`TicketError::KeyInvalid`] where the bytes are no such key.
+    pub fn from_pkcs8(pkcs8: &[u8]) -> Result<Self, TicketError> {
+        let key = Ed25519KeyPair::from_pkcs8(pkcs8)
+            .map_err(|e| TicketError::KeyInvalid(e.to_string()))?;
+        Ok(Self { key: Arc::new(key) })
+    }
+
+    /// The ticket that says `claims`: at most [`TICKET_BYTES_MAX`] bytes.
+    ///
+    /// # Errors
+    /// [`TicketError::NameInvalid`] where the name cannot be shown.
+    pub fn sign(&self, claims: &TicketClaims) -> Result<Vec<u8>, TicketError> {
+        if !is_player_name(&claims.name) {
+            return Err(TicketError::NameInvalid(claims.name.chars().take(40).collect()));
+        }
+        let mut ticket = encoding::encode(claims);
+        let signature = self.key.sign(&signed_bytes(&ticket));
+        ticket.extend_from_slice(signature.as_ref());
+        Ok(ticket)
+    }
+
+    /// What verifies the tickets of this signer.
+    pub fn verifier(&self) -> TicketVerifier {
+        let mut key = [0; VERIFYING_KEY_BYTES];
+        // ring's Ed25519 public keys are always of this length.
+        key.copy_from_slice(self.key.public_key().as_ref());
+        TicketVerifier { key }
+    }
+}
+
+/// Tells the tickets of one signer from everything else. Holds the public key only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TicketVerifier {
+    key: [u8; VERIFYING_KEY_BYTES],
+}
+
+impl TicketVerifier {
+    /// The verifier for this public key.
+    pub fn new(key: [u8; VERIFYING_KEY_BYTES]) -> Self {
+        Self { key }
+    }
+
+    /// What `ticket` says, if it is genuine, still good at `now_unix_ms` and for `match_id`.
+    /// Whether it was used before is [`UsedTickets`]' to say.
+    ///
+    /// # Errors
+    /// [`DisconnectReason::TicketInvalid`] where it is no ticket of the signer,
+    /// [`DisconnectReason::TicketExpired`] where it was one, and [`DisconnectReason::MatchUnknown`]
+    /// where it is for another match.
+    pub fn verify(
+        &self,
+        ticket: &[u8],
+        now_unix_ms: u64,
+        match_id: MatchId,
+    ) -> Result<TicketClaims, DisconnectReason> {
+        // The length first: what a stranger sends costs no more than a ticket does.
+        if ticket.len() > TICKET_BYTES_MAX {
+            return Err(DisconnectReason::TicketInvalid);
+        }
+        let Some(claims_len) = ticket.len().checked_sub(SIGNATURE_BYTES) else {
+            return Err(DisconnectReason::TicketInvalid);
+        };
+        let (claims, signature) = ticket.split_at(claims_len);
+        // Nothing is parsed that this signer did not write.
+        UnparsedPublicKey::new(&ED25519, self.key)
+            .verify(&signed_bytes(claims), signature)
+            .map_err(|_| DisconnectReason::TicketInvalid)?;
+        let claims = encoding::decode::<TicketClaims, TICKET_BYTES_MAX>("ticket", claims)
+            .map_err(|_| DisconnectReason::TicketInvalid)?;
+        if !is_player_name(&claims.name) {
+            return Err(DisconnectReason::TicketInvalid);
+        }
+        if now_unix_ms >= claims.expires_unix_ms {
+            return Err(DisconnectReason::TicketExpired);
+        }
+        if claims.match_id != match_id {
+            return Err(DisconnectReason::MatchUnknown);
+        }
+        Ok(claims)
+    }
+}
+
+fn signed_bytes(claims: &[u8]) -> Vec<u8> {
+    [SIGNING_CONTEXT, claims].concat()
+}
+
+/// The tickets used so far, each until it expires. At most
+/// [`USED_TICKETS_MAX`]; when as many are still good, one more is refused rather than forgotten.
+#[derive(Debug)]
+pub struct UsedTickets {
+    ids: HashSet<[u8; 16]>,
+    by_expiry: BTreeSet<(u64, [u8; 16])>,
+    /// The latest expiry among those forgotten. A clock that was set back must not make a ticket good
+    /// again whose use is no longer remembered.
+    forgotten_until_unix_ms: u64,
+    tickets_max: usize,
+}
+
+impl Default for UsedTickets {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl UsedTickets {
+    /// No ticket used yet.
+    pub fn new() -> Self {
+        Self::with_room_for(USED_TICKETS_MAX)
+    }
+
+    fn with_room_for(tickets_max: usize) -> Self {
+        Self {
+            ids: HashSet::new(),
+            by_expiry: BTreeSet::new(),
+            forgotten_until_unix_ms: 0,
+            tickets_max,
+        }
+    }
+
+    /// Uses a verified ticket up. Also the way to tell of tickets that a journal shows as used.
+    ///
+    /// # Errors
+    /// [`DisconnectReason::TicketUsed`] where it was used before, [`DisconnectReason::TicketExpired`]
+    /// where it is over, and [`DisconnectReason::ServerFull`] where no more can be remembered.
+    pub fn insert(
+        &mut self,
+        claims: &TicketClaims,
+        now_unix_ms: u64,
+    ) -> Result<(), DisconnectReason> {
+        self.forget_expired(now_unix_ms);
+        let expires = claims.expires_unix_ms;
+        if self.ids.contains(&claims.id) {
+            return Err(DisconnectReason::TicketUsed);
+        }
+        if expires <= now_unix_ms.max(self.forgotten_until_unix_ms) {
+            return Err(DisconnectReason::TicketExpired);
+        }
+        if self.ids.len() >= self.tickets_max {
+            return Err(DisconnectReason::ServerFull);
+        }
+        self.ids.insert(claims.id);
+        self.by_expiry.insert((expires, claims.id));
+        Ok(())
+    }
+
+    /// How many are remembered.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether none is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    fn forget_expired(&mut self, now_unix_ms: u64) {
+        while let Some((expires, id)) = self.by_expiry.first().copied() {
+            if expires > now_unix_ms {
+                break;
+            }
+            self.by_expiry.pop_first();
+            self.ids.remove(&id);
+            self.forgotten_until_unix_ms = expires;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use matchkeep_shared::ids::PlayerId;
+    use proptest::prelude::*;
+    use ring::rand::SystemRandom;
+
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000_000;
+
+    fn signer() -> TicketSigner {
+        let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("a key is made");
+        TicketSigner::from_pkcs8(pkcs8.as_ref()).expect("the key is one")
+    }
+
+    fn claims(id: u8) -> TicketClaims {
+        TicketClaims {
+            id: [id; 16],
+            match_id: MatchId(7),
+            player: PlayerId(3),
+            name: "Ada".to_owned(),
+            expires_unix_ms: NOW + 60_000,
+        }
+    }
+
+    #[test]
+    fn a_ticket_says_what_was_signed() {
+        let signer = signer();
+        let ticket = signer.sign(&claims(1)).expect("the name is one");
+        assert_eq!(signer.verifier().verify(&ticket, NOW, MatchId(7)), Ok(claims(1)));
+    }
+
+    #[test]
+    fn the_largest_ticket_fits_its_limit() {
+        let signer = signer();
+        let largest = TicketClaims {
+            id: [255; 16],
+            match_id: MatchId(u64::MAX),
+            player: PlayerId(u64::MAX),
+            name: "n".repeat(PLAYER_NAME_BYTES_MAX),
+            expires_unix_ms: u64::MAX,
+        };
+        let ticket = signer.sign(&largest).expect("the name is one");
+        assert!(ticket.len() <= TICKET_BYTES_MAX);
+        assert_eq!(signer.verifier().verify(&ticket, NOW, MatchId(u64::MAX)), Ok(largest));
+    }
+
+    #[test]
+    fn each_refusal_names_its_reason() {
+        let signer = signer();
+        let verifier = signer.verifier();
+        let ticket = signer.sign(&claims(1)).expect("the name is one");
+        let verify = |now, id| verifier.verify(&ticket, now, MatchId(id));
+        assert!(verify(NOW + 59_999, 7).is_ok());
+        assert_eq!(verify(NOW + 60_000, 7), Err(DisconnectReason::TicketExpired));
+        assert_eq!(verify(NOW, 8), Err(DisconnectReason::MatchUnknown));
+        let other = self::signer().verifier();
+        assert_eq!(other.verify(&ticket, NOW, MatchId(7)), Err(DisconnectReason::TicketInvalid));
+    }
+
+    #[test]
+    fn a_name_no_shard_accepts_is_not_signed() {
+        for name in ["", " Ada", "Ada\n", "a name that is much too long"] {
+            let claims = TicketClaims { name: name.to_owned(), ..claims(1) };
+            assert!(matches!(signer().sign(&claims), Err(TicketError::NameInvalid(_))), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_signature_without_the_context_is_refused() {
+        let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("a key is made");
+        let key = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).expect("the key is one");
+        let mut ticket = encoding::encode(&claims(1));
+        let signature = key.sign(&ticket);
+        ticket.extend_from_slice(signature.as_ref());
+        let verifier = TicketSigner { key: Arc::new(key) }.verifier();
+        let refused = Err(DisconnectReason::TicketInvalid);
+        assert_eq!(verifier.verify(&ticket, NOW, MatchId(7)), refused);
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_refused() {
+        let signer = signer();
+        let verifier = signer.verifier();
+        let ticket = signer.sign(&claims(1)).expect("the name is one");
+        let refused = Err(DisconnectReason::TicketInvalid);
+        for bit in 0..ticket.len() * 8 {
+            let mut flipped = ticket.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(verifier.verify(&flipped, NOW, MatchId(7)), refused, "bit {bit}");
+        }
+        for len in 0..ticket.len() {
+            assert_eq!(verifier.verify(&ticket[..len], NOW, MatchId(7)), refused, "{len} bytes");
+        }
+        let longer = [ticket.as_slice(), &[0]].concat();
+        assert_eq!(verifier.verify(&longer, NOW, MatchId(7)), refused);
+    }
+
+    proptest! {
+        #[test]
+        fn random_bytes_are_no_ticket(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let verifier = TicketVerifier::new([9; VERIFYING_KEY_BYTES]);
+            let refused = Err(DisconnectReason::TicketInvalid);
+            prop_assert_eq!(verifier.verify(&bytes, NOW, MatchId(7)), refused);
+        }
+
+        #[test]
+        fn random_bytes_under_a_good_signature_do_not_panic(
+            bytes in proptest::collection::vec(any::<u8>(), 0..120)
+        ) {
+            let signer = signer();
+            let signature = signer.key.sign(&signed_bytes(&bytes));
+            let ticket = [&bytes, signature.as_ref()].concat();
+            if let Ok(claims) = signer.verifier().verify(&ticket, NOW, MatchId(7)) {
+                prop_assert!(is_player_name(&claims.name));
+            }
+        }
+    }
+
+    #[test]
+    fn a_ticket_is_good_once_until_it_expires_and_never_after() {
+        let mut used = UsedTickets::new();
+        assert_eq!(used.insert(&claims(1), NOW), Ok(()));
+        assert_eq!(used.insert(&claims(1), NOW), Err(DisconnectReason::TicketUsed));
+        assert_eq!(used.insert(&claims(1), NOW + 59_999), Err(DisconnectReason::TicketUsed));
+        assert_eq!(used.insert(&claims(1), NOW + 60_000), Err(DisconnectReason::TicketExpired));
+        assert!(used.is_empty(), "what expired is forgotten");
+    }
+
+    #[test]
+    fn a_clock_set_back_makes_no_ticket_good_again() {
+        let mut used = UsedTickets::new();
+        assert_eq!(used.insert(&claims(1), NOW), Ok(()));
+        let later = TicketClaims { expires_unix_ms: NOW + 200_000, ..claims(2) };
+        assert_eq!(used.insert(&later, NOW + 100_000), Ok(()));
+        assert_eq!(used.len(), 1);
+        assert_eq!(used.insert(&claims(1), NOW), Err(DisconnectReason::TicketExpired));
+    }
+
+    #[test]
+    fn a_full_memory_refuses_and_has_room_again_after_expiry() {
+        let mut used = UsedTickets::with_room_for(2);
+        assert_eq!(used.insert(&claims(1), NOW), Ok(()));
+        assert_eq!(used.insert(&claims(2), NOW), Ok(()));
+        assert_eq!(used.insert(&claims(3), NOW), Err(DisconnectReason::ServerFull));
+        assert_eq!(used.insert(&claims(1), NOW), Err(DisconnectReason::TicketUsed));
+        let later = TicketClaims { expires_unix_ms: NOW + 120_000, ..claims(3) };
+        assert_eq!(used.insert(&later, NOW + 60_000), Ok(()));
+    }
+}
