@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::encoding;
-use matchkeep_shared::ids::MatchId;
 use matchkeep_shared::limits::{PLAYER_NAME_BYTES_MAX, USED_TICKETS_MAX};
 use matchkeep_shared::ticket::{
     SIGNATURE_BYTES, SIGNING_CONTEXT, TICKET_BYTES_MAX, TicketClaims, is_player_name,
@@ -95,18 +94,16 @@ impl TicketVerifier {
         Self { key }
     }
 
-    /// What `ticket` says, if it is genuine, still good at `now_unix_ms` and for `match_id`.
-    /// Whether it was used before is [`UsedTickets`]' to say.
+    /// What `ticket` says, if it is genuine and still good at `now_unix_ms`. Whether it was used before
+    /// is [`UsedTickets`]' to say, and whether its match is here the shard's.
     ///
     /// # Errors
     /// [`DisconnectReason::TicketInvalid`] where it is no ticket of the signer,
-    /// [`DisconnectReason::TicketExpired`] where it was one, and [`DisconnectReason::MatchUnknown`]
-    /// where it is for another match.
+    /// [`DisconnectReason::TicketExpired`] where it was one.
     pub fn verify(
         &self,
         ticket: &[u8],
         now_unix_ms: u64,
-        match_id: MatchId,
     ) -> Result<TicketClaims, DisconnectReason> {
         // The length first: what a stranger sends costs no more than a ticket does.
         if ticket.len() > TICKET_BYTES_MAX {
@@ -127,9 +124,6 @@ impl TicketVerifier {
         }
         if now_unix_ms >= claims.expires_unix_ms {
             return Err(DisconnectReason::TicketExpired);
-        }
-        if claims.match_id != match_id {
-            return Err(DisconnectReason::MatchUnknown);
         }
         Ok(claims)
     }
@@ -227,6 +221,7 @@ mod tests {
     use ring::rand::SystemRandom;
 
     use super::*;
+    use matchkeep_shared::ids::MatchId;
 
     const NOW: u64 = 1_800_000_000_000;
 
@@ -249,7 +244,7 @@ mod tests {
     fn a_ticket_says_what_was_signed() {
         let signer = signer();
         let ticket = signer.sign(&claims(1)).expect("the name is one");
-        assert_eq!(signer.verifier().verify(&ticket, NOW, MatchId(7)), Ok(claims(1)));
+        assert_eq!(signer.verifier().verify(&ticket, NOW), Ok(claims(1)));
     }
 
     #[test]
@@ -264,7 +259,7 @@ mod tests {
         };
         let ticket = signer.sign(&largest).expect("the name is one");
         assert!(ticket.len() <= TICKET_BYTES_MAX);
-        assert_eq!(signer.verifier().verify(&ticket, NOW, MatchId(u64::MAX)), Ok(largest));
+        assert_eq!(signer.verifier().verify(&ticket, NOW), Ok(largest));
     }
 
     #[test]
@@ -272,12 +267,11 @@ mod tests {
         let signer = signer();
         let verifier = signer.verifier();
         let ticket = signer.sign(&claims(1)).expect("the name is one");
-        let verify = |now, id| verifier.verify(&ticket, now, MatchId(id));
-        assert!(verify(NOW + 59_999, 7).is_ok());
-        assert_eq!(verify(NOW + 60_000, 7), Err(DisconnectReason::TicketExpired));
-        assert_eq!(verify(NOW, 8), Err(DisconnectReason::MatchUnknown));
+        let verify = |now| verifier.verify(&ticket, now);
+        assert!(verify(NOW + 59_999).is_ok());
+        assert_eq!(verify(NOW + 60_000), Err(DisconnectReason::TicketExpired));
         let other = self::signer().verifier();
-        assert_eq!(other.verify(&ticket, NOW, MatchId(7)), Err(DisconnectReason::TicketInvalid));
+        assert_eq!(other.verify(&ticket, NOW), Err(DisconnectReason::TicketInvalid));
     }
 
     #[test]
@@ -297,7 +291,7 @@ mod tests {
         ticket.extend_from_slice(signature.as_ref());
         let verifier = TicketSigner { key: Arc::new(key) }.verifier();
         let refused = Err(DisconnectReason::TicketInvalid);
-        assert_eq!(verifier.verify(&ticket, NOW, MatchId(7)), refused);
+        assert_eq!(verifier.verify(&ticket, NOW), refused);
     }
 
     #[test]
@@ -309,13 +303,13 @@ mod tests {
         for bit in 0..ticket.len() * 8 {
             let mut flipped = ticket.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(verifier.verify(&flipped, NOW, MatchId(7)), refused, "bit {bit}");
+            assert_eq!(verifier.verify(&flipped, NOW), refused, "bit {bit}");
         }
         for len in 0..ticket.len() {
-            assert_eq!(verifier.verify(&ticket[..len], NOW, MatchId(7)), refused, "{len} bytes");
+            assert_eq!(verifier.verify(&ticket[..len], NOW), refused, "{len} bytes");
         }
         let longer = [ticket.as_slice(), &[0]].concat();
-        assert_eq!(verifier.verify(&longer, NOW, MatchId(7)), refused);
+        assert_eq!(verifier.verify(&longer, NOW), refused);
     }
 
     proptest! {
@@ -323,7 +317,7 @@ mod tests {
         fn random_bytes_are_no_ticket(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let verifier = TicketVerifier::new([9; VERIFYING_KEY_BYTES]);
             let refused = Err(DisconnectReason::TicketInvalid);
-            prop_assert_eq!(verifier.verify(&bytes, NOW, MatchId(7)), refused);
+            prop_assert_eq!(verifier.verify(&bytes, NOW), refused);
         }
 
         #[test]
@@ -333,7 +327,7 @@ mod tests {
             let signer = signer();
             let signature = signer.key.sign(&signed_bytes(&bytes));
             let ticket = [&bytes, signature.as_ref()].concat();
-            if let Ok(claims) = signer.verifier().verify(&ticket, NOW, MatchId(7)) {
+            if let Ok(claims) = signer.verifier().verify(&ticket, NOW) {
                 prop_assert!(is_player_name(&claims.name));
             }
         }

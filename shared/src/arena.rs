@@ -1,7 +1,8 @@
 //! The game that ships with the server: a first-person shooter in 3D, everyone against everyone or in
 //! two teams. This file holds the state of a match and the order of a tick; each noun has its own file.
 //!
-//! Read [`movement`] for how players move, `combat` for what shots do, `phase` for when it counts.
+//! [`Arena::step`](Game::step) lists what happens in a tick. Read [`movement`] for how players move,
+//! `combat` for what shots do, `phase` for when it counts.
 
 mod combat;
 mod config;
@@ -10,6 +11,7 @@ mod entity;
 mod event;
 mod grid;
 mod input;
+mod life;
 mod map;
 pub mod movement;
 mod outcome;
@@ -17,6 +19,7 @@ mod phase;
 mod pickup;
 mod player;
 mod projectile;
+mod roster;
 mod trace;
 pub mod view;
 mod weapon;
@@ -44,23 +47,17 @@ pub use weapon::{Shot, Weapon, WeaponSpec};
 
 use crate::game::{ConfigError, Events, Game, Inputs, ModeSpec, Outcome, PlayerInfo};
 use crate::ids::{EntityId, Slot, SlotSet};
+use crate::limits::PLAYERS_PER_MATCH_MAX;
 use crate::rng::Rng;
 use crate::time::{Tick, TickRate};
 use crate::world::{Audience, WorldWriter};
 use entities::Entities;
-use movement::{EYE, Wish};
+use movement::EYE;
 use outcome::Record;
 use phase::Progress;
 use pickup::Pickup;
-use player::{HEALTH_START, Life, Player, PlayerEntities};
+use player::Player;
 use projectile::{Blast, Rocket, RocketKey};
-
-/// How far below the map's lowest corner a player has fallen out of it, in units.
-const FALL_DEPTH: f32 = 64.0;
-/// Spawns drawn to choose the one furthest from enemies.
-const SPAWN_DRAWS: u32 = 4;
-/// Players who left whose results are kept; those of later ones are not.
-const RECORDS_MAX: usize = 1024;
 
 /// A match of the arena.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -90,6 +87,7 @@ pub struct Arena {
 impl Game for Arena {
     const NAME: &'static str = "arena";
     const RULES_VERSION: u32 = 1;
+    const MODES: &'static str = include_str!("../maps/modes.toml");
 
     type Config = ArenaConfig;
     type Input = ArenaInput;
@@ -107,7 +105,7 @@ impl Game for Arena {
             tick: Tick(0),
             rng: Rng::new(seed),
             progress: Progress::default(),
-            players: vec![None; usize::from(config.players_max.max(1))],
+            players: vec![None; usize::from(config.players_max).clamp(1, PLAYERS_PER_MATCH_MAX)],
             left: Vec::new(),
             team_frags: [0; 2],
             rockets: Entities::default(),
@@ -122,43 +120,12 @@ impl Game for Arena {
         arena
     }
 
-    fn join(&mut self, slot: Slot, info: &PlayerInfo) {
-        if slot.index() >= self.players.len() {
-            return;
-        }
-        let ids = PlayerEntities {
-            player: self.next_entity(),
-            own: self.next_entity(),
-            score: self.next_entity(),
-        };
-        let mut player = Player::new(info.clone(), self.smaller_team(), ids, self.tick);
-        // Who comes back goes on with the score they left with.
-        if let Some(index) = self.left.iter().position(|record| record.info.id == info.id) {
-            player.stats = self.left.remove(index).stats;
-        }
-        player.body.position = self.config.map.spawns()[0].at;
-        self.players[slot.index()] = Some(player);
-        let roster: Vec<RosterEntry> =
-            self.present().map(|(slot, player)| roster_entry(slot, player)).collect();
-        self.pending.push((SlotSet::one(slot), ArenaEvent::Roster(roster)));
-        let mut others = SlotSet::EMPTY;
-        for (other, _) in self.present().filter(|(other, _)| *other != slot) {
-            others = others.with(other);
-        }
-        if let Some(player) = &self.players[slot.index()] {
-            self.pending.push((others, ArenaEvent::Joined(roster_entry(slot, player))));
-        }
+    fn join(&mut self, slot: Slot, player: &PlayerInfo) {
+        self.admit(slot, player);
     }
 
     fn leave(&mut self, slot: Slot) {
-        let Some(player) = self.players.get_mut(slot.index()).and_then(Option::take) else {
-            return;
-        };
-        if self.left.len() < RECORDS_MAX {
-            self.left.push(Record { info: player.info, team: player.team, stats: player.stats });
-        }
-        self.rockets.retain(|rocket| rocket.owner != slot);
-        self.pending.push((SlotSet::ALL, ArenaEvent::Left { slot }));
+        self.dismiss(slot);
     }
 
     fn step(&mut self, tick: Tick, inputs: &Inputs<ArenaInput>, events: &mut Events<ArenaEvent>) {
@@ -214,11 +181,6 @@ fn near(at: Vec3) -> Audience {
     Audience::Near { at, radius: VIEW_RADIUS }
 }
 
-fn roster_entry(slot: Slot, player: &Player) -> RosterEntry {
-    let PlayerInfo { id, name } = player.info.clone();
-    RosterEntry { slot, player: id, name, team: player.team }
-}
-
 impl Arena {
     /// What the match is doing.
     pub fn phase(&self) -> Phase {
@@ -247,64 +209,5 @@ impl Arena {
         let id = EntityId(self.entities);
         self.entities += 1;
         id
-    }
-
-    fn smaller_team(&self) -> u8 {
-        if self.config.teams == 0 {
-            return 0;
-        }
-        let size = |team| self.present().filter(|(_, player)| player.team == team).count();
-        if size(2) < size(1) { 2 } else { 1 }
-    }
-
-    /// Views, weapons in hand, coming back to life, movement.
-    fn move_players(&mut self, inputs: &Inputs<ArenaInput>, events: &mut Events<ArenaEvent>) {
-        let (tick, dt) = (self.tick, self.rate.tick_seconds());
-        let lowest = self.config.map.bounds().0.z - FALL_DEPTH;
-        let wears_off = tick.0.is_multiple_of(self.rate.hz());
-        for slot in (0..self.players.len()).map(|index| Slot(index as u8)) {
-            let Some(player) = self.player_mut(slot) else { continue };
-            let Some(input) = inputs.get(slot) else { continue };
-            (player.yaw, player.pitch) = (input.yaw, input.pitch);
-            if let Life::Dead { on_fire_from, at } = player.life {
-                if tick >= at || (input.fire && tick >= on_fire_from) {
-                    self.spawn(slot);
-                }
-                continue;
-            }
-            player.weapon = input.weapon.filter(|w| player.holds(*w)).unwrap_or(player.weapon);
-            if wears_off && player.health > HEALTH_START {
-                player.health -= 1;
-            }
-            let Some(player) = &mut self.players[slot.index()] else { continue };
-            movement::advance(&self.config.map, &mut player.body, &Wish::from(&input), dt);
-            if player.body.position.z < lowest {
-                self.kill(slot, None, None, events);
-            }
-        }
-    }
-
-    /// Puts a player back into the match, away from enemies.
-    fn spawn(&mut self, slot: Slot) {
-        let Some(team) = self.player_mut(slot).map(|player| player.team) else { return };
-        let spawns = self.config.map.spawns();
-        let mut best = (f32::NEG_INFINITY, Vec3::ZERO);
-        for _ in 0..SPAWN_DRAWS {
-            let at = spawns[self.rng.below(spawns.len() as u32) as usize].at;
-            let distance = |player: &Player| player.body.position.distance_squared(at);
-            let alive = self.players.iter().enumerate().filter_map(|(index, player)| {
-                let player = player.as_ref().filter(|p| p.is_alive() && index != slot.index())?;
-                (team == 0 || player.team != team).then_some(player)
-            });
-            let nearest = alive.map(distance).fold(f32::INFINITY, f32::min);
-            if nearest > best.0 {
-                best = (nearest, at);
-            }
-        }
-        // The press that brought the player back is not also a shot.
-        let ready_at = self.tick + 1;
-        if let Some(player) = self.player_mut(slot) {
-            player.spawn(best.1, ready_at);
-        }
     }
 }

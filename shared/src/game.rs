@@ -41,6 +41,10 @@ pub trait Game: Clone + Debug + Serialize + DeserializeOwned + Send + Sized + 's
     /// Raised with every change to the rules: a match never goes on under other rules than its own.
     const RULES_VERSION: u32;
 
+    /// The modes a server has when its operator sets none: TOML, a table `modes.NAME` for each, the
+    /// first alphabetically being the default.
+    const MODES: &'static str = "[modes.default]\nplayers_max = 8\n";
+
     /// What a mode fixes before the match begins: the map, limits, teams. Sent to every client in its
     /// welcome, at most [`crate::limits::SERVER_MESSAGE_BYTES_MAX`] encoded.
     type Config: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static;

@@ -83,7 +83,7 @@ impl<G: Game> MatchClient<G> {
                         return Err(ended(self.connection.remote_address(), &error));
                     }
                 },
-                chunk = self.receive.read_chunk(READ_BYTES), if !self.stream_ended => match chunk {
+                chunk = self.receive.read_chunk(READ_BYTES, true), if !self.stream_ended => match chunk {
                     Ok(Some(chunk)) => {
                         self.session.set_round_trip(self.connection.rtt());
                         let result = self.session.handle_stream(now(), &chunk.bytes);
@@ -135,7 +135,7 @@ impl<G: Game> MatchClient<G> {
 
     async fn drain(&mut self) -> Result<(), ClientError> {
         while !self.stream_ended {
-            match self.receive.read_chunk(READ_BYTES).await {
+            match self.receive.read_chunk(READ_BYTES, true).await {
                 Ok(Some(chunk)) => {
                     let result = self.session.handle_stream(now(), &chunk.bytes);
                     self.checked(result)?;

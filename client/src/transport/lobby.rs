@@ -119,7 +119,7 @@ impl LobbyClient {
                     reply => Ok(reply),
                 };
             }
-            match self.receive.read_chunk(READ_BYTES).await {
+            match self.receive.read_chunk(READ_BYTES, true).await {
                 Ok(Some(chunk)) => self.reader.extend(&chunk.bytes),
                 Ok(None) | Err(_) => {
                     return Err(ended(address, &self.connection.closed().await));

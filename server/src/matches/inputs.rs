@@ -14,10 +14,10 @@ use matchkeep_shared::game::Input;
 use matchkeep_shared::limits::{INPUT_AHEAD_TICKS_MAX, INPUT_HOLD};
 use matchkeep_shared::time::{Tick, TickRate};
 use matchkeep_shared::wire::snapshot::InputFeedback;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How inputs fared.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct InputCounts {
     /// Applied at their own tick.
     pub applied: u64,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use matchkeep_shared::disconnect::DisconnectReason;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::matches::inputs::InputCounts;
 
@@ -60,7 +60,7 @@ impl Distribution {
 }
 
 /// A distribution as programs read it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Summary {
     /// How many values.
     pub count: u64,

@@ -77,7 +77,6 @@ impl<G: Game> ShardHandle<G> {
 }
 
 /// What a shard's thread needs beside its core.
-#[derive(Debug)]
 pub struct ThreadConfig {
     /// Where to listen, bound already.
     pub socket: UdpSocket,
@@ -86,7 +85,7 @@ pub struct ThreadConfig {
     /// Where reports go.
     pub reports: Sender<Report>,
     /// Wakes whoever reads them.
-    pub on_report: fn(),
+    pub on_report: Box<dyn Fn() + Send>,
 }
 
 /// Starts a shard's thread.
@@ -141,7 +140,7 @@ struct Shell<G: Game> {
     wake: Arc<OwnedFd>,
     commands: Receiver<Command<G>>,
     reports: Sender<Report>,
-    on_report: fn(),
+    on_report: Box<dyn Fn() + Send>,
 }
 
 impl<G: Game> Shell<G> {

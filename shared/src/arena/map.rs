@@ -1,5 +1,8 @@
 //! The map: solid boxes, places to spawn, things to pick up; checked when it is read. Knows no player.
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 use glam::Vec3;
 use serde::{Deserialize, Serialize};
 
@@ -254,23 +257,4 @@ impl Map {
 /// The map that serves a match of so many places where the operator named none.
 pub(crate) fn default_name(players_max: usize) -> &'static str {
     if players_max <= 4 { "duel" } else { "large" }
-}
-
-/// A map of a floor and four walls for tests: x and y from -512 to 512, the floor's top at 0.
-#[cfg(test)]
-pub(crate) fn test_map(more: &[([f32; 3], [f32; 3])]) -> Map {
-    let room = [
-        ([-528.0, -528.0, -16.0], [528.0, 528.0, 0.0]),
-        ([-528.0, -528.0, 512.0], [528.0, 528.0, 528.0]),
-        ([-528.0, -528.0, 0.0], [-512.0, 528.0, 512.0]),
-        ([512.0, -528.0, 0.0], [528.0, 528.0, 512.0]),
-        ([-512.0, -528.0, 0.0], [512.0, -512.0, 512.0]),
-        ([-512.0, 512.0, 0.0], [512.0, 528.0, 512.0]),
-    ];
-    let boxes = room.iter().chain(more);
-    let boxes = boxes.map(|(min, max)| Solid { min: (*min).into(), max: (*max).into() }).collect();
-    let at = Vec3::new(-400.0, -400.0, 24.1);
-    let data =
-        MapData { name: "test".into(), boxes, spawns: vec![Spawn { at, yaw: 0 }], pickups: vec![] };
-    Map::try_from(data).expect("the map is sound")
 }

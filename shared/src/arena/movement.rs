@@ -4,6 +4,9 @@
 //! Units are those of Quake: 32 to a metre. All sides of a map's boxes are axis-aligned, so that
 //! sliding along one is dropping a component of the velocity.
 
+#[cfg(test)]
+mod tests;
+
 use glam::Vec3;
 use serde::{Deserialize, Serialize};
 
@@ -111,9 +114,7 @@ pub fn advance(map: &Map, body: &mut Body, wish: &Wish, dt: f32) {
         accelerate(&mut body.velocity, direction, speed, speed.min(AIR_SPEED_MAX), dt);
         // Half of gravity's pull before and half after: the height of a jump does not depend on dt.
         body.velocity.z -= GRAVITY * dt / 2.0;
-        let blocked = slide(map, body, dt);
-        let landed = blocked.z != 0.0 && body.velocity.z == 0.0;
-        if !landed {
+        if slide(map, body, dt).z == 0.0 {
             body.velocity.z -= GRAVITY * dt / 2.0;
         }
     }
@@ -200,6 +201,7 @@ fn find_ground(map: &Map, body: &mut Body) {
     let trace = map.trace_box(body.position, below, BODY_MINS, BODY_MAXS);
     body.on_ground = trace.normal.z > 0.0;
     if body.on_ground {
+        body.position = trace.end;
         body.velocity.z = 0.0;
     }
 }

@@ -65,7 +65,7 @@ const SPECS: [WeaponSpec; Weapon::COUNT] = [
     WeaponSpec {
         damage: 8,
         reload: Duration::from_millis(900),
-        shot: Shot::Hitscan { pellets: 11, spread: 0.08 },
+        shot: Shot::Hitscan { pellets: 11, spread: 0.06 },
         ammo_start: 10,
         ammo_max: 50,
         ammo_found: 10,

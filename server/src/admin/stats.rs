@@ -1,0 +1,76 @@
+//! The counters as programs read them: `/v1/stats`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::control::NodeStats;
+use crate::matches::inputs::InputCounts;
+use crate::shard::stats::Summary;
+
+/// A node's counters since it started; units are in the names.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the names say it; /metrics describes each")]
+pub struct StatsDocument {
+    pub ticks: u64,
+    pub ticks_skipped: u64,
+    pub tick_lateness_us: Summary,
+    pub tick_sent_us: Summary,
+    pub tick_work_us: Summary,
+    pub inputs: InputCounts,
+    pub snapshots_sent: u64,
+    pub snapshot_bytes: u64,
+    pub snapshots_unsent: u64,
+    pub udp_received: u64,
+    pub udp_received_bytes: u64,
+    pub udp_sent: u64,
+    pub udp_sent_bytes: u64,
+    pub udp_send_errors: u64,
+    pub udp_dropped: u64,
+    pub handshakes: u64,
+    pub handshakes_deferred: u64,
+    pub joins: u64,
+    pub disconnects: BTreeMap<String, u64>,
+    pub matches: u64,
+    pub players: u64,
+    pub connections: u64,
+    pub entities: u64,
+    pub results_stored: u64,
+    pub results_pending: u64,
+    pub store_errors: u64,
+}
+
+impl From<&NodeStats> for StatsDocument {
+    fn from(stats: &NodeStats) -> Self {
+        let shards = &stats.shards;
+        let disconnects = shards.disconnects.iter();
+        Self {
+            ticks: shards.ticks,
+            ticks_skipped: shards.ticks_skipped,
+            tick_lateness_us: shards.tick_lateness.summary(),
+            tick_sent_us: shards.tick_sent.summary(),
+            tick_work_us: shards.tick_work.summary(),
+            inputs: shards.inputs,
+            snapshots_sent: shards.snapshots_sent,
+            snapshot_bytes: shards.snapshot_bytes,
+            snapshots_unsent: shards.snapshots_unsent,
+            udp_received: shards.udp_received,
+            udp_received_bytes: shards.udp_received_bytes,
+            udp_sent: shards.udp_sent,
+            udp_sent_bytes: shards.udp_sent_bytes,
+            udp_send_errors: shards.udp_send_errors,
+            udp_dropped: shards.udp_dropped,
+            handshakes: shards.handshakes,
+            handshakes_deferred: shards.handshakes_deferred,
+            joins: shards.joins,
+            disconnects: disconnects.map(|(reason, n)| ((*reason).to_owned(), *n)).collect(),
+            matches: shards.matches,
+            players: shards.players,
+            connections: shards.connections,
+            entities: shards.entities,
+            results_stored: stats.results_stored,
+            results_pending: stats.results_pending,
+            store_errors: stats.store_errors,
+        }
+    }
+}

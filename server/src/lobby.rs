@@ -1,0 +1,8 @@
+//! The lobby: authenticates players, finds them a match, and knows where every match is.
+//!
+//! [`core`] is sans-IO: requests, shard events and time go in, actions come out. [`endpoint`] puts QUIC
+//! around it. Stateless towards the disk: what it knows, the shards know.
+
+pub mod core;
+pub mod endpoint;
+mod placement;

@@ -1,0 +1,313 @@
+//! The lobby as a state machine: no socket, no clock, no store.
+
+use std::collections::{HashMap, VecDeque};
+
+use matchkeep_shared::disconnect::DisconnectReason;
+use matchkeep_shared::ids::{MatchId, PlayerId, ShardId};
+use matchkeep_shared::limits::TICKET_VALID;
+use matchkeep_shared::ticket::{TicketClaims, is_player_name};
+use matchkeep_shared::wire::lobby::{Assignment, LobbyReply, LobbyRequest};
+use matchkeep_shared::wire::message::GameVersion;
+
+use super::placement::Placement;
+use crate::shard::message::ShardEvent;
+use crate::tickets::TicketSigner;
+
+/// Names one lobby connection.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ConnectionKey(pub u64);
+
+/// What the lobby knows of a mode.
+#[derive(Clone, Debug)]
+pub struct ModeEntry {
+    /// Its name.
+    pub name: String,
+    /// Places in a match.
+    pub places: usize,
+}
+
+/// Where a shard is reached.
+#[derive(Clone, Copy, Debug)]
+pub struct ShardEntry {
+    /// Which shard.
+    pub shard: ShardId,
+    /// Its UDP port.
+    pub port: u16,
+    /// SHA-256 of the certificate it shows.
+    pub fingerprint: [u8; 32],
+}
+
+/// What a lobby needs to begin.
+pub struct LobbyConfig {
+    /// The game that is played here.
+    pub game: GameVersion,
+    /// Its modes; the first is the default.
+    pub modes: Vec<ModeEntry>,
+    /// The node's shards.
+    pub shards: Vec<ShardEntry>,
+    /// The address to tell clients; `None`: where they found the lobby.
+    pub address: Option<std::net::IpAddr>,
+    /// Signs tickets.
+    pub signer: TicketSigner,
+    /// 64 random bits that nobody can guess.
+    pub random: Box<dyn FnMut() -> u64 + Send>,
+}
+
+/// What the lobby wants done.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Action {
+    /// Answer a request.
+    Reply {
+        /// Whose.
+        to: ConnectionKey,
+        /// The answer.
+        reply: LobbyReply,
+    },
+    /// Find out which account has this name; [`Lobby::handle_account`] takes the answer.
+    LookUp {
+        /// For whom.
+        to: ConnectionKey,
+        /// The name.
+        name: String,
+    },
+    /// Make a match on a shard.
+    Create {
+        /// Where.
+        shard: ShardId,
+        /// The match.
+        match_id: MatchId,
+        /// Index of its mode.
+        mode: usize,
+        /// The seed of its random numbers.
+        seed: u64,
+    },
+    /// Tell a shard that a player gave up the place.
+    Release {
+        /// Where.
+        shard: ShardId,
+        /// The match.
+        match_id: MatchId,
+        /// The player.
+        player: PlayerId,
+    },
+    /// End a connection.
+    Close {
+        /// Which.
+        connection: ConnectionKey,
+        /// Why.
+        reason: DisconnectReason,
+    },
+}
+
+/// One lobby connection.
+#[derive(Clone, Debug)]
+enum Session {
+    /// The account is being looked up.
+    LookingUp {
+        name: String,
+    },
+    Authenticated(Player),
+}
+
+#[derive(Clone, Debug)]
+struct Player {
+    id: PlayerId,
+    name: String,
+}
+
+/// The lobby.
+pub struct Lobby {
+    config: LobbyConfig,
+    placement: Placement,
+    sessions: HashMap<ConnectionKey, Session>,
+    /// Who waits for a match that is being made.
+    waiting: Vec<(MatchId, ConnectionKey)>,
+    actions: VecDeque<Action>,
+}
+
+impl Lobby {
+    /// A lobby without matches.
+    ///
+    /// # Panics
+    /// Where there is no mode or no shard: the settings were checked.
+    pub fn new(config: LobbyConfig) -> Self {
+        assert!(!config.modes.is_empty() && !config.shards.is_empty(), "settings were checked");
+        Self {
+            config,
+            placement: Placement::default(),
+            sessions: HashMap::new(),
+            waiting: Vec::new(),
+            actions: VecDeque::new(),
+        }
+    }
+
+    /// A connection asks for something.
+    pub fn handle_request(&mut self, now_unix_ms: u64, from: ConnectionKey, request: LobbyRequest) {
+        let session = self.sessions.get(&from).cloned();
+        match (session, request) {
+            (None, LobbyRequest::Authenticate { game, name }) => {
+                if game != self.config.game {
+                    self.close(from, DisconnectReason::GameMismatch);
+                } else if !is_player_name(&name) {
+                    self.close(from, DisconnectReason::NameInvalid);
+                } else {
+                    self.sessions.insert(from, Session::LookingUp { name: name.clone() });
+                    self.actions.push_back(Action::LookUp { to: from, name });
+                }
+            }
+            (Some(Session::Authenticated(player)), LobbyRequest::FindMatch { mode }) => {
+                self.find_match(now_unix_ms, from, &player, &mode);
+            }
+            (Some(Session::Authenticated(player)), LobbyRequest::Locate { match_id }) => {
+                self.assign(now_unix_ms, from, &player, match_id);
+            }
+            (Some(Session::Authenticated(player)), LobbyRequest::Leave { match_id }) => {
+                if let Some(placed) = self.placement.find(match_id) {
+                    let (shard, player) = (placed.shard, player.id);
+                    self.placement.vacated(match_id, player);
+                    self.actions.push_back(Action::Release { shard, match_id, player });
+                }
+                self.reply(from, LobbyReply::Left);
+            }
+            // Asking before authenticating, twice, or before the answer.
+            _ => self.close(from, DisconnectReason::UnexpectedMessage),
+        }
+    }
+
+    /// The account a name belongs to; `None` where the store cannot say.
+    pub fn handle_account(&mut self, to: ConnectionKey, account: Option<PlayerId>) {
+        let Some(Session::LookingUp { name }) = self.sessions.get(&to).cloned() else { return };
+        match account {
+            Some(id) => {
+                self.sessions.insert(to, Session::Authenticated(Player { id, name }));
+                self.reply(to, LobbyReply::Authenticated { player: id });
+            }
+            None => self.close(to, DisconnectReason::Internal),
+        }
+    }
+
+    /// Something happened on a shard.
+    pub fn handle_shard_event(&mut self, now_unix_ms: u64, event: &ShardEvent) {
+        match event {
+            ShardEvent::Created { match_id } => {
+                self.placement.created(*match_id);
+                for to in self.take_waiting(*match_id) {
+                    if let Some(Session::Authenticated(player)) = self.sessions.get(&to).cloned() {
+                        self.assign(now_unix_ms, to, &player, *match_id);
+                    }
+                }
+            }
+            ShardEvent::CreateRefused { match_id } => {
+                self.placement.remove(*match_id);
+                for to in self.take_waiting(*match_id) {
+                    self.refuse(to, DisconnectReason::ServerFull);
+                }
+            }
+            ShardEvent::Joined { match_id, player } => self.placement.seated(*match_id, *player),
+            ShardEvent::Left { match_id, player } => self.placement.vacated(*match_id, *player),
+            // The place is held; the shard says when it no longer is.
+            ShardEvent::Disconnected { .. } => {}
+            ShardEvent::Ended { match_id, .. } => self.placement.over(*match_id),
+            ShardEvent::Closed { match_id } => self.placement.remove(*match_id),
+        }
+    }
+
+    /// Time passed.
+    pub fn handle_time(&mut self, now_unix_ms: u64) {
+        self.placement.expire(now_unix_ms);
+    }
+
+    /// A connection is gone. Promised places stay promised: the player may be on the way.
+    pub fn handle_gone(&mut self, connection: ConnectionKey) {
+        self.sessions.remove(&connection);
+        self.waiting.retain(|(_, waiting)| *waiting != connection);
+    }
+
+    /// The next thing to be done.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    fn find_match(&mut self, now_unix_ms: u64, from: ConnectionKey, player: &Player, mode: &str) {
+        let modes = &self.config.modes;
+        let mode =
+            if mode.is_empty() { Some(0) } else { modes.iter().position(|m| m.name == mode) };
+        let Some(mode) = mode else {
+            self.refuse(from, DisconnectReason::ModeUnknown);
+            return;
+        };
+        let match_id = self.placement.choose(mode, player.id).unwrap_or_else(|| self.create(mode));
+        self.assign(now_unix_ms, from, player, match_id);
+    }
+
+    fn create(&mut self, mode: usize) -> MatchId {
+        let shards = self.config.shards.iter().map(|entry| entry.shard);
+        let shard = shards.min_by_key(|shard| self.placement.load(*shard));
+        let shard = shard.expect("a lobby has shards");
+        let match_id = MatchId((self.config.random)());
+        let seed = (self.config.random)();
+        self.placement.add(match_id, mode, shard, self.config.modes[mode].places);
+        self.actions.push_back(Action::Create { shard, match_id, mode, seed });
+        match_id
+    }
+
+    /// Keeps a place and says where it is; a match still being made answers when it is there.
+    fn assign(&mut self, now_unix_ms: u64, to: ConnectionKey, player: &Player, match_id: MatchId) {
+        if let Err(reason) = self.placement.promise(match_id, player.id, now_unix_ms) {
+            self.refuse(to, reason);
+            return;
+        }
+        let Some(placed) = self.placement.find(match_id) else { return };
+        if placed.is_being_made() {
+            self.waiting.push((match_id, to));
+            return;
+        }
+        let entry = self.config.shards.iter().find(|entry| entry.shard == placed.shard);
+        let entry = *entry.expect("matches are placed on the lobby's shards");
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&(self.config.random)().to_le_bytes());
+        id[8..].copy_from_slice(&(self.config.random)().to_le_bytes());
+        let claims = TicketClaims {
+            id,
+            match_id,
+            player: player.id,
+            name: player.name.clone(),
+            expires_unix_ms: now_unix_ms + TICKET_VALID.as_millis() as u64,
+        };
+        match self.config.signer.sign(&claims) {
+            Ok(ticket) => {
+                let address = self.config.address;
+                let ShardEntry { port, fingerprint, .. } = entry;
+                let assignment = Assignment { match_id, address, port, fingerprint, ticket };
+                self.reply(to, LobbyReply::Assigned(assignment));
+            }
+            Err(error) => {
+                tracing::error!(%error, "a ticket could not be signed");
+                self.refuse(to, DisconnectReason::Internal);
+            }
+        }
+    }
+
+    fn take_waiting(&mut self, match_id: MatchId) -> Vec<ConnectionKey> {
+        let (ready, rest) = self.waiting.drain(..).partition(|(id, _)| *id == match_id);
+        self.waiting = rest;
+        let ready: Vec<(MatchId, ConnectionKey)> = ready;
+        ready.into_iter().map(|(_, to)| to).collect()
+    }
+
+    fn reply(&mut self, to: ConnectionKey, reply: LobbyReply) {
+        self.actions.push_back(Action::Reply { to, reply });
+    }
+
+    fn refuse(&mut self, to: ConnectionKey, reason: DisconnectReason) {
+        self.reply(to, LobbyReply::Refused { reason });
+    }
+
+    fn close(&mut self, connection: ConnectionKey, reason: DisconnectReason) {
+        self.sessions.remove(&connection);
+        self.actions.push_back(Action::Close { connection, reason });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+//! The lobby without a network: what it answers, and what it asks of shards and store.
+
+use super::*;
+use crate::identity::ServerIdentity;
+use matchkeep_shared::game::Outcome;
+use matchkeep_shared::time::Tick;
+
+const NOW: u64 = 1_000_000;
+
+struct Harness {
+    lobby: Lobby,
+    game: GameVersion,
+    /// Every match asked for, and on which shard.
+    created: Vec<(MatchId, ShardId)>,
+    now: u64,
+}
+
+fn game() -> GameVersion {
+    GameVersion { name: "test".into(), rules: 1, schema: 2 }
+}
+
+impl Harness {
+    fn new() -> Self {
+        let mut counter = 0;
+        let shard =
+            |i| ShardEntry { shard: ShardId(i), port: 7778 + i, fingerprint: [i as u8; 32] };
+        let mode = |name: &str, places| ModeEntry { name: name.into(), places };
+        let lobby = Lobby::new(LobbyConfig {
+            game: game(),
+            modes: vec![mode("duel", 2), mode("ffa", 8)],
+            shards: vec![shard(0), shard(1)],
+            address: None,
+            signer: ServerIdentity::ephemeral().expect("keys").ticket_signer(),
+            random: Box::new(move || {
+                counter += 1;
+                counter
+            }),
+        });
+        Self { lobby, game: game(), created: Vec::new(), now: NOW }
+    }
+
+    /// Carries out what the lobby wants: accounts are numbered by connection, matches are made at once.
+    /// Returns the last answer to `of`.
+    fn settle(&mut self, of: ConnectionKey) -> Option<Result<LobbyReply, DisconnectReason>> {
+        let mut answer = None;
+        while let Some(action) = self.lobby.poll_action() {
+            match action {
+                Action::Reply { to, reply } if to == of => answer = Some(Ok(reply)),
+                Action::Close { connection, reason } if connection == of => {
+                    answer = Some(Err(reason));
+                }
+                Action::LookUp { to, .. } => {
+                    self.lobby.handle_account(to, Some(PlayerId(to.0)));
+                }
+                Action::Create { shard, match_id, .. } => {
+                    self.created.push((match_id, shard));
+                    self.lobby.handle_shard_event(self.now, &ShardEvent::Created { match_id });
+                }
+                Action::Reply { .. } | Action::Close { .. } | Action::Release { .. } => {}
+            }
+        }
+        answer
+    }
+
+    fn ask(&mut self, from: u64, request: LobbyRequest) -> Result<LobbyReply, DisconnectReason> {
+        self.lobby.handle_request(self.now, ConnectionKey(from), request);
+        self.settle(ConnectionKey(from)).expect("every request is answered")
+    }
+
+    fn log_in(&mut self, connection: u64) {
+        let name = format!("p{connection}");
+        let request = LobbyRequest::Authenticate { game: self.game.clone(), name };
+        let player = PlayerId(connection);
+        assert_eq!(self.ask(connection, request), Ok(LobbyReply::Authenticated { player }));
+    }
+
+    fn find(&mut self, connection: u64, mode: &str) -> Assignment {
+        match self.ask(connection, LobbyRequest::FindMatch { mode: mode.into() }) {
+            Ok(LobbyReply::Assigned(assignment)) => assignment,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn event(&mut self, event: ShardEvent) {
+        self.lobby.handle_shard_event(self.now, &event);
+    }
+}
+
+#[test]
+fn running_matches_are_filled_before_new_ones_are_made() {
+    let mut h = Harness::new();
+    let ids: Vec<MatchId> = (1..=5)
+        .map(|c| {
+            h.log_in(c);
+            h.find(c, "duel").match_id
+        })
+        .collect();
+    assert_eq!(ids[0], ids[1]);
+    assert_eq!(ids[2], ids[3]);
+    assert_ne!(ids[1], ids[2]);
+    assert_ne!(ids[3], ids[4]);
+    assert_eq!(h.created.len(), 3);
+    assert_ne!(h.created[0].1, h.created[1].1, "the second goes to the emptier shard");
+}
+
+#[test]
+fn asking_again_leads_to_the_same_place() {
+    let mut h = Harness::new();
+    h.log_in(1);
+    let first = h.find(1, "duel");
+    let again = h.find(1, "duel");
+    assert_eq!(first.match_id, again.match_id);
+    assert_ne!(first.ticket, again.ticket, "each ticket is its own");
+    h.log_in(2);
+    assert_eq!(h.find(2, "duel").match_id, first.match_id, "one place was taken, not two");
+}
+
+#[test]
+fn a_promise_that_is_not_used_frees_the_place_when_its_ticket_ends() {
+    let mut h = Harness::new();
+    for c in 1..=3 {
+        h.log_in(c);
+    }
+    let (a, b) = (h.find(1, "duel"), h.find(2, "duel"));
+    assert_eq!(a.match_id, b.match_id);
+    h.event(ShardEvent::Joined { match_id: a.match_id, player: PlayerId(1) });
+    assert_eq!(
+        h.ask(3, LobbyRequest::Locate { match_id: a.match_id }),
+        Ok(LobbyReply::Refused { reason: DisconnectReason::MatchFull })
+    );
+    h.now += RESERVATION_MS + 1;
+    let now = h.now;
+    h.lobby.handle_time(now);
+    let located = h.ask(3, LobbyRequest::Locate { match_id: a.match_id });
+    assert!(matches!(located, Ok(LobbyReply::Assigned(_))), "{located:?}");
+    assert!(
+        matches!(h.find(1, "duel").match_id, id if id == a.match_id),
+        "the one who sits, stays"
+    );
+}
+
+const RESERVATION_MS: u64 = matchkeep_shared::limits::RESERVATION.as_millis() as u64;
+
+#[test]
+fn nobody_is_sent_to_a_match_that_is_over() {
+    let mut h = Harness::new();
+    h.log_in(1);
+    h.log_in(2);
+    let match_id = h.find(1, "ffa").match_id;
+    let outcome = Outcome { reason: "time limit".into(), players: vec![] };
+    h.event(ShardEvent::Ended { match_id, tick: Tick(9), outcome });
+    let refused = |reason| Ok(LobbyReply::Refused { reason });
+    let locate = LobbyRequest::Locate { match_id };
+    assert_eq!(h.ask(1, locate.clone()), refused(DisconnectReason::MatchOver));
+    assert_ne!(h.find(2, "ffa").match_id, match_id);
+    h.event(ShardEvent::Closed { match_id });
+    assert_eq!(h.ask(1, locate), refused(DisconnectReason::MatchUnknown));
+}
+
+#[test]
+fn what_is_asked_out_of_turn_ends_the_connection() {
+    let mut h = Harness::new();
+    let find = LobbyRequest::FindMatch { mode: String::new() };
+    assert_eq!(h.ask(1, find), Err(DisconnectReason::UnexpectedMessage));
+    let other = GameVersion { rules: 9, ..game() };
+    let request = LobbyRequest::Authenticate { game: other, name: "p".into() };
+    assert_eq!(h.ask(2, request), Err(DisconnectReason::GameMismatch));
+    let request = LobbyRequest::Authenticate { game: game(), name: " ".into() };
+    assert_eq!(h.ask(3, request), Err(DisconnectReason::NameInvalid));
+    h.log_in(4);
+    let mode = "chess".to_owned();
+    assert_eq!(
+        h.ask(4, LobbyRequest::FindMatch { mode }),
+        Ok(LobbyReply::Refused { reason: DisconnectReason::ModeUnknown })
+    );
+}
+
+#[test]
+fn a_shard_without_room_is_no_silence() {
+    let mut h = Harness::new();
+    h.log_in(1);
+    let request = LobbyRequest::FindMatch { mode: "duel".into() };
+    h.lobby.handle_request(NOW, ConnectionKey(1), request);
+    let Some(Action::Create { match_id, .. }) = h.lobby.poll_action() else { panic!("no match") };
+    h.event(ShardEvent::CreateRefused { match_id });
+    let reply = LobbyReply::Refused { reason: DisconnectReason::ServerFull };
+    assert_eq!(h.lobby.poll_action(), Some(Action::Reply { to: ConnectionKey(1), reply }));
+}

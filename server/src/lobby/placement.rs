@@ -1,0 +1,149 @@
+//! Which matches there are, who has a place in them, and where a new one goes.
+
+use std::collections::BTreeMap;
+
+use matchkeep_shared::disconnect::DisconnectReason;
+use matchkeep_shared::ids::{MatchId, PlayerId, ShardId};
+use matchkeep_shared::limits::RESERVATION;
+
+/// All matches of a node.
+#[derive(Debug, Default)]
+pub(super) struct Placement {
+    matches: BTreeMap<MatchId, Placed>,
+}
+
+/// One match as the lobby knows it.
+#[derive(Debug)]
+pub(super) struct Placed {
+    pub(super) mode: usize,
+    pub(super) shard: ShardId,
+    places: usize,
+    seats: BTreeMap<PlayerId, Seat>,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Seat {
+    /// A ticket is out; the place is kept free until it ends.
+    Promised { until_unix_ms: u64 },
+    /// The shard said that the player sits there, or that the place is held.
+    Taken,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stage {
+    Creating,
+    Running,
+    Over,
+}
+
+impl Placement {
+    /// A match was asked for on this shard.
+    pub(super) fn add(&mut self, id: MatchId, mode: usize, shard: ShardId, places: usize) {
+        let seats = BTreeMap::new();
+        self.matches.insert(id, Placed { mode, shard, places, seats, stage: Stage::Creating });
+    }
+
+    /// The match is there.
+    pub(super) fn created(&mut self, id: MatchId) {
+        if let Some(placed) = self.matches.get_mut(&id) {
+            placed.stage = Stage::Running;
+        }
+    }
+
+    /// The match takes nobody any more.
+    pub(super) fn over(&mut self, id: MatchId) {
+        if let Some(placed) = self.matches.get_mut(&id) {
+            placed.stage = Stage::Over;
+        }
+    }
+
+    /// The match is gone.
+    pub(super) fn remove(&mut self, id: MatchId) {
+        self.matches.remove(&id);
+    }
+
+    /// The match with this ID.
+    pub(super) fn find(&self, id: MatchId) -> Option<&Placed> {
+        self.matches.get(&id)
+    }
+
+    /// The match of a mode that a player should go to: the one they have a place in, else the fullest
+    /// that has a free one.
+    pub(super) fn choose(&self, mode: usize, player: PlayerId) -> Option<MatchId> {
+        let open = || {
+            let of_mode = self.matches.iter().filter(move |(_, placed)| placed.mode == mode);
+            of_mode.filter(|(_, placed)| placed.stage != Stage::Over)
+        };
+        let own = open().find(|(_, placed)| placed.seats.contains_key(&player));
+        let fullest = || {
+            let free = open().filter(|(_, placed)| placed.seats.len() < placed.places);
+            free.max_by_key(|(id, placed)| (placed.seats.len(), std::cmp::Reverse(**id)))
+        };
+        own.or_else(fullest).map(|(id, _)| *id)
+    }
+
+    /// Keeps a place for a player for as long as a ticket is good; the one they have, if any.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) fn promise(
+        &mut self,
+        id: MatchId,
+        player: PlayerId,
+        now_unix_ms: u64,
+    ) -> Result<(), DisconnectReason> {
+        let placed = self.matches.get_mut(&id).ok_or(DisconnectReason::MatchUnknown)?;
+        if placed.stage == Stage::Over {
+            return Err(DisconnectReason::MatchOver);
+        }
+        let until_unix_ms = now_unix_ms + RESERVATION.as_millis() as u64;
+        if let Some(seat) = placed.seats.get_mut(&player) {
+            if let Seat::Promised { until_unix_ms: until } = seat {
+                *until = until_unix_ms;
+            }
+        } else if placed.seats.len() < placed.places {
+            placed.seats.insert(player, Seat::Promised { until_unix_ms });
+        } else {
+            return Err(DisconnectReason::MatchFull);
+        }
+        Ok(())
+    }
+
+    /// The shard says that the player sits.
+    pub(super) fn seated(&mut self, id: MatchId, player: PlayerId) {
+        if let Some(placed) = self.matches.get_mut(&id) {
+            placed.seats.insert(player, Seat::Taken);
+        }
+    }
+
+    /// The player's place is free again.
+    pub(super) fn vacated(&mut self, id: MatchId, player: PlayerId) {
+        if let Some(placed) = self.matches.get_mut(&id) {
+            placed.seats.remove(&player);
+        }
+    }
+
+    /// Promises whose tickets ended unused are void.
+    pub(super) fn expire(&mut self, now_unix_ms: u64) {
+        for placed in self.matches.values_mut() {
+            placed.seats.retain(|_, seat| match seat {
+                Seat::Promised { until_unix_ms } => *until_unix_ms > now_unix_ms,
+                Seat::Taken => true,
+            });
+        }
+    }
+
+    /// The number of places on a shard, for finding the one with the fewest.
+    pub(super) fn load(&self, shard: ShardId) -> usize {
+        let here = self.matches.values().filter(|placed| placed.shard == shard);
+        here.filter(|placed| placed.stage != Stage::Over).map(|placed| placed.places).sum()
+    }
+}
+
+impl Placed {
+    /// Whether the shard has not said yet that the match is there.
+    pub(super) fn is_being_made(&self) -> bool {
+        self.stage == Stage::Creating
+    }
+}

@@ -1,0 +1,280 @@
+//! One node, put together: data folder, identity, store, shards, lobby, admin.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::sync::Arc;
+
+use matchkeep_client::transport::Fingerprint;
+use matchkeep_client::transport::tuning::{Side, transport_config};
+use matchkeep_shared::Game;
+use matchkeep_shared::ids::ShardId;
+use matchkeep_shared::limits::{
+    HANDSHAKES_WAITING_MAX, INCOMING_BUFFER_BYTES, INCOMING_BUFFER_TOTAL_BYTES, SHARD_REPORTS_MAX,
+};
+use matchkeep_shared::wire::ALPN_MATCH;
+use matchkeep_shared::wire::message::GameVersion;
+use ring::rand::{SecureRandom, SystemRandom};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+
+use crate::admin;
+use crate::control::{Control, ControlError, ControlEvent, NodeStats};
+use crate::data_dir::{DataDir, DataDirError};
+use crate::identity::{EndpointRole, IdentityError, ServerIdentity};
+use crate::lobby::core::{Lobby, LobbyConfig, ModeEntry, ShardEntry};
+use crate::lobby::endpoint::{self, EndpointError};
+use crate::settings::Settings;
+use crate::shard::core::CoreConfig;
+use crate::shard::thread::{self, ThreadConfig};
+use crate::store::{SqliteDirectory, Store, StoreError, StoreOpenError};
+
+/// Events waiting for control.
+const CONTROL_EVENTS_MAX: usize = 4096;
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// Keys and certificates.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The database.
+    #[error(transparent)]
+    StoreOpen(#[from] StoreOpenError),
+    /// The database's first write.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A port.
+    #[error("{what} cannot listen on {address}: {cause}; set another with --{flag}")]
+    Bind {
+        /// For what.
+        what: String,
+        /// Where.
+        address: SocketAddr,
+        /// The flag that changes it.
+        flag: &'static str,
+        /// What the system says.
+        cause: io::Error,
+    },
+    /// The lobby's endpoint.
+    #[error(transparent)]
+    Lobby(#[from] EndpointError),
+    /// A thread or descriptor.
+    #[error("the system refused what a shard needs: {0}")]
+    Shard(io::Error),
+}
+
+/// Where a running node is reached; also the content of `endpoints.json`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Endpoints {
+    /// The server's process.
+    pub pid: u32,
+    /// The lobby (UDP).
+    pub lobby: SocketAddr,
+    /// SHA-256 of the lobby's certificate.
+    pub lobby_fingerprint: String,
+    /// The shards (UDP), in order.
+    pub shards: Vec<SocketAddr>,
+    /// The admin interface (TCP).
+    pub admin: SocketAddr,
+}
+
+/// A running node.
+#[derive(Debug)]
+pub struct Node {
+    endpoints: Endpoints,
+    receive_buffer_bytes: usize,
+    interrupted: u64,
+    control: mpsc::Sender<ControlEvent>,
+    task: JoinHandle<Result<(), ControlError>>,
+    // Held until the node has stopped: the folder is ours.
+    data: DataDir,
+    lobby: quinn::Endpoint,
+}
+
+impl Node {
+    /// Starts a node. Call within a multi-threaded runtime.
+    ///
+    /// # Errors
+    /// [`StartError`] names the folder, file or port. What is stored already is not touched.
+    pub async fn start<G: Game>(settings: Settings<G::Config>) -> Result<Self, StartError> {
+        // The ports before the folder: a second server by mistake changes nothing anywhere.
+        let admin_socket = bind_tcp(settings.admin)?;
+        let lobby_address = SocketAddr::new(settings.host, settings.lobby_port);
+        let lobby_socket = bind_udp("the lobby".into(), lobby_address, "lobby-port")?;
+        let mut shard_sockets = Vec::new();
+        for i in 0..settings.shards {
+            let port = if settings.shard_port == 0 { 0 } else { settings.shard_port + i as u16 };
+            let address = SocketAddr::new(settings.host, port);
+            shard_sockets.push(bind_udp(format!("shard {i}"), address, "shard-port")?);
+        }
+
+        let data = DataDir::open(&settings.data)?;
+        let identity = ServerIdentity::open(&data)?;
+        let (store, interrupted) = Store::open(SqliteDirectory::open(data.path())?)?;
+
+        let reported = Arc::new(Notify::new());
+        let (report_sender, reports) = crossbeam_channel::bounded(SHARD_REPORTS_MAX);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut shards = Vec::new();
+        for (i, socket) in shard_sockets.into_iter().enumerate() {
+            let shard = ShardId(i as u16);
+            let role = EndpointRole::Shard(shard);
+            let mut server = identity.quic_server(role, &[ALPN_MATCH])?;
+            server
+                .transport_config(transport_config(Side::Server))
+                .max_incoming(HANDSHAKES_WAITING_MAX)
+                .incoming_buffer_size(INCOMING_BUFFER_BYTES)
+                .incoming_buffer_size_total(INCOMING_BUFFER_TOTAL_BYTES);
+            let endpoint = Arc::new(identity.quic_endpoint(role));
+            let tickets = identity.ticket_signer().verifier();
+            let core =
+                move |now| CoreConfig { shard, endpoint, server: Arc::new(server), tickets, now };
+            let notify = Arc::clone(&reported);
+            let config = ThreadConfig {
+                socket,
+                pin_to_cpu: settings.pin.then_some(i % cores),
+                reports: report_sender.clone(),
+                on_report: Box::new(move || notify.notify_one()),
+            };
+            shards.push(thread::spawn::<G>(core, config).map_err(StartError::Shard)?);
+        }
+
+        let entry = |handle: &thread::ShardHandle<G>| ShardEntry {
+            shard: handle.shard,
+            port: handle.address.port(),
+            fingerprint: identity.fingerprint(EndpointRole::Shard(handle.shard)).0,
+        };
+        let mode = |mode: &crate::settings::Mode<G::Config>| ModeEntry {
+            name: mode.name.clone(),
+            places: mode.places,
+        };
+        let lobby = Lobby::new(LobbyConfig {
+            game: GameVersion::of::<G>(),
+            modes: settings.modes.iter().map(mode).collect(),
+            shards: shards.iter().map(entry).collect(),
+            address: (!settings.host.is_unspecified()).then_some(settings.host),
+            signer: identity.ticket_signer(),
+            random: Box::new(random()),
+        });
+        let (sender, inbox) = mpsc::channel(CONTROL_EVENTS_MAX);
+        let lobby_endpoint = endpoint::open(&identity, lobby_socket)?;
+        let fingerprint = Fingerprint(identity.fingerprint(EndpointRole::Lobby).0);
+        let endpoints = Endpoints {
+            pid: std::process::id(),
+            lobby: lobby_endpoint.local_addr().map_err(EndpointError::Socket)?,
+            lobby_fingerprint: fingerprint.to_string(),
+            shards: shards.iter().map(|handle| handle.address).collect(),
+            admin: admin_socket.local_addr().map_err(EndpointError::Socket)?,
+        };
+        let receive_buffer_bytes =
+            shards.iter().map(|handle| handle.receive_buffer_bytes).min().unwrap_or(0);
+        let control = Control::<G> {
+            lobby,
+            modes: settings.modes,
+            shards,
+            store,
+            reports,
+            reported,
+            inbox,
+            sender: sender.clone(),
+            answers: HashMap::new(),
+            counters: NodeStats::default(),
+        };
+        let task = tokio::spawn(control.run());
+        tokio::spawn(endpoint::serve(lobby_endpoint.clone(), sender.clone()));
+        admin::serve(admin_socket, sender.clone(), data.path().to_owned())
+            .map_err(EndpointError::Socket)?;
+
+        data.publish_fingerprint(&endpoints.lobby_fingerprint)?;
+        data.publish_endpoints(&endpoints)?;
+        let lobby = lobby_endpoint;
+        Ok(Self {
+            endpoints,
+            receive_buffer_bytes,
+            interrupted,
+            control: sender,
+            task,
+            data,
+            lobby,
+        })
+    }
+
+    /// Where the node is reached.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// What the kernel granted each shard's socket as receive buffer, in bytes.
+    pub fn receive_buffer_bytes(&self) -> usize {
+        self.receive_buffer_bytes
+    }
+
+    /// Matches that a server before left unfinished in this data folder.
+    pub fn interrupted_matches(&self) -> u64 {
+        self.interrupted
+    }
+
+    /// The counters; `None` where the node is stopping.
+    pub async fn stats(&self) -> Option<NodeStats> {
+        admin::stats(&self.control).await
+    }
+
+    /// Runs until `stop` resolves, then tells the players, writes what is to be written, and returns.
+    ///
+    /// # Errors
+    /// [`ControlError`] where the node ended by itself.
+    pub async fn run_until(mut self, stop: impl Future<Output = ()>) -> Result<(), ControlError> {
+        let outcome = tokio::select! {
+            outcome = &mut self.task => Some(outcome),
+            () = stop => None,
+        };
+        let outcome = match outcome {
+            Some(outcome) => outcome,
+            None => {
+                // Where control has ended already there is nobody to tell.
+                let _ = self.control.send(ControlEvent::Shutdown).await;
+                self.task.await
+            }
+        };
+        let reason = matchkeep_shared::disconnect::DisconnectReason::ServerShutdown;
+        let code = quinn::VarInt::from_u32(reason.code());
+        self.lobby.close(code, reason.text().as_bytes());
+        if let Err(error) = self.data.withdraw_endpoints() {
+            tracing::warn!(%error, "the file with the endpoints stays behind");
+        }
+        outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
+}
+
+fn bind_udp(
+    what: String,
+    address: SocketAddr,
+    flag: &'static str,
+) -> Result<UdpSocket, StartError> {
+    UdpSocket::bind(address).map_err(|cause| StartError::Bind { what, address, flag, cause })
+}
+
+fn bind_tcp(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let what = "the admin interface".to_owned();
+    TcpListener::bind(address).map_err(|cause| StartError::Bind {
+        what,
+        address,
+        flag: "admin",
+        cause,
+    })
+}
+
+/// Numbers from the system's generator.
+fn random() -> impl FnMut() -> u64 + Send {
+    let system = SystemRandom::new();
+    move || {
+        let mut bytes = [0; 8];
+        system.fill(&mut bytes).expect("the system has random numbers");
+        u64::from_le_bytes(bytes)
+    }
+}
