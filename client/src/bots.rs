@@ -64,8 +64,14 @@ pub struct BrainStart<'a, C> {
     pub seed: u64,
 }
 
-/// A game that bots can play.
+/// A game that bots can play. `impl Playable for MyGame {}` is enough for bots that stand there.
 pub trait Playable: Game {
+    /// The place and score that an entity shows, in a game that shows scores; for live scoreboards.
+    fn score(entity: &Self::Entity) -> Option<(Slot, i64)> {
+        let _ = entity;
+        None
+    }
+
     /// A brain of this kind; `None` where the game has none, and the bot stands there.
     fn brain(kind: &BotKind, start: BrainStart<'_, Self::Config>) -> Option<Box<dyn Brain<Self>>> {
         let _ = (kind, start);

@@ -1,3 +1,4 @@
 //! c
+pub mod bots;
 pub mod netcode;
 pub mod transport;

@@ -1,5 +1,6 @@
 //! The server, as a library for studios and behind the binary `matchkeep`.
 pub mod admin;
+mod cli;
 pub mod control;
 pub mod data_dir;
 pub mod identity;
@@ -12,3 +13,4 @@ pub mod shard;
 pub mod store;
 pub mod tickets;
 mod wall;
+pub use cli::run;

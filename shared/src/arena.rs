@@ -94,6 +94,11 @@ impl Game for Arena {
     type Event = ArenaEvent;
     type Entity = ArenaEntity;
 
+    fn demo_rules(seconds: u32) -> toml::Table {
+        let rules = [("time_limit_seconds", i64::from(seconds)), ("frag_limit", 0)];
+        rules.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect()
+    }
+
     fn configure(mode: &ModeSpec<'_>) -> Result<ArenaConfig, ConfigError> {
         ArenaConfig::read(mode)
     }

@@ -55,6 +55,12 @@ pub trait Game: Clone + Debug + Serialize + DeserializeOwned + Send + Sized + 's
     /// What clients see.
     type Entity: Entity;
 
+    /// The game's own settings for a match that lasts about so many seconds of play, for `demo`.
+    fn demo_rules(seconds: u32) -> toml::Table {
+        let _ = seconds;
+        toml::Table::new()
+    }
+
     /// The configuration of a mode, checked: what an operator wrote becomes what a match can trust.
     ///
     /// # Errors

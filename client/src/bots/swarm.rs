@@ -1,13 +1,14 @@
 //! Many bots at once, over real QUIC: each finds its match through the lobby and plays until it ends.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::game::{Input, Outcome};
-use matchkeep_shared::ids::{EntityId, MatchId};
+use matchkeep_shared::ids::{EntityId, MatchId, Slot};
 use matchkeep_shared::time::Tick;
 use quinn::Endpoint;
 use tokio::sync::{Semaphore, mpsc};
@@ -21,6 +22,9 @@ use crate::transport::{ClientError, Fingerprint, LobbyClient, MatchClient, endpo
 const BOTS_PER_SOCKET: usize = 50;
 /// Bots on their way into their matches at the same time.
 const JOINING_MAX: usize = 64;
+
+/// One in so many snapshots is looked at for the scores.
+const SCORES_EVERY: u64 = 60;
 
 /// A swarm to be.
 #[derive(Clone, Debug)]
@@ -48,8 +52,12 @@ pub enum SwarmEvent {
     Joined {
         /// Which bot, counting from 0.
         bot: usize,
+        /// Its name.
+        name: String,
         /// Which match.
         match_id: MatchId,
+        /// Its place there.
+        slot: Slot,
     },
     /// A bot was told the stored result of its match.
     Ended {
@@ -67,6 +75,8 @@ pub struct SwarmProgress {
     pub playing: AtomicU64,
     /// Snapshots received by all.
     pub snapshots: AtomicU64,
+    /// The score of each place of each match, as of late.
+    pub scores: Mutex<BTreeMap<(MatchId, Slot), i64>>,
 }
 
 /// What a swarm did.
@@ -85,7 +95,7 @@ pub struct SwarmReport {
     /// What did not go as planned.
     pub failures: Vec<String>,
     /// What the brains found out, by name: how many said so, their sum, the largest.
-    pub findings: std::collections::BTreeMap<&'static str, Finding>,
+    pub findings: BTreeMap<&'static str, Finding>,
 }
 
 /// One finding, over all bots.
@@ -161,8 +171,7 @@ async fn play<G: Playable>(
 ) -> Result<(), ClientError> {
     let name = format!("{}{}", plan.name, bot + 1);
     let permit = joining.acquire().await.expect("nobody closes the semaphore");
-    let mut lobby =
-        LobbyClient::connect::<G>(socket, plan.lobby, plan.fingerprint, &name).await?;
+    let mut lobby = LobbyClient::connect::<G>(socket, plan.lobby, plan.fingerprint, &name).await?;
     let assignment = lobby.find_match(&plan.mode).await?;
     let match_id = assignment.match_id;
     let mut client = MatchClient::<G>::join(socket, assignment).await?;
@@ -195,10 +204,17 @@ async fn play<G: Playable>(
                 permit = None;
                 report.joined = true;
                 progress.playing.fetch_add(1, Ordering::Relaxed);
-                let _ = events.send(SwarmEvent::Joined { bot, match_id });
+                let slot = joined.slot;
+                let name = name.clone();
+                let _ = events.send(SwarmEvent::Joined { bot, name, match_id, slot });
             }
             Ok(MatchEvent::Snapshot(_)) => {
-                progress.snapshots.fetch_add(1, Ordering::Relaxed);
+                let seen = progress.snapshots.fetch_add(1, Ordering::Relaxed);
+                if seen % SCORES_EVERY == 0
+                    && let Some((_, entities)) = client.snapshot()
+                {
+                    progress.note_scores::<G>(match_id, entities.map(|(_, entity)| entity));
+                }
                 if let (Some(brain), Some((tick, mut entities))) = (&mut brain, client.snapshot()) {
                     brain.see(tick, &mut entities);
                 }
@@ -236,6 +252,15 @@ async fn play<G: Playable>(
     report.udp_bytes_sent = udp.udp_tx.bytes;
     client.leave().await;
     outcome
+}
+
+impl SwarmProgress {
+    fn note_scores<G: Playable>(&self, id: MatchId, entities: impl Iterator<Item = G::Entity>) {
+        let mut scores = self.scores.lock().unwrap_or_else(PoisonError::into_inner);
+        for (slot, score) in entities.filter_map(|entity| G::score(&entity)) {
+            scores.insert((id, slot), score);
+        }
+    }
 }
 
 impl SwarmReport {

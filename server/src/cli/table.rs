@@ -1,0 +1,44 @@
+//! Tables for people: columns as wide as they must be, numbers to the right.
+
+/// How a column is set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Align {
+    Left,
+    Right,
+}
+
+/// Sets rows under a head. Every row has as many cells as the head.
+pub(super) fn table(head: &[(&str, Align)], rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.chain([head[column].0.len()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let line = |cells: &[&str]| {
+        let mut line = String::new();
+        for ((cell, width), (_, align)) in cells.iter().zip(&widths).zip(head) {
+            line += &match align {
+                Align::Left => format!("{cell:<width$}  "),
+                Align::Right => format!("{cell:>width$}  "),
+            };
+        }
+        line.trim_end().to_owned() + "\n"
+    };
+    let mut text = line(&head.iter().map(|(title, _)| *title).collect::<Vec<_>>());
+    for row in rows {
+        text += &line(&row.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stand_under_each_other() {
+        let rows = [vec!["a".to_owned(), "5".to_owned()], vec!["longer".into(), "1234".into()]];
+        let text = table(&[("name", Align::Left), ("score", Align::Right)], &rows);
+        assert_eq!(text, "name    score\na           5\nlonger   1234\n");
+    }
+}
