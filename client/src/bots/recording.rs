@@ -392,12 +392,14 @@ fn packing(place: impl Into<String>, cause: io::Error) -> RecordingError {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use flate2::Compression;
     use flate2::write::GzEncoder;
     use proptest::prelude::*;
     use std::io::Write;
+    use std::path::PathBuf;
+    use std::sync::Arc;
 
     const OK: u8 = PRESENT | ALIVE;
 
@@ -405,26 +407,49 @@ mod tests {
         Moment { position: Vec3::new(x, 0.0, 0.0), yaw: 0, pitch: 0, weapon: 1, state }
     }
 
-    /// A file of frames 100 ms apart, of one player.
-    fn file(moments: &[Moment]) -> Vec<u8> {
+    /// A player in a frame of a made-up recording.
+    pub(crate) struct Scripted {
+        pub(crate) at: Vec3,
+        pub(crate) yaw: u16,
+        pub(crate) pitch: u16,
+        pub(crate) shot: bool,
+    }
+
+    /// A recording of living players, in frames 100 ms apart.
+    pub(crate) fn scripted<const N: usize>(frames: &[[Scripted; N]]) -> Recording {
+        let frames = frames.iter().map(|players| {
+            players.each_ref().map(|player| {
+                let Scripted { at, yaw, pitch, shot } = *player;
+                let state = if shot { OK | FIRED } else { OK };
+                Moment { position: at, yaw, pitch, weapon: 1, state }
+            })
+        });
+        let frames: Vec<_> = frames.collect();
+        Recording::parse(&file(&frames)).expect("sound")
+    }
+
+    /// A file of frames 100 ms apart.
+    fn file<const N: usize>(frames: &[[Moment; N]]) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
-        for value in [1, moments.len() as u32, RECORD_BYTES as u32, 0] {
+        for value in [N as u32, frames.len() as u32, RECORD_BYTES as u32, 0] {
             bytes.extend(value.to_le_bytes());
         }
         for value in [32.0_f32, 320.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0] {
             bytes.extend(value.to_le_bytes());
         }
         bytes.extend([LAYOUT.to_le_bytes(), [0; 4]].concat());
-        for (frame, moment) in moments.iter().enumerate() {
+        for (frame, moments) in frames.iter().enumerate() {
             bytes.extend((5000 + 100 * frame as u32).to_le_bytes());
-            for axis in moment.position.to_array() {
-                bytes.extend(axis.to_le_bytes());
+            for moment in moments {
+                for axis in moment.position.to_array() {
+                    bytes.extend(axis.to_le_bytes());
+                }
+                for angle in [moment.pitch, moment.yaw, 0] {
+                    bytes.extend(angle.to_le_bytes());
+                }
+                bytes.extend([moment.state, 0, 100, 0, 0, 0]);
+                bytes.extend([moment.weapon, 30].map(u16::to_le_bytes).concat());
             }
-            for angle in [moment.pitch, moment.yaw, 0] {
-                bytes.extend(angle.to_le_bytes());
-            }
-            bytes.extend([moment.state, 0, 100, 0, 0, 0]);
-            bytes.extend([moment.weapon, 30].map(u16::to_le_bytes).concat());
         }
         bytes
     }
@@ -435,9 +460,11 @@ mod tests {
         encoder.finish().expect("memory takes it")
     }
 
+    /// A recording of one player.
     fn recording(moments: &[Moment]) -> Recording {
-        let packed = Recording::parse(&packed(&file(moments))).expect("sound");
-        let plain = Recording::parse(&file(moments)).expect("sound");
+        let bytes = file(&moments.iter().map(|moment| [*moment]).collect::<Vec<_>>());
+        let packed = Recording::parse(&packed(&bytes)).expect("sound");
+        let plain = Recording::parse(&bytes).expect("sound");
         assert_eq!(packed.moments, plain.moments);
         plain
     }
@@ -504,7 +531,7 @@ mod tests {
 
     #[test]
     fn an_error_says_what_is_wrong_and_where() {
-        let sound = file(&[still(0.0, OK); 3]);
+        let sound = file(&[[still(0.0, OK)]; 3]);
         let with = |at: usize, value: &[u8]| {
             let mut bytes = sound.clone();
             bytes.splice(at..at + value.len(), value.iter().copied());
@@ -543,8 +570,7 @@ mod tests {
             }
         }
         // Zeros for ever, behind a header that announces the most there may be.
-        let mut header = file(&[]);
-        header[8] = 1;
+        let mut header = file::<1>(&[]);
         let frames = (RECORDING_BYTES_MAX - HEADER_BYTES) / (TIME_BYTES + RECORD_BYTES);
         header[12..16].copy_from_slice(&(frames as u32).to_le_bytes());
         let mut source = Counted(0);
@@ -561,7 +587,7 @@ mod tests {
             length in 0..=200_usize,
             at in any::<u32>(),
         ) {
-            let mut bytes = file(&[still(0.0, OK); 4]);
+            let mut bytes = file(&[[still(0.0, OK)]; 4]);
             for (index, value) in changes {
                 let index = index.index(bytes.len());
                 bytes[index] = value;
@@ -584,19 +610,30 @@ mod tests {
         }
     }
 
-    #[test]
-    #[expect(clippy::disallowed_methods, reason = "a test reads the recordings it was pointed to")]
-    fn the_recordings_of_real_matches_are_read() {
+    /// The recordings in the folder that `MATCHKEEP_DATA` names; where it is not set, none, and it says
+    /// so.
+    #[expect(clippy::disallowed_methods, reason = "tests read the recordings they are pointed to")]
+    pub(crate) fn recordings() -> Vec<(PathBuf, Arc<Recording>)> {
         let Ok(folder) = std::env::var("MATCHKEEP_DATA") else {
             eprintln!("MATCHKEEP_DATA is not set: this test had no recordings");
-            return;
+            return Vec::new();
         };
         let names = std::fs::read_dir(&folder).expect("MATCHKEEP_DATA names a readable folder");
         let paths = names.map(|entry| entry.expect("the folder is readable").path());
-        let mut read = 0;
-        for path in paths.filter(|path| path.to_string_lossy().ends_with(".traj.gz")) {
+        let paths = paths.filter(|path| path.to_string_lossy().ends_with(".traj.gz"));
+        let read = |path: PathBuf| {
             let bytes = std::fs::read(&path).expect("the recording is readable");
             let recording = Recording::parse(&bytes).expect("the recording is sound");
+            (path, Arc::new(recording))
+        };
+        let recordings: Vec<_> = paths.map(read).collect();
+        assert!(!recordings.is_empty(), "{folder} holds no recording");
+        recordings
+    }
+
+    #[test]
+    fn the_recordings_of_real_matches_are_read() {
+        for (path, recording) in recordings() {
             assert!(recording.duration() > ms(60_000) && recording.players() > 1);
             for player in 0..recording.players() {
                 let ticks = (0..600_u64).map(|tick| ms(tick * 1000 / 60));
@@ -607,8 +644,6 @@ mod tests {
                 let all = recording.presses(player, Duration::ZERO, recording.duration());
                 assert_eq!(all, Presses { fire: true, jump: true }, "{path:?}, player {player}");
             }
-            read += 1;
         }
-        assert!(read > 0, "{folder} holds no recording");
     }
 }
