@@ -47,8 +47,10 @@ pub const ENTITIES_PER_VIEW_MAX: usize = 1024;
 /// Snapshots kept as possible baselines, on both sides, in ticks. A client whose acknowledgement is
 /// older gets everything anew.
 pub const BASELINE_TICKS_MAX: u64 = 64;
-/// The largest datagram either side accepts, in bytes.
+/// The largest snapshot datagram, in bytes; the path usually allows less.
 pub const DATAGRAM_BYTES_MAX: usize = 1500;
+/// The largest datagram of a client, in bytes: four whole inputs of 128 bits and their head are 75.
+pub const CLIENT_DATAGRAM_BYTES_MAX: usize = 128;
 /// The smallest datagram payload a QUIC path must carry, in bytes; a path below that is refused.
 pub const DATAGRAM_BYTES_MIN: usize = 1024;
 

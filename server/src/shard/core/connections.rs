@@ -6,7 +6,7 @@ use bytes::Bytes;
 use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::Slot;
-use matchkeep_shared::limits::{CONNECTIONS_PER_SHARD_MAX, DATAGRAM_BYTES_MAX};
+use matchkeep_shared::limits::{CLIENT_DATAGRAM_BYTES_MAX, CONNECTIONS_PER_SHARD_MAX};
 use matchkeep_shared::wire::client::ClientDatagram;
 use matchkeep_shared::wire::frame::FrameReader;
 use quinn_proto::{ConnectionError, ConnectionHandle, Dir, Event, Incoming, StreamEvent, VarInt};
@@ -175,7 +175,7 @@ impl<G: Game> Core<G> {
             }
         };
         playing.allowance.spend(now)?;
-        if datagram.len() > DATAGRAM_BYTES_MAX {
+        if datagram.len() > CLIENT_DATAGRAM_BYTES_MAX {
             return Err(DisconnectReason::OversizedDatagram);
         }
         let decoded = ClientDatagram::<G::Input>::decode(datagram)
