@@ -381,6 +381,15 @@ impl<G: Game> Control<G> {
                 break;
             }
         }
+        // What has no result now gets none from this server: its record says so at once, and not only
+        // when the next one starts.
+        let marked = match self.store.interrupt_running() {
+            Ok(pending) => pending.await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = marked {
+            tracing::error!(%error, "the matches that were cut off could not be marked");
+        }
         let store = self.store.clone();
         drop(self);
         match tokio::task::spawn_blocking(move || store.close()).await {

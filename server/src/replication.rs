@@ -28,7 +28,7 @@ use encoder::Encoder;
 use interest::Interest;
 
 /// The world at each of the last ticks: what deltas are taken against.
-pub(crate) struct History {
+struct History {
     worlds: Vec<World>,
 }
 
@@ -47,14 +47,59 @@ impl History {
     }
 }
 
+/// When each entity of the newest world last changed; the tick it appeared counts as a change.
+#[derive(Default)]
+struct Changes {
+    /// In the order of the world.
+    at: Vec<Tick>,
+    before: Vec<Tick>,
+}
+
+impl Changes {
+    /// Compares a world with the one before it, once per entity, so that no client has to.
+    fn update(&mut self, kinds: &[Kind], before: Option<&World>, world: &World) {
+        std::mem::swap(&mut self.at, &mut self.before);
+        self.at.clear();
+        let before_ids = before.map_or(&[][..], World::ids);
+        let mut old = 0;
+        for (new, id) in world.ids().iter().enumerate() {
+            while before_ids.get(old).is_some_and(|before| before < id) {
+                old += 1;
+            }
+            let same = before_ids.get(old) == Some(id)
+                && before.is_some_and(|before| {
+                    let (old, new) = (before.entity(old, kinds), world.entity(new, kinds));
+                    old.kind == new.kind && old.fields == new.fields
+                });
+            self.at.push(if same { self.before[old] } else { world.tick() });
+        }
+    }
+
+    /// Whether the entity at this index of the world is as it was at `version`.
+    fn none_since(&self, entity: usize, version: Tick) -> bool {
+        self.at[entity] <= version
+    }
+}
+
 /// All that one match tells its clients.
 pub struct Replicator {
     kinds: &'static [Kind],
     history: History,
+    changes: Changes,
     now: Tick,
     interest: Interest,
     encoder: Encoder,
     clients: Vec<Option<Client>>,
+}
+
+/// What the snapshots of one tick are made from, the same for all clients but for `interest`.
+#[derive(Clone, Copy)]
+struct Sources<'a> {
+    kinds: &'a [Kind],
+    history: &'a History,
+    changes: &'a Changes,
+    world: &'a World,
+    interest: &'a Interest,
 }
 
 /// What a snapshot for one client says besides the entities.
@@ -80,6 +125,7 @@ impl Replicator {
         Self {
             kinds,
             history: History::new(),
+            changes: Changes::default(),
             now: Tick(0),
             interest: Interest::default(),
             encoder: Encoder::default(),
@@ -106,9 +152,11 @@ impl Replicator {
 
     /// Quantises the match after the step of `tick`: the work that all clients share.
     pub fn take<E: Entity>(&mut self, tick: Tick, replicate: impl FnOnce(&mut WorldWriter<'_, E>)) {
+        let before = self.now;
         self.now = tick;
-        let world = &mut self.history.worlds[History::slot(tick)];
-        world.fill(tick, replicate);
+        self.history.worlds[History::slot(tick)].fill(tick, replicate);
+        let world = &self.history.worlds[History::slot(tick)];
+        self.changes.update(self.kinds, self.history.at(before).filter(|_| before < tick), world);
         self.interest.index(world);
         self.encoder.begin(world.len());
     }
@@ -125,15 +173,14 @@ impl Replicator {
         let Some(client) = &mut self.clients[slot.index()] else { return };
         let world = &self.history.worlds[History::slot(self.now)];
         self.interest.look(world, slot, viewpoint);
-        client.encode(
-            self.kinds,
-            &self.history,
+        let sources = Sources {
+            kinds: self.kinds,
+            history: &self.history,
+            changes: &self.changes,
             world,
-            &self.interest,
-            &mut self.encoder,
-            facts,
-            out,
-        );
+            interest: &self.interest,
+        };
+        client.encode(&sources, &mut self.encoder, facts, out);
     }
 
     /// The number of entities at this tick.

@@ -33,6 +33,8 @@ pub struct World {
     fields: Vec<u32>,
     /// Indices into `rows`, by ascending ID.
     order: Vec<u16>,
+    /// The IDs in that order: what merges and searches run over.
+    ids: Vec<EntityId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +90,12 @@ impl World {
     /// # Panics
     /// Where `index` is not below [`World::len`].
     pub fn id(&self, index: usize) -> EntityId {
-        self.rows[usize::from(self.order[index])].id
+        self.ids[index]
+    }
+
+    /// All IDs, ascending.
+    pub fn ids(&self) -> &[EntityId] {
+        &self.ids
     }
 
     /// Who may see the entity at `index` in the order of IDs.
@@ -101,7 +108,7 @@ impl World {
 
     /// The index of the entity `id`, where there is one.
     pub fn find(&self, id: EntityId) -> Option<usize> {
-        self.order.binary_search_by_key(&id, |row| self.rows[usize::from(*row)].id).ok()
+        self.ids.binary_search(&id).ok()
     }
 
     /// Empties the world and fills it from a game, as of `tick`. Keeps its memory.
@@ -117,11 +124,10 @@ impl World {
         self.order.extend(0..self.rows.len() as u16);
         let rows = &self.rows;
         self.order.sort_unstable_by_key(|row| rows[usize::from(*row)].id);
-        let twice = self
-            .order
-            .windows(2)
-            .find(|w| rows[usize::from(w[0])].id == rows[usize::from(w[1])].id);
-        assert!(twice.is_none(), "the game gave one entity ID to two entities");
+        self.ids.clear();
+        self.ids.extend(self.order.iter().map(|row| rows[usize::from(*row)].id));
+        let twice = self.ids.windows(2).any(|pair| pair[0] == pair[1]);
+        assert!(!twice, "the game gave one entity ID to two entities");
     }
 }
 

@@ -2,17 +2,15 @@
 
 use matchkeep_shared::ids::EntityId;
 use matchkeep_shared::limits::{BASELINE_TICKS_MAX, ENTITIES_PER_VIEW_MAX};
-use matchkeep_shared::schema::Kind;
 use matchkeep_shared::time::Tick;
 use matchkeep_shared::wire::bits::BitWriter;
 use matchkeep_shared::wire::client::Ack;
 use matchkeep_shared::wire::plain;
 use matchkeep_shared::wire::snapshot::SnapshotHead;
-use matchkeep_shared::world::World;
 
 use super::encoder::{Change, Encoder, Run};
-use super::interest::{Interest, Sight};
-use super::{History, SnapshotFacts};
+use super::interest::Sight;
+use super::{History, SnapshotFacts, Sources};
 
 /// Memory for this many entities is set aside in each view from the beginning.
 const VIEW_RESERVE: usize = 64;
@@ -45,11 +43,12 @@ struct Held {
 /// What happens to one entity in the datagram being made.
 #[derive(Clone, Copy)]
 struct Op {
+    id: EntityId,
     /// Its index in the world; of no meaning for a removal.
     entity: u16,
-    action: Action,
     /// Whether it is in the datagram; where not, the client keeps what it has.
     sent: bool,
+    action: Action,
 }
 
 #[derive(Clone, Copy)]
@@ -64,9 +63,11 @@ enum Action {
 /// Kept from tick to tick for its memory alone.
 #[derive(Default)]
 struct Plan {
-    /// In the order of the wire: one for each entity of the baseline, then the new ones.
-    ops: Vec<Op>,
-    /// Where not all fits: the operations by urgency.
+    /// One for each entity of the baseline, in its order.
+    old: Vec<Op>,
+    /// The entities new to the client, by ascending ID.
+    new: Vec<Op>,
+    /// Where not all fits: the operations by urgency; those past the end of `old` are in `new`.
     ranking: Vec<(u32, u16)>,
 }
 
@@ -92,19 +93,15 @@ impl Client {
         Some(&self.sent[History::slot(tick)]).filter(|view| view.tick == tick)
     }
 
-    /// Appends the snapshot of `world` to `out` and takes note of what the client will hold.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one replicator, borrowed apart")]
+    /// Appends the snapshot to `out` and takes note of what the client will hold.
     pub(super) fn encode(
         &mut self,
-        kinds: &[Kind],
-        history: &History,
-        world: &World,
-        interest: &Interest,
+        sources: &Sources<'_>,
         encoder: &mut Encoder,
         facts: &SnapshotFacts,
         out: &mut Vec<u8>,
     ) {
-        let now = world.tick();
+        let now = sources.world.tick();
         // The slot of this tick's own view is about to be overwritten: a baseline that old is gone.
         let baseline =
             self.acknowledged.filter(|tick| now.since(*tick) < BASELINE_TICKS_MAX as i64);
@@ -112,10 +109,10 @@ impl Client {
 
         let mut plan = std::mem::take(&mut self.plan);
         let held = baseline.and_then(|tick| self.view(tick)).map_or(&[][..], |view| &view.held);
-        let bits = plan.draw_up(kinds, history, world, interest, encoder, held);
+        let bits = plan.draw_up(sources, encoder, held);
         let budget = (facts.bytes_max * 8).saturating_sub(SnapshotHead::BITS_MAX);
         if bits > budget {
-            plan.cut(world, interest, budget);
+            plan.cut(sources, budget);
         }
 
         let head = SnapshotHead {
@@ -128,77 +125,77 @@ impl Client {
         let start = out.len();
         let mut writer = BitWriter::new(out);
         head.encode(&mut writer);
-        plan.write(world, encoder, &mut writer);
+        plan.write(encoder, &mut writer);
         writer.finish();
         debug_assert!(out.len() - start <= facts.bytes_max, "the budget was kept");
 
         let view = &mut self.sent[History::slot(now)];
         view.tick = now;
-        plan.view_after(world, &mut view.held);
+        plan.view_after(now, &mut view.held);
         self.plan = plan;
     }
 }
 
 impl Plan {
     /// Lists what the client should be told, and says how many bits that takes.
-    fn draw_up(
-        &mut self,
-        kinds: &[Kind],
-        history: &History,
-        world: &World,
-        interest: &Interest,
-        encoder: &mut Encoder,
-        held: &[Held],
-    ) -> usize {
-        self.ops.clear();
+    fn draw_up(&mut self, sources: &Sources<'_>, encoder: &mut Encoder, held: &[Held]) -> usize {
+        let Sources { changes, world, interest, .. } = *sources;
+        self.old.clear();
+        self.new.clear();
         let mut bits = plain::END_BITS;
-        // Both lists ascend by ID; `entity` runs along the world. New entities come after the old ones.
-        let mut entity = 0;
-        for held in held {
-            while entity < world.len() && world.id(entity) < held.id {
-                entity += 1;
+        let mut kept = 0;
+        // Both lists ascend by ID: one walk over the two.
+        let mut held = held.iter().peekable();
+        for (entity, id) in world.ids().iter().copied().enumerate() {
+            while let Some(gone) = held.next_if(|held| held.id < id) {
+                bits += self.remove(gone.id);
             }
-            let there = entity < world.len() && world.id(entity) == held.id;
-            let action = if !there || interest.sight(entity) == Sight::Hidden {
-                Action::Remove
+            let sight = interest.sight(entity);
+            let op = |action| Op { id, entity: entity as u16, sent: true, action };
+            let Some(&Held { version, .. }) = held.next_if(|held| held.id == id) else {
+                if !matches!(sight, Sight::Hidden | Sight::Fringe) {
+                    let tag_bits = plain::create_tag_bits_max(id) as u8;
+                    let action = Action::Create { run: encoder.whole(sources, entity), tag_bits };
+                    self.new.push(op(action));
+                }
+                continue;
+            };
+            if sight == Sight::Hidden {
+                bits += self.remove(id);
+                continue;
+            }
+            kept += 1;
+            let action = if changes.none_since(entity, version) {
+                Action::Unchanged
             } else {
-                let version = held.version;
-                match encoder.change(kinds, history, world, entity, version) {
-                    Change::None => Action::Unchanged,
+                match encoder.change(sources, entity, version) {
                     Change::Update(run) => Action::Update { run, version },
                     Change::Unknown => {
-                        Action::Replace { run: encoder.whole(kinds, world, entity), version }
+                        Action::Replace { run: encoder.whole(sources, entity), version }
                     }
                 }
             };
             bits += action.bits();
-            self.ops.push(Op { entity: entity as u16, action, sent: true });
+            self.old.push(op(action));
         }
-        let mut old = held.iter().peekable();
-        let mut count = self.ops.iter().filter(|op| !matches!(op.action, Action::Remove)).count();
-        for entity in 0..world.len() {
-            let id = world.id(entity);
-            while old.next_if(|held| held.id < id).is_some() {}
-            let seen = !matches!(interest.sight(entity), Sight::Hidden | Sight::Fringe);
-            let known = old.peek().is_some_and(|held| held.id == id);
-            if !seen || known || count == ENTITIES_PER_VIEW_MAX {
-                continue;
-            }
-            count += 1;
-            let tag_bits = plain::create_tag_bits_max(id) as u8;
-            let action = Action::Create { run: encoder.whole(kinds, world, entity), tag_bits };
-            bits += action.bits();
-            self.ops.push(Op { entity: entity as u16, action, sent: true });
+        for gone in held {
+            bits += self.remove(gone.id);
         }
-        bits
+        self.new.truncate(ENTITIES_PER_VIEW_MAX - kept);
+        bits + self.new.iter().map(|op| op.action.bits()).sum::<usize>()
+    }
+
+    fn remove(&mut self, id: EntityId) -> usize {
+        self.old.push(Op { id, entity: 0, sent: true, action: Action::Remove });
+        plain::REMOVE_BITS
     }
 
     /// Leaves out what is least urgent until the rest fits into `budget` bits. Removals always go.
-    fn cut(&mut self, world: &World, interest: &Interest, budget: usize) {
-        let now = world.tick();
+    fn cut(&mut self, sources: &Sources<'_>, budget: usize) {
+        let now = sources.world.tick();
         self.ranking.clear();
         let mut bits = plain::END_BITS;
-        for (i, op) in self.ops.iter_mut().enumerate() {
+        for (i, op) in self.old.iter_mut().chain(&mut self.new).enumerate() {
             op.sent = false;
             let waiting = match op.action {
                 Action::Unchanged | Action::Remove => {
@@ -215,7 +212,7 @@ impl Plan {
             };
             // How long it waited, times how much it matters: the player's own things first, then what
             // all see, then by nearness.
-            let weight = match interest.sight(op.entity.into()) {
+            let weight = match sources.interest.sight(op.entity.into()) {
                 Sight::Chosen => 1024,
                 Sight::Everyone => 384,
                 Sight::Near(distance) => 256 - u32::from(distance) * 3 / 4,
@@ -225,9 +222,10 @@ impl Plan {
         }
         self.ranking.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
         for (_, i) in &self.ranking {
-            let op = &mut self.ops[usize::from(*i)];
-            let kept =
-                if matches!(op.action, Action::Create { .. }) { 0 } else { plain::KEEP_BITS };
+            let i = usize::from(*i);
+            let first_new = self.old.len();
+            let op = if i < first_new { &mut self.old[i] } else { &mut self.new[i - first_new] };
+            let kept = if i < first_new { plain::KEEP_BITS } else { 0 };
             let more = op.action.bits() - kept;
             if bits + more <= budget {
                 bits += more;
@@ -236,59 +234,56 @@ impl Plan {
         }
     }
 
-    fn write(&self, world: &World, encoder: &Encoder, w: &mut BitWriter<'_>) {
-        let mut previous = None;
-        for op in &self.ops {
+    fn write(&self, encoder: &Encoder, w: &mut BitWriter<'_>) {
+        // Most entities are as they were: their zeros are written many at a time.
+        let mut kept = 0;
+        for op in &self.old {
+            if !op.sent || matches!(op.action, Action::Unchanged) {
+                kept += 1;
+                continue;
+            }
+            plain::write_keeps(std::mem::take(&mut kept), w);
             match op.action {
-                Action::Remove => plain::write_remove(w),
-                Action::Create { run, .. } => {
-                    if op.sent {
-                        let id = world.id(op.entity.into());
-                        plain::write_create_tag(previous, id, w);
-                        encoder.copy(run, w);
-                        previous = Some(id);
-                    }
-                }
-                Action::Update { run, .. } if op.sent => encoder.copy(run, w),
-                Action::Replace { run, .. } if op.sent => {
+                Action::Update { run, .. } => encoder.copy(run, w),
+                Action::Replace { run, .. } => {
                     plain::write_replace_tag(w);
                     encoder.copy(run, w);
                 }
-                Action::Unchanged | Action::Update { .. } | Action::Replace { .. } => {
-                    plain::write_keep(w);
-                }
+                Action::Remove => plain::write_remove(w),
+                // Neither is among the old ones that are sent.
+                Action::Unchanged | Action::Create { .. } => {}
+            }
+        }
+        plain::write_keeps(kept, w);
+        let mut previous = None;
+        for op in self.new.iter().filter(|op| op.sent) {
+            if let Action::Create { run, .. } = op.action {
+                plain::write_create_tag(previous, op.id, w);
+                encoder.copy(run, w);
+                previous = Some(op.id);
             }
         }
         plain::write_end(w);
     }
 
     /// What the client holds after this datagram, by ascending ID.
-    fn view_after(&self, world: &World, held: &mut Vec<Held>) {
+    fn view_after(&self, now: Tick, held: &mut Vec<Held>) {
         held.clear();
-        let now = world.tick();
-        let mut push = |op: &Op| {
+        let mut new = self.new.iter().filter(|op| op.sent).peekable();
+        for op in &self.old {
+            while let Some(created) = new.next_if(|created| created.id < op.id) {
+                held.push(Held { id: created.id, version: now });
+            }
             let version = match op.action {
-                Action::Remove => return,
-                Action::Create { .. } if !op.sent => return,
+                Action::Remove => continue,
                 Action::Update { version, .. } | Action::Replace { version, .. } if !op.sent => {
                     version
                 }
                 _ => now,
             };
-            held.push(Held { id: world.id(op.entity.into()), version });
-        };
-        // Old and new ones ascend each; merge them.
-        let is_new = |op: &&Op| matches!(op.action, Action::Create { .. });
-        let first_new = self.ops.iter().position(|op| is_new(&op)).unwrap_or(self.ops.len());
-        let (old, new) = self.ops.split_at(first_new);
-        let mut new = new.iter().peekable();
-        for op in old {
-            while let Some(created) = new.next_if(|created| created.entity < op.entity) {
-                push(created);
-            }
-            push(op);
+            held.push(Held { id: op.id, version });
         }
-        new.for_each(push);
+        held.extend(new.map(|created| Held { id: created.id, version: now }));
     }
 }
 

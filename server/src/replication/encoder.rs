@@ -1,13 +1,11 @@
 //! Entities to bits, once per entity and baseline, whoever asks: most clients hold the same few versions
 //! of an entity, so its changes are encoded for the first of them and copied for the others.
 
-use matchkeep_shared::schema::Kind;
 use matchkeep_shared::time::Tick;
 use matchkeep_shared::wire::bits::BitWriter;
 use matchkeep_shared::wire::plain;
-use matchkeep_shared::world::World;
 
-use super::History;
+use super::Sources;
 
 /// Versions of one entity whose changes are remembered within a tick.
 const VERSIONS: usize = 4;
@@ -22,8 +20,6 @@ pub(super) struct Run {
 /// What has become of an entity since a client last got it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Change {
-    /// Nothing.
-    None,
     /// These bits, tag included, bring the client up to date.
     Update(Run),
     /// The version the client holds is forgotten, or was of another kind: it must be replaced.
@@ -56,19 +52,12 @@ impl Encoder {
     }
 
     /// What changed in an entity since the tick `base`.
-    pub(super) fn change(
-        &mut self,
-        kinds: &[Kind],
-        history: &History,
-        world: &World,
-        entity: usize,
-        base: Tick,
-    ) -> Change {
+    pub(super) fn change(&mut self, sources: &Sources<'_>, entity: usize, base: Tick) -> Change {
         let cached = &self.updates[entity * VERSIONS..][..VERSIONS];
         if let Some(hit) = cached.iter().flatten().find(|cached| cached.base == base) {
             return hit.change;
         }
-        let change = self.compare(kinds, history, world, entity, base);
+        let change = self.compare(sources, entity, base);
         let cached = &mut self.updates[entity * VERSIONS..][..VERSIONS];
         // Where all are taken, the one that came last gives way: the first are the common ones.
         let free = cached.iter().position(Option::is_none).unwrap_or(VERSIONS - 1);
@@ -76,14 +65,8 @@ impl Encoder {
         change
     }
 
-    fn compare(
-        &mut self,
-        kinds: &[Kind],
-        history: &History,
-        world: &World,
-        entity: usize,
-        base: Tick,
-    ) -> Change {
+    fn compare(&mut self, sources: &Sources<'_>, entity: usize, base: Tick) -> Change {
+        let Sources { kinds, history, world, .. } = *sources;
         let new = world.entity(entity, kinds);
         let Some(old_world) = history.at(base) else { return Change::Unknown };
         let Some(old) = old_world.find(new.id) else { return Change::Unknown };
@@ -91,18 +74,16 @@ impl Encoder {
         if old.kind != new.kind {
             return Change::Unknown;
         }
-        if old.fields == new.fields {
-            return Change::None;
-        }
         let spec = kinds[usize::from(new.kind)].fields;
         Change::Update(self.write(|w| plain::write_update(spec, old.fields, new.fields, w)))
     }
 
     /// The entity's kind and all its fields.
-    pub(super) fn whole(&mut self, kinds: &[Kind], world: &World, entity: usize) -> Run {
+    pub(super) fn whole(&mut self, sources: &Sources<'_>, entity: usize) -> Run {
         if let Some(run) = self.wholes[entity] {
             return run;
         }
+        let Sources { kinds, world, .. } = *sources;
         let new = world.entity(entity, kinds);
         let run = self.write(|w| plain::write_whole(kinds, new.kind.into(), new.fields, w));
         self.wholes[entity] = Some(run);

@@ -145,7 +145,7 @@ pub trait Directory: Send {
     fn finish(&mut self, finished: &FinishedMatch) -> Result<(), StoreError>;
 
     /// Marks every match that is still running as interrupted, and says how many there were. For the
-    /// time when nothing runs: right after opening.
+    /// time when nothing runs: right after opening, and before a server that stops closes.
     ///
     /// # Errors
     /// Storage's own.

@@ -27,6 +27,7 @@ enum Write {
     Player { name: String, now_unix_ms: u64, answer: Answer<PlayerId> },
     Create { new: Box<NewMatch>, answer: Answer<()> },
     Finish { finished: Box<FinishedMatch>, answer: Answer<()> },
+    InterruptRunning { answer: Answer<()> },
 }
 
 /// A write on its way. Resolves when it is durable, or is known not to be. Dropping it does not take
@@ -144,6 +145,14 @@ impl Store {
         self.send(|answer| Write::Finish { finished: Box::new(finished), answer })
     }
 
+    /// Marks every match that has no result as interrupted: the last write of a server that stops.
+    ///
+    /// # Errors
+    /// [`StoreError::QueueFull`] and [`StoreError::Closed`]; the others come with the answer.
+    pub fn interrupt_running(&self) -> Result<Pending<()>, StoreError> {
+        self.send(|answer| Write::InterruptRunning { answer })
+    }
+
     /// How many writes wait, of at most [`STORE_WRITES_MAX`].
     pub fn queued(&self) -> usize {
         let sender = self.queue.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -212,6 +221,9 @@ impl<D: Directory> Batch<'_, D> {
             }
             Write::Finish { finished, answer } => {
                 Applied::Match(answer, self.attempt(|d| d.finish(&finished)))
+            }
+            Write::InterruptRunning { answer } => {
+                Applied::Match(answer, self.attempt(|d| d.interrupt_running().map(|_| ())))
             }
         }
     }

@@ -38,9 +38,14 @@ pub fn kind_bits(kinds: &[Kind]) -> u32 {
     usize::BITS - (kinds.len() - 1).leading_zeros()
 }
 
-/// Writes that an entity is kept.
-pub fn write_keep(w: &mut BitWriter<'_>) {
-    w.write(0, 1);
+/// Writes that so many entities in a row are kept.
+pub fn write_keeps(mut count: usize, w: &mut BitWriter<'_>) {
+    const AT_ONCE: usize = 56 / KEEP_BITS;
+    while count > 0 {
+        let now = count.min(AT_ONCE);
+        w.write(0, (now * KEEP_BITS) as u32);
+        count -= now;
+    }
 }
 
 /// Writes that an entity is removed.
