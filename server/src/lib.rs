@@ -1,4 +1,18 @@
-//! The server, as a library for studios and behind the binary `matchkeep`.
+//! The server: a library for studios, and behind the binary `matchkeep` with the arena.
+//!
+//! A studio's own server is its game (a type that implements [`Game`](matchkeep_shared::Game), and
+//! [`Playable`](matchkeep_client::bots::Playable) for its bots) and this `main`:
+//!
+//! ```ignore
+//! fn main() -> std::process::ExitCode {
+//!     matchkeep_server::run::<MyGame>()
+//! }
+//! ```
+//!
+//! Data flows one way: [`shard`] receives, [`matches`] step, [`replication`] tells the clients; what ends
+//! goes through [`control`] into the [`store`]. The [`lobby`] finds players their match; [`admin`] shows
+//! what is going on. `ARCHITECTURE.md` is the map.
+
 pub mod admin;
 mod cli;
 pub mod control;
@@ -13,4 +27,5 @@ pub mod shard;
 pub mod store;
 pub mod tickets;
 mod wall;
+
 pub use cli::run;

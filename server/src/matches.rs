@@ -246,3 +246,6 @@ impl<G: Game> Match<G> {
         self.replicator.entities()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -88,11 +88,13 @@ async fn serve<G: Game>(
         let shards: Vec<String> = endpoints.shards.iter().map(ToString::to_string).collect();
         writeln!(
             out,
-            "{effective}lobby        {} (certificate {})\nshards       {}\nadmin        http://{}\n\
-             ready",
+            "{effective}lobby        {} (certificate {})\nshards       {}\nbuffer       {} of {} \
+             bytes granted for receiving, for each shard\nadmin        http://{}\nready",
             endpoints.lobby,
             endpoints.lobby_fingerprint,
             shards.join(" "),
+            node.receive_buffer_bytes(),
+            SOCKET_BUFFER_BYTES,
             endpoints.admin,
         )
     };

@@ -1,0 +1,114 @@
+//! Seats, holds and epochs of a match of the arena.
+
+use super::*;
+use matchkeep_shared::arena::{Arena, ArenaInput};
+use matchkeep_shared::game::{MapSource, ModeSpec};
+use matchkeep_shared::wire::bits::BitReader;
+use matchkeep_shared::wire::client::Ack;
+use matchkeep_shared::wire::snapshot::SnapshotHead;
+
+const HOLD_TICKS: u64 = 30;
+
+fn arena(places: usize) -> Match<Arena> {
+    let rules = Default::default();
+    let map = Some(MapSource::Named("duel"));
+    let mode = ModeSpec { players_max: places, players_min: 1, map, rules: &rules };
+    let config = Arena::configure(&mode).expect("a mode as it should be");
+    Match::new(MatchSpec {
+        id: MatchId(1),
+        mode: "test".into(),
+        places,
+        rate: TickRate::default(),
+        hold_ticks: HOLD_TICKS,
+        config,
+        seed: 1,
+    })
+}
+
+fn player(id: u64) -> PlayerInfo {
+    PlayerInfo { id: PlayerId(id), name: format!("p{id}") }
+}
+
+fn steps(game: &mut Match<Arena>, count: u64) -> Vec<PlayerId> {
+    let mut expired = Vec::new();
+    (0..count).for_each(|_| game.step(&mut expired));
+    expired
+}
+
+fn head(game: &mut Match<Arena>, slot: Slot) -> Option<SnapshotHead> {
+    let mut datagram = Vec::new();
+    game.encode_snapshot(slot, 1200, &mut datagram);
+    (!datagram.is_empty()).then(|| {
+        SnapshotHead::decode(&mut BitReader::new(&datagram)).expect("a snapshot has a head")
+    })
+}
+
+#[test]
+fn a_match_has_as_many_places_as_it_says() {
+    let mut game = arena(2);
+    assert_eq!(game.join(&player(1)), Ok(Slot(0)));
+    assert_eq!(game.join(&player(2)), Ok(Slot(1)));
+    assert_eq!(game.join(&player(3)), Err(JoinRefused::Full));
+    assert_eq!(game.leave(Slot(0)), Some(PlayerId(1)));
+    assert_eq!(game.join(&player(3)), Ok(Slot(0)));
+}
+
+#[test]
+fn a_lost_players_place_is_held_and_then_given_up() {
+    let mut game = arena(2);
+    game.join(&player(1)).expect("a place");
+    game.join(&player(2)).expect("a place");
+    game.disconnect(Slot(0));
+    assert!(steps(&mut game, HOLD_TICKS).is_empty());
+    assert_eq!(game.join(&player(3)), Err(JoinRefused::Full), "the place is held");
+    assert_eq!(game.join(&player(1)), Ok(Slot(0)), "for the one who lost it");
+    game.disconnect(Slot(0));
+    assert_eq!(steps(&mut game, HOLD_TICKS + 1), [PlayerId(1)]);
+    assert_eq!(game.join(&player(3)), Ok(Slot(0)));
+}
+
+#[test]
+fn nothing_is_sent_to_a_place_without_a_connection() {
+    let mut game = arena(2);
+    game.join(&player(1)).expect("a place");
+    steps(&mut game, 1);
+    assert!(head(&mut game, Slot(0)).is_some());
+    game.disconnect(Slot(0));
+    steps(&mut game, 1);
+    assert!(head(&mut game, Slot(0)).is_none());
+    assert!(head(&mut game, Slot(1)).is_none());
+}
+
+#[test]
+fn what_names_another_epoch_is_dropped() {
+    let mut game = arena(2);
+    game.join(&player(1)).expect("a place");
+    steps(&mut game, 1);
+    assert_eq!(head(&mut game, Slot(0)).expect("connected").baseline_age, None);
+    let ack = Some(Ack { newest_low16: 1, before: 0 });
+    let input = [ArenaInput::default()];
+    let older = ClientDatagram::new(Epoch(0), ack, Tick(2), &input);
+    game.receive(Slot(0), &older, |_| 0);
+    steps(&mut game, 1);
+    assert_eq!(head(&mut game, Slot(0)).expect("connected").baseline_age, None);
+    assert_eq!(game.input_totals().applied, 0);
+
+    let current = ClientDatagram::new(Epoch(1), ack, Tick(3), &input);
+    game.receive(Slot(0), &current, |_| 0);
+    steps(&mut game, 1);
+    assert_eq!(head(&mut game, Slot(0)).expect("connected").baseline_age, Some(2));
+    assert_eq!(game.input_totals().applied, 1);
+}
+
+#[test]
+fn counts_of_players_who_left_stay_in_the_totals() {
+    let mut game = arena(2);
+    game.join(&player(1)).expect("a place");
+    let input = [ArenaInput::default()];
+    game.receive(Slot(0), &ClientDatagram::new(Epoch(1), None, Tick(1), &input), |_| 0);
+    steps(&mut game, 3);
+    let before = game.input_totals();
+    assert_eq!((before.applied, before.substituted), (1, 2));
+    game.leave(Slot(0));
+    assert_eq!(game.input_totals(), before);
+}
