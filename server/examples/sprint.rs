@@ -159,7 +159,7 @@ struct Bot(u64);
 impl Brain<Sprint> for Bot {
     fn see(&mut self, _: Tick, _: &mut dyn Iterator<Item = (EntityId, Seen)>) {}
     fn decide(&mut self, tick: Tick) -> Foot {
-        if tick.0 / self.0 % 2 == 0 { Foot::Left } else { Foot::Right }
+        if (tick.0 / self.0).is_multiple_of(2) { Foot::Left } else { Foot::Right }
     }
 }
 

@@ -134,16 +134,19 @@ async fn history<T: Serialize + Send + 'static>(
     ask: impl FnOnce(&History) -> Result<T, StoreError> + Send + 'static,
 ) -> Response {
     let answer = tokio::task::spawn_blocking(move || {
-        let history =
-            History::open(&admin.data).map_err(|e| error(StatusCode::INTERNAL_SERVER_ERROR, e))?;
-        ask(&history).map_err(|e| match e {
-            StoreError::UnknownMatch(_) => error(StatusCode::NOT_FOUND, e),
-            e => error(StatusCode::INTERNAL_SERVER_ERROR, e),
-        })
+        let internal = StatusCode::INTERNAL_SERVER_ERROR;
+        let history = match History::open(&admin.data) {
+            Ok(history) => history,
+            Err(cause) => return error(internal, cause),
+        };
+        match ask(&history) {
+            Ok(answer) => Json(answer).into_response(),
+            Err(cause @ StoreError::UnknownMatch(_)) => error(StatusCode::NOT_FOUND, cause),
+            Err(cause) => error(internal, cause),
+        }
     });
     match answer.await {
-        Ok(Ok(answer)) => Json(answer).into_response(),
-        Ok(Err(response)) => response,
+        Ok(response) => response,
         Err(panic) => error(StatusCode::INTERNAL_SERVER_ERROR, panic),
     }
 }

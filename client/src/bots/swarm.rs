@@ -210,7 +210,7 @@ async fn play<G: Playable>(
             }
             Ok(MatchEvent::Snapshot(_)) => {
                 let seen = progress.snapshots.fetch_add(1, Ordering::Relaxed);
-                if seen % SCORES_EVERY == 0
+                if seen.is_multiple_of(SCORES_EVERY)
                     && let Some((_, entities)) = client.snapshot()
                 {
                     progress.note_scores::<G>(match_id, entities.map(|(_, entity)| entity));

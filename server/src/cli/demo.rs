@@ -78,7 +78,7 @@ impl DemoArgs {
         if !(1..=BOTS_MAX).contains(&bots) {
             return Err(CliError::flag("bots", bots, format!("allowed are 1 to {BOTS_MAX}")));
         }
-        if bots % self.matches != 0 {
+        if !bots.is_multiple_of(self.matches) {
             let allowed = format!("must be a multiple of --matches, which is {}", self.matches);
             return Err(CliError::flag("bots", bots, allowed));
         }

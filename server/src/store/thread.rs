@@ -505,7 +505,7 @@ mod tests {
         script.next_commit();
         let waiting = player(&store, 2);
         let other = store.clone();
-        let closing = std::thread::spawn(move || store.close());
+        let closing = std::thread::Builder::new().spawn(move || store.close()).expect("a thread");
         // Whichever comes first, the write or the close: the write has an answer.
         let behind = other.player("Ada", 3);
         for _ in 0..3 {

@@ -52,9 +52,7 @@ impl<G: Game> Core<G> {
     pub fn run_tick(&mut self, now: Instant) -> Option<TickRun> {
         let Reverse((deadline, index, match_id)) = self.due.pop()?;
         let same = |host: &Host<G>| host.game.spec().id == match_id;
-        let Some(host) = self.hosts[index].as_mut().filter(|host| same(host)) else {
-            return None;
-        };
+        let host = self.hosts[index].as_mut().filter(|host| same(host))?;
         if let Stage::Finishing | Stage::Over { .. } = host.stage {
             self.linger(now, index);
             return None;

@@ -10,7 +10,7 @@ use matchkeep_shared::limits::{CLIENT_MESSAGE_BYTES_MAX, DATAGRAM_BYTES_MIN};
 use matchkeep_shared::wire::codec::CodecId;
 use matchkeep_shared::wire::frame::write_frame;
 use matchkeep_shared::wire::message::{ClientMessage, GameVersion, Join, ServerMessage, Welcome};
-use quinn_proto::{ConnectionHandle, ReadError, ReadableError, StreamId};
+use quinn_proto::{ConnectionHandle, ReadableError, StreamId};
 
 use super::{Connection, Core, Stage};
 use crate::matches::JoinRefused;
@@ -36,17 +36,13 @@ impl<G: Game> Core<G> {
             Session::Playing(playing) if playing.stream == id => &mut playing.reader,
             _ => return Ok(()),
         };
-        loop {
-            match chunks.next(CLIENT_MESSAGE_BYTES_MAX) {
-                Ok(Some(chunk)) => {
-                    reader.extend(&chunk.bytes);
-                    // A client has little to say: more than a message and a bit is none of ours.
-                    if reader.waiting_bytes() > 2 * CLIENT_MESSAGE_BYTES_MAX {
-                        return Err(DisconnectReason::OversizedMessage);
-                    }
-                }
-                // The client's side is finished, or waits, or was reset: what came counts.
-                Ok(None) | Err(ReadError::Blocked | ReadError::Reset(_)) => break,
+        // Until there is no more now; that the client's side is finished or was reset changes nothing in
+        // what came before.
+        while let Ok(Some(chunk)) = chunks.next(CLIENT_MESSAGE_BYTES_MAX) {
+            reader.extend(&chunk.bytes);
+            // A client has little to say: more than a message and a bit is none of ours.
+            if reader.waiting_bytes() > 2 * CLIENT_MESSAGE_BYTES_MAX {
+                return Err(DisconnectReason::OversizedMessage);
             }
         }
         // The windows QUIC grants anew travel with whatever is sent next.
