@@ -41,6 +41,15 @@ impl History {
         (tick.0 % BASELINE_TICKS_MAX) as usize
     }
 
+    /// The place of the world to come, with memory of the one `before`.
+    fn begin(&mut self, before: Tick, tick: Tick) -> &mut World {
+        let (old, new) = (Self::slot(before), Self::slot(tick));
+        if let Ok([old, new]) = self.worlds.get_disjoint_mut([old, new]) {
+            old.retire_for(new);
+        }
+        &mut self.worlds[new]
+    }
+
     /// The world at `tick`, where it is not forgotten yet.
     fn at(&self, tick: Tick) -> Option<&World> {
         Some(&self.worlds[Self::slot(tick)]).filter(|world| world.tick() == tick)
@@ -154,7 +163,7 @@ impl Replicator {
     pub fn take<E: Entity>(&mut self, tick: Tick, replicate: impl FnOnce(&mut WorldWriter<'_, E>)) {
         let before = self.now;
         self.now = tick;
-        self.history.worlds[History::slot(tick)].fill(tick, replicate);
+        self.history.begin(before, tick).fill(tick, replicate);
         let world = &self.history.worlds[History::slot(tick)];
         self.changes.update(self.kinds, self.history.at(before).filter(|_| before < tick), world);
         self.interest.index(world);

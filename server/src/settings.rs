@@ -63,6 +63,11 @@ impl SettingsError {
     fn invalid(key: impl Into<String>, value: impl ToString, allowed: impl Into<String>) -> Self {
         Self::Invalid { key: key.into(), value: value.to_string(), allowed: allowed.into() }
     }
+
+    /// A setting that has a flag of its own, which is named with it.
+    fn flag(key: &str, value: impl ToString, allowed: impl Into<String>) -> Self {
+        Self::invalid(format!("{key} (--{})", key.replace('_', "-")), value, allowed)
+    }
 }
 
 /// The configuration file, as it is written. Every key may be absent.
@@ -174,29 +179,29 @@ impl SettingsFile {
         if !host.is_loopback() {
             let allowed = "a loopback address, such as 127.0.0.1: players are known by name alone, \
                            and that is for development only";
-            return Err(SettingsError::invalid("host", host, allowed));
+            return Err(SettingsError::flag("host", host, allowed));
         }
         let admin = self.admin.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, ADMIN_PORT)));
         if !admin.ip().is_loopback() {
             let allowed = "a loopback address: the admin interface has no access control yet";
-            return Err(SettingsError::invalid("admin", admin, allowed));
+            return Err(SettingsError::flag("admin", admin, allowed));
         }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let shards = self.shards.unwrap_or(cores);
         if !(1..=SHARDS_MAX).contains(&shards) {
             let allowed = format!("allowed are 1 to {SHARDS_MAX}");
-            return Err(SettingsError::invalid("shards", shards, allowed));
+            return Err(SettingsError::flag("shards", shards, allowed));
         }
         let shard_port = self.shard_port.unwrap_or(SHARD_PORT);
         if shard_port != 0 && usize::from(shard_port) + shards > usize::from(u16::MAX) + 1 {
             let allowed = format!("{shards} ports from here must not pass 65535");
-            return Err(SettingsError::invalid("shard_port", shard_port, allowed));
+            return Err(SettingsError::flag("shard_port", shard_port, allowed));
         }
         let lobby_port = self.lobby_port.unwrap_or(LOBBY_PORT);
         let shard_ports = usize::from(shard_port)..usize::from(shard_port) + shards;
         if lobby_port != 0 && shard_port != 0 && shard_ports.contains(&lobby_port.into()) {
             let allowed = format!("shards use {shard_ports:?}: choose a port outside");
-            return Err(SettingsError::invalid("lobby_port", lobby_port, allowed));
+            return Err(SettingsError::flag("lobby_port", lobby_port, allowed));
         }
         let mut modes = self.modes;
         if modes.is_empty() {

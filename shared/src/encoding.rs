@@ -3,8 +3,11 @@
 //! What crosses the network at tick rate does not come through here; it is bit-packed ([`crate::wire`]).
 //! The form is bincode 2's standard configuration: little-endian, variable-length integers.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{DeserializeOwned, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Bytes that do not decode to what was asked for, within the size allowed.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +40,8 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     out
 }
 
-/// Decodes all of `bytes`; never allocates more than about `LIMIT` bytes, whatever lengths they claim.
+/// Decodes all of `bytes`; never allocates more than about `LIMIT` bytes, whatever lengths they claim, where
+/// every list of `T` goes through [`list`].
 ///
 /// # Errors
 /// [`DecodeError`] where the bytes end early, claim more than `LIMIT`, name no variant there is, or go
@@ -57,6 +61,36 @@ pub fn decode<T: DeserializeOwned, const LIMIT: usize>(
         return Err(error(format!("{} bytes follow the value", bytes.len() - used)));
     }
     Ok(value)
+}
+
+/// For `#[serde(deserialize_with)]` on a list that strangers send: takes memory for the elements that are
+/// there and not for the number that is claimed. (serde by itself believes claims of up to 1 MiB, and
+/// bincode counts a list's elements only as they come.)
+///
+/// # Errors
+/// What an element's own decoding says.
+pub fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    struct List<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Vec<T>, A::Error> {
+            let mut list = Vec::new();
+            while let Some(element) = elements.next_element()? {
+                list.push(element);
+            }
+            Ok(list)
+        }
+    }
+
+    deserializer.deserialize_seq(List(PhantomData))
 }
 
 /// A hash of everything `state` serialises: equal states, equal hashes, on any machine (XXH3, 64 bits).

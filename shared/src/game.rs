@@ -250,6 +250,7 @@ pub struct Outcome {
     /// Why it ended, in a few words: `frag limit`, `time limit`.
     pub reason: String,
     /// Everyone who played, best first, those who left among them.
+    #[serde(deserialize_with = "crate::encoding::list")]
     pub players: Vec<PlayerResult>,
 }
 
@@ -267,5 +268,6 @@ pub struct PlayerResult {
     /// The score the place goes by.
     pub score: i64,
     /// The game's own counters by name, in the game's order.
+    #[serde(deserialize_with = "crate::encoding::list")]
     pub stats: Vec<(String, i64)>,
 }

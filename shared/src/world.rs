@@ -35,6 +35,8 @@ pub struct World {
     order: Vec<u16>,
     /// The IDs in that order: what merges and searches run over.
     ids: Vec<EntityId>,
+    /// Who may see each row. Apart from the rows, for a world of the past needs it no more.
+    audiences: Vec<Audience>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +44,6 @@ struct Row {
     id: EntityId,
     first_field: u32,
     kind: u8,
-    audience: Audience,
 }
 
 /// One entity of a [`World`].
@@ -54,8 +55,6 @@ pub struct EntityRow<'a> {
     pub kind: u8,
     /// Its quantised fields.
     pub fields: &'a [u32],
-    /// Who may see it.
-    pub audience: Audience,
 }
 
 impl World {
@@ -79,10 +78,10 @@ impl World {
     /// # Panics
     /// Where `index` is not below [`World::len`].
     pub fn entity(&self, index: usize, kinds: &[Kind]) -> EntityRow<'_> {
-        let Row { id, first_field, kind, audience } = self.rows[usize::from(self.order[index])];
+        let Row { id, first_field, kind } = self.rows[usize::from(self.order[index])];
         let first = first_field as usize;
         let fields = &self.fields[first..first + kinds[usize::from(kind)].fields.len()];
-        EntityRow { id, kind, fields, audience }
+        EntityRow { id, kind, fields }
     }
 
     /// The ID of the entity at `index` in the order of IDs.
@@ -101,9 +100,15 @@ impl World {
     /// Who may see the entity at `index` in the order of IDs.
     ///
     /// # Panics
-    /// Where `index` is not below [`World::len`].
+    /// Where `index` is not below [`World::len`], or the world was retired.
     pub fn audience(&self, index: usize) -> Audience {
-        self.rows[usize::from(self.order[index])].audience
+        self.audiences[usize::from(self.order[index])]
+    }
+
+    /// Gives up who may see what, and hands the memory to the next world: this one is only compared with
+    /// from now on.
+    pub fn retire_for(&mut self, next: &mut World) {
+        next.audiences = std::mem::take(&mut self.audiences);
     }
 
     /// The index of the entity `id`, where there is one.
@@ -120,6 +125,7 @@ impl World {
         self.rows.clear();
         self.fields.clear();
         self.order.clear();
+        self.audiences.clear();
         replicate(&mut WorldWriter { world: self, entity: std::marker::PhantomData });
         self.order.extend(0..self.rows.len() as u16);
         let rows = &self.rows;
@@ -141,7 +147,7 @@ impl<E: Entity> WorldWriter<'_, E> {
     /// Adds an entity. One past [`ENTITIES_PER_MATCH_MAX`] is not shown to anyone; the number shown is in
     /// the metrics.
     pub fn add(&mut self, id: EntityId, audience: Audience, entity: &E) {
-        let World { rows, fields, .. } = &mut *self.world;
+        let World { rows, fields, audiences, .. } = &mut *self.world;
         if rows.len() == ENTITIES_PER_MATCH_MAX {
             return;
         }
@@ -153,6 +159,7 @@ impl<E: Entity> WorldWriter<'_, E> {
         for (value, field) in fields[first..].iter_mut().zip(spec) {
             *value &= field.max();
         }
-        rows.push(Row { id, first_field: first as u32, kind: kind as u8, audience });
+        rows.push(Row { id, first_field: first as u32, kind: kind as u8 });
+        audiences.push(audience);
     }
 }

@@ -1,5 +1,7 @@
 //! What one client holds, and which part of what it should know fits into its next datagram.
 
+use std::collections::VecDeque;
+
 use matchkeep_shared::ids::EntityId;
 use matchkeep_shared::limits::{BASELINE_TICKS_MAX, ENTITIES_PER_VIEW_MAX};
 use matchkeep_shared::time::Tick;
@@ -10,22 +12,21 @@ use matchkeep_shared::wire::snapshot::SnapshotHead;
 
 use super::encoder::{Change, Encoder, Run};
 use super::interest::Sight;
-use super::{History, SnapshotFacts, Sources};
-
-/// Memory for this many entities is set aside in each view from the beginning.
-const VIEW_RESERVE: usize = 64;
+use super::{SnapshotFacts, Sources};
 
 /// One client of a match.
 pub(super) struct Client {
-    /// What the client holds after each of the last datagrams, by tick.
-    sent: Vec<SentView>,
+    /// What the client holds after each datagram since the one it acknowledged, oldest first: on a quick
+    /// link a handful.
+    sent: VecDeque<SentView>,
+    /// Memory of views that are of no use any more.
+    spare: Vec<Vec<Held>>,
     /// The newest datagram the client holds.
     acknowledged: Option<Tick>,
     plan: Plan,
 }
 
 /// What a client holds after one datagram.
-#[derive(Default)]
 struct SentView {
     tick: Tick,
     /// By ascending ID.
@@ -73,9 +74,9 @@ struct Plan {
 
 impl Client {
     pub(super) fn new() -> Self {
-        let view = || SentView { tick: Tick(0), held: Vec::with_capacity(VIEW_RESERVE) };
         Self {
-            sent: (0..BASELINE_TICKS_MAX).map(|_| view()).collect(),
+            sent: VecDeque::with_capacity(BASELINE_TICKS_MAX as usize),
+            spare: Vec::with_capacity(BASELINE_TICKS_MAX as usize),
             acknowledged: None,
             plan: Plan::default(),
         }
@@ -83,14 +84,24 @@ impl Client {
 
     pub(super) fn acknowledge(&mut self, ack: Ack, now: Tick) {
         let tick = Tick::from_low16(ack.newest_low16, now);
-        let was_sent = tick.0 > 0 && self.view(tick).is_some();
-        if was_sent && self.acknowledged.is_none_or(|newest| tick > newest) {
+        if self.view(tick).is_some() {
             self.acknowledged = Some(tick);
+            // A baseline never goes back: what is older than this one is of no use.
+            while self.sent.front().is_some_and(|view| view.tick < tick) {
+                self.recycle_oldest();
+            }
         }
     }
 
     fn view(&self, tick: Tick) -> Option<&SentView> {
-        Some(&self.sent[History::slot(tick)]).filter(|view| view.tick == tick)
+        let index = self.sent.binary_search_by_key(&tick, |view| view.tick).ok()?;
+        self.sent.get(index)
+    }
+
+    fn recycle_oldest(&mut self) {
+        if let Some(view) = self.sent.pop_front() {
+            self.spare.push(view.held);
+        }
     }
 
     /// Appends the snapshot to `out` and takes note of what the client will hold.
@@ -102,10 +113,11 @@ impl Client {
         out: &mut Vec<u8>,
     ) {
         let now = sources.world.tick();
-        // The slot of this tick's own view is about to be overwritten: a baseline that old is gone.
-        let baseline =
-            self.acknowledged.filter(|tick| now.since(*tick) < BASELINE_TICKS_MAX as i64);
-        let baseline = baseline.filter(|tick| self.view(*tick).is_some());
+        // A view as old as the history is gone, and with it the baseline it may have been.
+        while self.sent.front().is_some_and(|v| now.since(v.tick) >= BASELINE_TICKS_MAX as i64) {
+            self.recycle_oldest();
+        }
+        let baseline = self.acknowledged.filter(|tick| self.view(*tick).is_some());
 
         let mut plan = std::mem::take(&mut self.plan);
         let held = baseline.and_then(|tick| self.view(tick)).map_or(&[][..], |view| &view.held);
@@ -129,9 +141,13 @@ impl Client {
         writer.finish();
         debug_assert!(out.len() - start <= facts.bytes_max, "the budget was kept");
 
-        let view = &mut self.sent[History::slot(now)];
-        view.tick = now;
-        plan.view_after(now, &mut view.held);
+        let mut held = self.spare.pop().unwrap_or_default();
+        held.clear();
+        // For all there is, and not for all this client has seen so far: else each of the views grows by
+        // itself whenever a client first sees more at once.
+        held.reserve(sources.world.len());
+        plan.view_after(now, &mut held);
+        self.sent.push_back(SentView { tick: now, held });
         self.plan = plan;
     }
 }
@@ -141,7 +157,9 @@ impl Plan {
     fn draw_up(&mut self, sources: &Sources<'_>, encoder: &mut Encoder, held: &[Held]) -> usize {
         let Sources { changes, world, interest, .. } = *sources;
         self.old.clear();
+        self.old.reserve(held.len().max(world.len()));
         self.new.clear();
+        self.new.reserve(world.len());
         let mut bits = plain::END_BITS;
         let mut kept = 0;
         // Both lists ascend by ID: one walk over the two.
@@ -266,9 +284,8 @@ impl Plan {
         plain::write_end(w);
     }
 
-    /// What the client holds after this datagram, by ascending ID.
+    /// Adds what the client holds after this datagram, by ascending ID.
     fn view_after(&self, now: Tick, held: &mut Vec<Held>) {
-        held.clear();
         let mut new = self.new.iter().filter(|op| op.sent).peekable();
         for op in &self.old {
             while let Some(created) = new.next_if(|created| created.id < op.id) {

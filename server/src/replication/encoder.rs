@@ -17,6 +17,9 @@ pub(super) struct Run {
     pub(super) bits: u16,
 }
 
+/// Memory set aside for the bits of one entity, all its versions together; a tick that needs more takes it.
+const ENTITY_BYTES: usize = 64;
+
 /// What has become of an entity since a client last got it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Change {
@@ -45,6 +48,7 @@ impl Encoder {
     /// Forgets the last tick; the world has so many entities now.
     pub(super) fn begin(&mut self, entities: usize) {
         self.bytes.clear();
+        self.bytes.reserve(entities * ENTITY_BYTES);
         self.updates.clear();
         self.updates.resize(entities * VERSIONS, None);
         self.wholes.clear();

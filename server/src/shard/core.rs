@@ -116,6 +116,8 @@ struct Scratch {
 
 /// How long an acknowledgement alone is held back because a tick's packet will carry it.
 const ACK_HOLD: Duration = Duration::from_millis(25);
+/// A player's packet below this had room left: nothing more waited.
+const LAST_PACKET_BYTES_MAX: usize = 1000;
 /// How much of the snapshot pool is set aside at once, in bytes.
 const POOL_BYTES: usize = 64 * 1024;
 
@@ -267,12 +269,21 @@ impl<G: Game> Core<G> {
         }
         while let Some(handle) = self.dirty.front().copied() {
             if let Some(Some(connection)) = self.connections.get_mut(handle.0) {
-                if let Some(transmit) = connection.quic.poll_transmit(now, 1, buffer) {
-                    return Some(transmit);
+                let transmit = connection.quic.poll_transmit(now, 1, buffer);
+                // QUIC fills a packet with all that waits. For a player, whose packets are made at every
+                // tick, one that is not full is taken as the last: asking again costs as much as a
+                // packet and finds nothing. What QUIC itself still has in mind has a timer.
+                let size = transmit.as_ref().map_or(0, |transmit| transmit.size);
+                let is_playing = matches!(connection.session, Session::Playing(_));
+                let is_last = size == 0 || (is_playing && size < LAST_PACKET_BYTES_MAX);
+                if is_last {
+                    connection.is_dirty = false;
+                    self.dirty.pop_front();
+                    self.rearm(handle);
                 }
-                connection.is_dirty = false;
-                self.dirty.pop_front();
-                self.rearm(handle);
+                if transmit.is_some() {
+                    return transmit;
+                }
             } else {
                 self.dirty.pop_front();
             }

@@ -26,6 +26,9 @@ use super::message::{Command, Report};
 const STOP_GRACE: Duration = Duration::from_millis(500);
 /// The largest UDP payload that is received whole; QUIC sends no larger one to us.
 const UDP_PAYLOAD_BYTES_MAX: usize = 1500;
+/// A packet that comes so shortly before a deadline waits for it: then one pass takes many packets, and
+/// no input is later for it, for inputs are needed at ticks.
+const COALESCE: Duration = Duration::from_millis(1);
 /// Commands carried out in one pass, so that ticks go on under a flood of them.
 const COMMANDS_PER_PASS_MAX: usize = 64;
 /// How much of the receive pool is set aside at once, in bytes.
@@ -314,6 +317,8 @@ fn is_transient(error: &io::Error) -> bool {
 /// The one place a shard waits: for its socket, its wake-up, or an absolute time.
 struct Waiter {
     epoll: OwnedFd,
+    /// The same without the socket, for the last moment before a deadline.
+    quiet: OwnedFd,
     timer: OwnedFd,
     wake: Arc<OwnedFd>,
     /// When the timer goes off.
@@ -325,10 +330,14 @@ impl Waiter {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-        for fd in [socket.as_fd(), wake.as_fd(), timer.as_fd()] {
-            epoll::add(&epoll, fd, epoll::EventData::new_u64(0), epoll::EventFlags::IN)?;
+        let quiet = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let (nothing, readable) = (epoll::EventData::new_u64(0), epoll::EventFlags::IN);
+        for fd in [wake.as_fd(), timer.as_fd()] {
+            epoll::add(&epoll, fd, nothing, readable)?;
+            epoll::add(&quiet, fd, nothing, readable)?;
         }
-        Ok(Self { epoll, timer, wake: Arc::clone(wake), armed: None })
+        epoll::add(&epoll, socket.as_fd(), nothing, readable)?;
+        Ok(Self { epoll, quiet, timer, wake: Arc::clone(wake), armed: None })
     }
 
     /// Returns when something came or `until` is reached; at once where it is reached already.
@@ -349,7 +358,9 @@ impl Waiter {
             flags: epoll::EventFlags::empty(),
             data: epoll::EventData::new_u64(0),
         }; 4];
-        match epoll::wait(&self.epoll, &mut events, None) {
+        let soon = until.is_some_and(|until| until - now <= COALESCE);
+        let set = if soon { &self.quiet } else { &self.epoll };
+        match epoll::wait(set, &mut events, None) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }

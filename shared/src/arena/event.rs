@@ -11,7 +11,7 @@ use crate::ids::{PlayerId, Slot};
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum ArenaEvent {
     /// Everyone who is there. To a player who just came, before anything else.
-    Roster(Vec<RosterEntry>),
+    Roster(#[serde(deserialize_with = "crate::encoding::list")] Vec<RosterEntry>),
     /// Somebody came. To everyone else.
     Joined(RosterEntry),
     /// Somebody left for good. To everyone.

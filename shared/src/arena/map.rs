@@ -64,8 +64,11 @@ pub struct PickupSpot {
 #[serde(deny_unknown_fields)]
 struct MapData {
     name: String,
+    #[serde(deserialize_with = "crate::encoding::list")]
     boxes: Vec<Solid>,
+    #[serde(deserialize_with = "crate::encoding::list")]
     spawns: Vec<Spawn>,
+    #[serde(deserialize_with = "crate::encoding::list")]
     pickups: Vec<PickupSpot>,
 }
 

@@ -68,6 +68,7 @@ pub struct Assignment {
     /// SHA-256 of the certificate the shard shows.
     pub fingerprint: [u8; 32],
     /// The permission to join, for the shard's eyes.
+    #[serde(deserialize_with = "crate::encoding::list")]
     pub ticket: Vec<u8>,
 }
 

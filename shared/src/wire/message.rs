@@ -28,8 +28,10 @@ pub struct Join {
     /// Which game the client plays.
     pub game: GameVersion,
     /// The snapshot codecs it speaks, best first.
+    #[serde(deserialize_with = "crate::encoding::list")]
     pub codecs: Vec<CodecId>,
     /// What the lobby gave it.
+    #[serde(deserialize_with = "crate::encoding::list")]
     pub ticket: Vec<u8>,
 }
 
@@ -64,6 +66,7 @@ pub enum ServerMessage {
         /// The tick in whose step it happened.
         tick: Tick,
         /// The game's own event, encoded.
+        #[serde(deserialize_with = "crate::encoding::list")]
         event: Vec<u8>,
     },
     /// The match is over and its result is on stable storage.
@@ -95,6 +98,7 @@ pub struct Welcome {
     /// The codec of the snapshots to come.
     pub codec: CodecId,
     /// The game's configuration, encoded.
+    #[serde(deserialize_with = "crate::encoding::list")]
     pub config: Vec<u8>,
 }
 
