@@ -1,1 +1,11 @@
+//! What the benchmarks share: scripted play, a match in memory, and the parts of the program `load`.
+//!
+//! A benchmark asserts its result as well as timing it: what it plays is played twice first, and both
+//! must come to the same bits.
 
+pub mod heap;
+pub mod load;
+pub mod machine;
+pub mod metronome;
+pub mod play;
+pub mod rehearsal;

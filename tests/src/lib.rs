@@ -1,1 +1,31 @@
+//! What the tests of the whole share: a server in this process with real sockets and a real database,
+//! clients that play by the rules and clients that do not, and every decoder of network bytes as a
+//! function that fuzzers and tests call alike.
+//!
+//! The tests themselves are in `it/` (one binary, a module for each subject) and `allocations/` (a
+//! binary of its own, because its allocator counts). `fuzz/` beside this package calls [`decoders`].
 
+pub mod corpora;
+pub mod decoders;
+pub mod impostor;
+pub mod link;
+pub mod player;
+pub mod raw;
+pub mod recordings;
+pub mod samples;
+pub mod server;
+pub mod watch;
+
+use std::time::Duration;
+
+/// Waits for `future` and fails the test where it takes longer than `seconds`: generous, so that a
+/// busy machine is no failure, and finite, so that a hang is one.
+///
+/// # Panics
+/// Where the time is up.
+pub async fn within<T>(seconds: u64, what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(Duration::from_secs(seconds), future).await {
+        Ok(value) => value,
+        Err(_) => panic!("{what}: not within {seconds} s"),
+    }
+}

@@ -23,6 +23,9 @@ const BOTS_PER_SOCKET: usize = 50;
 /// Bots on their way into their matches at the same time.
 const JOINING_MAX: usize = 64;
 
+/// How long the goodbyes may take at the end.
+const GOODBYE_MAX: Duration = Duration::from_secs(1);
+
 /// One in so many snapshots is looked at for the scores.
 const SCORES_EVERY: u64 = 60;
 
@@ -133,12 +136,12 @@ pub async fn run<G: Playable>(
     let plan = Arc::new(plan);
     let joining = Arc::new(Semaphore::new(JOINING_MAX));
     let mut bots = JoinSet::new();
-    let mut socket: Option<Endpoint> = None;
+    let mut sockets: Vec<Endpoint> = Vec::new();
     for bot in 0..plan.kinds.len() {
         if bot % BOTS_PER_SOCKET == 0 {
-            socket = Some(endpoint(plan.lobby.ip())?);
+            sockets.push(endpoint(plan.lobby.ip())?);
         }
-        let socket = socket.clone().expect("made for the first bot");
+        let socket = sockets.last().cloned().expect("made for the first bot");
         let (plan, joining) = (Arc::clone(&plan), Arc::clone(&joining));
         let (progress, events) = (Arc::clone(&progress), events.clone());
         bots.spawn(async move {
@@ -157,6 +160,14 @@ pub async fn run<G: Playable>(
             Err(panic) => total.failures.push(format!("a bot's task failed: {panic}")),
         }
     }
+    // The last goodbyes are only just written: a program that ended now would take them along, and the
+    // places would be held.
+    let idle = async {
+        for socket in &sockets {
+            socket.wait_idle().await;
+        }
+    };
+    let _ = tokio::time::timeout(GOODBYE_MAX, idle).await;
     Ok(total)
 }
 

@@ -1,0 +1,4 @@
+//! An event of the arena, as a client reads it.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| matchkeep_tests::decoders::event(bytes));

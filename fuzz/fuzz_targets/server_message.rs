@@ -1,0 +1,4 @@
+//! A message of a server, as a client reads it.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| matchkeep_tests::decoders::server_message(bytes));

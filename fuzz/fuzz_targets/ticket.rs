@@ -1,0 +1,4 @@
+//! A ticket, as a shard reads it.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| matchkeep_tests::decoders::ticket(bytes));

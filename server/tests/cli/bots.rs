@@ -1,0 +1,71 @@
+//! `matchkeep bots` on a server that runs.
+
+use rustix::process::Signal;
+
+use crate::process::{Serve, arg, run, run_json, run_ok, text, wait_for};
+
+#[test]
+fn bots_find_the_server_by_its_folder_or_by_its_address() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    let serve = Serve::start(&data, &[]);
+    let report = run_json(&[
+        "bots",
+        "--count",
+        "4",
+        "--mode",
+        "ffa",
+        "--seconds",
+        "2",
+        "--data",
+        arg(&data),
+        "--json",
+    ]);
+    assert_eq!(report["bots_joined"].as_u64(), Some(4), "{report}");
+    assert_eq!(report["failures"].as_array().map(Vec::len), Some(0), "{report}");
+    assert!(report["snapshots_received"].as_u64() > Some(100), "{report}");
+    assert!(report["inputs_sent"].as_u64() > Some(100), "{report}");
+
+    let (lobby, fingerprint) = (serve.told("lobby"), serve.told("lobby_fingerprint"));
+    let printed = run_ok(&[
+        "bots",
+        "--count",
+        "1",
+        "--kind",
+        "idle",
+        "--seconds",
+        "1",
+        "--lobby",
+        lobby,
+        "--fingerprint",
+        fingerprint,
+    ]);
+    assert!(printed.contains("bots in a match       1"), "{printed}");
+    assert_eq!(serve.counter("joins"), 5);
+    wait_for("the goodbyes", || (serve.counter("players") == 0).then_some(()));
+    let (_, stats) = serve.get("/v1/stats");
+    assert!(stats.contains("\"disconnects\":{\"left\":5}"), "without a goodbye: {stats}");
+    assert_eq!(serve.stop(Signal::TERM), Some(0));
+}
+
+#[test]
+fn bots_that_cannot_play_say_why_and_fail() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    let serve = Serve::start(&data, &[]);
+    let output = run(&["bots", "--count", "1", "--mode", "chess", "--data", arg(&data)]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("no such mode"), "{}", text(&output.stderr));
+
+    let lobby = serve.told("lobby");
+    let wrong = "0".repeat(64);
+    let output = run(&["bots", "--count", "1", "--lobby", lobby, "--fingerprint", &wrong]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert_eq!(serve.counter("joins"), 0);
+    assert_eq!(serve.stop(Signal::TERM), Some(0));
+
+    // The server is gone, and its folder says so.
+    let output = run(&["bots", "--count", "1", "--data", arg(&data)]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("no server runs on"), "{}", text(&output.stderr));
+}

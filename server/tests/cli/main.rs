@@ -1,0 +1,10 @@
+//! The command line as people and programs use it: real processes, real signals, what they print, and
+//! with which code they end.
+
+mod bad_input;
+mod bad_places;
+mod bots;
+mod demo;
+mod process;
+mod recordings;
+mod serve;

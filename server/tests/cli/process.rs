@@ -1,0 +1,152 @@
+//! Running `matchkeep` and looking at what comes of it.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// How long a process may take to become ready or to end, however busy the machine is.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The program, with nothing in the environment that speaks to it.
+pub(crate) fn matchkeep() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_matchkeep"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("MATCHKEEP") {
+            command.env_remove(name);
+        }
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Runs the program with these arguments.
+pub(crate) fn run(arguments: &[&str]) -> Output {
+    matchkeep().args(arguments).output().expect("the program starts")
+}
+
+/// Runs it, and it works.
+pub(crate) fn run_ok(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// Runs it, it works, and what it prints is JSON.
+pub(crate) fn run_json(arguments: &[&str]) -> Value {
+    let printed = run_ok(arguments);
+    serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
+}
+
+/// What a process said.
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A path as an argument.
+pub(crate) fn arg(path: &Path) -> &str {
+    path.to_str().expect("a temporary path is UTF-8")
+}
+
+/// Every file below a folder with what is in it, and every folder, in order.
+pub(crate) fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("the folder is readable") {
+        let path = entry.expect("its entries are readable").path();
+        if path.is_dir() {
+            all.extend(contents(&path));
+            all.push((path, Vec::new()));
+        } else {
+            let bytes = std::fs::read(&path).expect("the file is readable");
+            all.push((path, bytes));
+        }
+    }
+    all.sort();
+    all
+}
+
+/// A running `matchkeep serve` on any free ports.
+pub(crate) struct Serve {
+    child: Child,
+    // The server stops when this closes, so that none outlives a test that failed.
+    _stdin: Option<ChildStdin>,
+    endpoints: Value,
+}
+
+impl Serve {
+    /// Starts one on this folder.
+    pub(crate) fn start(data: &Path, more: &[&str]) -> Self {
+        let mut child = matchkeep()
+            .args(["serve", "--data", arg(data), "--json", "--until-stdin-closes"])
+            .args(["--lobby-port", "0", "--shard-port", "0", "--admin", "127.0.0.1:0"])
+            .args(["--shards", "1", "--pin", "false"])
+            .args(more)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        let stdin = child.stdin.take();
+        let stdout = child.stdout.take().expect("it is piped");
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line).expect("it says where it is");
+        let endpoints = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        Self { child, _stdin: stdin, endpoints }
+    }
+
+    /// Something of what it said on starting.
+    pub(crate) fn told(&self, key: &str) -> &str {
+        self.endpoints[key].as_str().expect("it is there, and text")
+    }
+
+    /// Asks its admin interface; the status and the body.
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .timeout_global(Some(PATIENCE))
+            .http_status_as_error(false)
+            .proxy(None)
+            .build()
+            .into();
+        let url = format!("http://{}{path}", self.told("admin"));
+        let mut response = agent.get(url).call().expect("it answers");
+        let body = response.body_mut().read_to_string().expect("a body");
+        (response.status().as_u16(), body)
+    }
+
+    /// A counter of `/v1/stats`.
+    pub(crate) fn counter(&self, name: &str) -> u64 {
+        let (_, body) = self.get("/v1/stats");
+        let stats: Value = serde_json::from_str(&body).expect("JSON");
+        stats[name].as_u64().unwrap_or_else(|| panic!("no {name} in {body}"))
+    }
+
+    /// Sends it a signal and waits for its end; the exit code.
+    pub(crate) fn stop(mut self, signal: Signal) -> Option<i32> {
+        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+        wait_for("the server's end", || self.child.try_wait().expect("it is ours")).code()
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        // Has no effect on one that ended; spares the next test one that did not.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Looks again and again until there is something.
+#[expect(clippy::disallowed_methods, reason = "a test is a shell: it waits for another process")]
+pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,19 @@
+//! Server and clients over real QUIC on loopback, with real SQLite; the rules of the house; and every
+//! decoder of network bytes. A module for each subject.
+
+mod corpora;
+mod datagrams;
+mod deadlines;
+mod decoders;
+mod floods;
+mod herd;
+mod layers;
+mod lobby;
+mod messages;
+mod paths;
+mod playing;
+mod results;
+mod round_trips;
+mod sources;
+mod tickets;
+mod trust;

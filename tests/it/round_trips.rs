@@ -1,0 +1,213 @@
+//! What is written is read back as it was, for every kind of bytes that crosses the network.
+
+use matchkeep_client::bots::recording::Recording;
+use matchkeep_shared::arena::{Arena, ArenaConfig, ArenaEvent, ArenaInput, Map, Weapon};
+use matchkeep_shared::disconnect::DisconnectReason;
+use matchkeep_shared::encoding::{decode, encode};
+use matchkeep_shared::game::{Outcome, PlayerResult};
+use matchkeep_shared::ids::{Epoch, MatchId, PlayerId, Slot};
+use matchkeep_shared::limits::SERVER_MESSAGE_BYTES_MAX;
+use matchkeep_shared::time::Tick;
+use matchkeep_shared::wire::bits::{BitReader, BitWriter};
+use matchkeep_shared::wire::client::{Ack, ClientDatagram};
+use matchkeep_shared::wire::codec::CodecId;
+use matchkeep_shared::wire::frame::FrameReader;
+use matchkeep_shared::wire::lobby::{Assignment, LobbyReply, LobbyRequest};
+use matchkeep_shared::wire::message::{ClientMessage, GameVersion, Join, ServerMessage};
+use matchkeep_shared::wire::snapshot::{InputFeedback, SnapshotHead};
+use matchkeep_tests::{recordings, samples};
+use proptest::option;
+use proptest::prelude::*;
+
+fn inputs() -> impl Strategy<Value = ArenaInput> {
+    let axis = || -127_i8..=127;
+    let weapon = option::of(prop::sample::select(Weapon::ALL.to_vec()));
+    (any::<(u16, u16, bool, bool)>(), axis(), axis(), weapon).prop_map(
+        |((yaw, pitch, jump, fire), forward, side, weapon)| ArenaInput {
+            yaw,
+            pitch,
+            forward,
+            side,
+            jump,
+            fire,
+            weapon,
+        },
+    )
+}
+
+fn acks() -> impl Strategy<Value = Option<Ack>> {
+    option::of(any::<(u16, u32)>().prop_map(|(newest_low16, before)| Ack { newest_low16, before }))
+}
+
+fn heads() -> impl Strategy<Value = SnapshotHead> {
+    let feedback = (option::of(0..255_u8), any::<u16>(), any::<i16>());
+    let feedback = feedback.prop_map(|(newest_applied_age, substituted, margin_100us)| {
+        InputFeedback { newest_applied_age, substituted, margin_100us }
+    });
+    (any::<(u8, u16)>(), option::of(1..=64_u8), feedback, any::<Option<u32>>()).prop_map(
+        |((epoch_low8, tick_low16), baseline_age, feedback, durable_lag)| SnapshotHead {
+            epoch_low8,
+            tick_low16,
+            baseline_age,
+            feedback,
+            durable_lag,
+        },
+    )
+}
+
+fn outcomes() -> impl Strategy<Value = Outcome> {
+    let player = (any::<(u64, u32, i64)>(), ".{0,12}", any::<Option<u8>>()).prop_map(
+        |((player, place, score), name, team)| PlayerResult {
+            player: PlayerId(player),
+            stats: vec![(name.clone(), score)],
+            name,
+            team,
+            place,
+            score,
+        },
+    );
+    (".{0,20}", prop::collection::vec(player, 0..20))
+        .prop_map(|(reason, players)| Outcome { reason, players })
+}
+
+fn versions() -> impl Strategy<Value = GameVersion> {
+    ("[a-z0-9-]{1,32}", any::<(u32, u64)>()).prop_map(|(name, (rules, schema))| GameVersion {
+        name,
+        rules,
+        schema,
+    })
+}
+
+fn bytes(max: usize) -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), 0..max)
+}
+
+proptest! {
+    #[test]
+    fn client_datagrams(
+        ack in acks(), newest: u64, epoch: u32, inputs in prop::collection::vec(inputs(), 0..=4)
+    ) {
+        let datagram = ClientDatagram::new(Epoch(epoch), ack, Tick(newest), &inputs);
+        let mut bytes = Vec::new();
+        datagram.encode(&mut bytes);
+        let read = ClientDatagram::<ArenaInput>::decode(&bytes).expect("it is one");
+        prop_assert_eq!(read.inputs(), &*inputs);
+        prop_assert_eq!((read.ack, read.epoch_low8), (ack, epoch as u8));
+        prop_assert!(inputs.is_empty() || read.newest_low16 == newest as u16);
+    }
+
+    #[test]
+    fn snapshot_heads(head in heads()) {
+        let mut bytes = Vec::new();
+        let mut writer = BitWriter::new(&mut bytes);
+        head.encode(&mut writer);
+        prop_assert!(writer.bits_written() <= SnapshotHead::BITS_MAX);
+        writer.finish();
+        prop_assert_eq!(SnapshotHead::decode(&mut BitReader::new(&bytes)), Ok(head));
+    }
+
+    #[test]
+    fn client_messages(game in versions(), codecs in bytes(9), ticket in bytes(140)) {
+        let codecs = codecs.into_iter().map(CodecId).collect();
+        let message = ClientMessage::Join(Join { game, codecs, ticket });
+        prop_assert_eq!(ClientMessage::decode(&encode(&message)).expect("it is one"), message);
+    }
+
+    #[test]
+    fn server_messages(epoch: u32, tick: u64, event in bytes(600), outcome in outcomes()) {
+        let (epoch, tick) = (Epoch(epoch), Tick(tick));
+        for message in [
+            ServerMessage::Event { epoch, tick, event },
+            ServerMessage::Ended { epoch, tick, outcome },
+        ] {
+            prop_assert_eq!(ServerMessage::decode(&encode(&message)).expect("it is one"), message);
+        }
+    }
+
+    #[test]
+    fn lobby_requests(game in versions(), name in ".{0,12}", id: u64, mode in "[a-z]{0,32}") {
+        let match_id = MatchId(id);
+        for request in [
+            LobbyRequest::Authenticate { game, name },
+            LobbyRequest::FindMatch { mode },
+            LobbyRequest::Locate { match_id },
+            LobbyRequest::Leave { match_id },
+        ] {
+            prop_assert_eq!(LobbyRequest::decode(&encode(&request)).expect("it is one"), request);
+        }
+    }
+
+    #[test]
+    fn lobby_replies(
+        id: u64, v4: Option<[u8; 4]>, v6: [u8; 16], port: u16, fingerprint: [u8; 32],
+        ticket in bytes(140), reason in prop::sample::select(DisconnectReason::ALL)
+    ) {
+        let address = Some(v4.map_or_else(|| v6.into(), Into::into));
+        let match_id = MatchId(id);
+        for reply in [
+            LobbyReply::Authenticated { player: PlayerId(id) },
+            LobbyReply::Assigned(Assignment { match_id, address, port, fingerprint, ticket }),
+            LobbyReply::Refused { reason },
+        ] {
+            prop_assert_eq!(LobbyReply::decode(&encode(&reply)).expect("it is one"), reply);
+        }
+    }
+
+    #[test]
+    fn frames(messages in prop::collection::vec(bytes(300), 0..8), piece in 1..400_usize) {
+        let mut stream = Vec::new();
+        for message in &messages {
+            stream.extend_from_slice(&(message.len() as u16).to_le_bytes());
+            stream.extend_from_slice(message);
+        }
+        let mut reader = FrameReader::default();
+        let mut seen = Vec::new();
+        for piece in stream.chunks(piece) {
+            reader.extend(piece);
+            while let Some(message) = reader.next(300).expect("within the limit") {
+                seen.push(message.to_vec());
+            }
+        }
+        prop_assert_eq!(seen, messages);
+    }
+
+    #[test]
+    fn events(attacker: u8, victim: u8, damage: u16, weapon in prop::sample::select(Weapon::ALL.to_vec())) {
+        let (attacker, victim) = (Slot(attacker), Slot(victim));
+        let event = ArenaEvent::Hit { attacker, victim, damage, weapon };
+        let read = decode::<ArenaEvent, SERVER_MESSAGE_BYTES_MAX>("event", &encode(&event));
+        prop_assert_eq!(read.expect("it is one"), event);
+    }
+
+    #[test]
+    fn recordings_of_any_size(players in 1..9_u32, frames in 2..30_u32) {
+        for bytes in [recordings::tiny(players, frames), recordings::tiny_gz(players, frames)] {
+            let recording = Recording::parse(&bytes).expect("it is one");
+            prop_assert_eq!(recording.players(), players as usize);
+            prop_assert_eq!(recording.duration().as_millis(), u128::from(10 * (frames - 1)));
+        }
+    }
+}
+
+#[test]
+fn configurations_and_maps() {
+    for players in [2, 8, 16] {
+        let config = samples::config(players);
+        let bytes = encode(&config);
+        let read = decode::<ArenaConfig, SERVER_MESSAGE_BYTES_MAX>("config", &bytes);
+        let read = read.expect("it is one");
+        assert_eq!(encode(&read), bytes);
+        assert_eq!(read.map.boxes(), config.map.boxes());
+    }
+    for name in ["duel", "large"] {
+        let text = Map::builtin(name).expect("it ships with the game");
+        assert_eq!(Map::parse(text).expect("it is one").name(), name);
+    }
+}
+
+#[test]
+fn a_version_is_the_games_own() {
+    let version = GameVersion::of::<Arena>();
+    assert_eq!(version.name, "arena");
+    assert_eq!(GameVersion::of::<Arena>(), version);
+}

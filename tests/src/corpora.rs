@@ -1,0 +1,59 @@
+//! The corpora of the fuzzers: where they lie, and what they begin with. `cargo run -p matchkeep-tests
+//! --bin make_corpora` writes the seeds anew after the wire format changed.
+
+use std::path::{Path, PathBuf};
+
+use matchkeep_shared::arena::Map;
+use matchkeep_shared::encoding::encode;
+
+use crate::decoders::script;
+use crate::{recordings, samples};
+
+/// The folder with a folder for each decoder.
+pub fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus")
+}
+
+/// The seeds of one decoder: valid bytes, small ones.
+///
+/// # Panics
+/// Where there is no such decoder.
+pub fn seeds(decoder: &str) -> Vec<Vec<u8>> {
+    let small_map = include_str!("../../shared/tests/arena_hall.toml");
+    match decoder {
+        "client_datagram" => samples::client_datagrams(),
+        "snapshot" => samples::snapshots().iter().take(3).cloned().collect(),
+        "client_message" => samples::client_messages(),
+        "server_message" => samples::server_messages().iter().map(encode).collect(),
+        "lobby_request" => samples::lobby_requests(),
+        "lobby_reply" => samples::lobby_replies(),
+        "frames" => {
+            let streams = samples::streams().into_iter();
+            streams.zip([1, 7, 255]).map(|(stream, piece)| [&[piece], &*stream].concat()).collect()
+        }
+        "ticket" => samples::ticket_claims(),
+        "session" => sessions(),
+        "event" => samples::arena_events(),
+        "config" => vec![encode(&samples::config(2)), encode(&samples::config(8))],
+        "recording" => {
+            vec![recordings::tiny(1, 2), recordings::tiny(2, 3), recordings::tiny_gz(2, 3)]
+        }
+        "map" => {
+            let duel = Map::builtin("duel").expect("it ships with the game");
+            vec![small_map.into(), duel.into()]
+        }
+        _ => panic!("no decoder `{decoder}`"),
+    }
+}
+
+fn sessions() -> Vec<Vec<u8>> {
+    let snapshots = samples::snapshots();
+    let messages: Vec<_> = samples::server_messages().iter().map(samples::framed).collect();
+    let two = [(true, &*snapshots[0]), (true, &*snapshots[1])];
+    vec![
+        script(&two),
+        script(&[two[0], (false, &messages[1]), two[1], (false, &messages[2])]),
+        // Without the welcome in front: the stream brings it.
+        [&[0], &script(&[(false, &messages[0]), two[0]])[1..]].concat(),
+    ]
+}

@@ -1,0 +1,168 @@
+//! A client that plays by the rules, over the transport that games use.
+
+use std::time::Duration;
+
+use matchkeep_client::netcode::{Joined, MatchEvent, SessionCounts};
+use matchkeep_client::transport::{ClientError, MatchClient};
+use matchkeep_shared::arena::{Arena, ArenaInput};
+use matchkeep_shared::game::Outcome;
+use matchkeep_shared::ids::{MatchId, Slot};
+use matchkeep_shared::time::Tick;
+use matchkeep_shared::wire::lobby::Assignment;
+use quinn::Endpoint;
+use tokio::time::Instant;
+
+use crate::server::TestServer;
+use crate::within;
+
+/// How long a join may take on a busy machine, in seconds.
+const JOIN_SECONDS: u64 = 20;
+
+/// A player in a match.
+pub struct Player {
+    client: MatchClient<Arena>,
+    joined: Joined<Arena>,
+    /// The ticks of the snapshots seen, and how far apart they were.
+    pub seen: Seen,
+    /// How the match ended, once the player was told.
+    pub outcome: Option<Outcome>,
+}
+
+/// Which snapshots came.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seen {
+    /// The newest.
+    pub newest: Option<Tick>,
+    /// Newer ones than all before them.
+    pub snapshots: u64,
+    /// The widest distance between two that followed each other, in ticks.
+    pub widest_gap: i64,
+}
+
+impl Player {
+    /// Goes through the lobby into a match of the mode.
+    ///
+    /// # Panics
+    /// Where the way is barred.
+    pub async fn join(server: &TestServer, name: &str, mode: &str) -> Self {
+        let place = server.place(name, mode).await;
+        Self::join_at(server.socket(), place).await.expect("the shard lets the player in")
+    }
+
+    /// Goes where an assignment says.
+    ///
+    /// # Errors
+    /// What the shard says.
+    pub async fn join_at(socket: &Endpoint, place: Assignment) -> Result<Self, ClientError> {
+        within(JOIN_SECONDS, "joining", async {
+            let mut client = MatchClient::<Arena>::join(socket, place).await?;
+            loop {
+                // A snapshot can overtake nothing here: before the welcome the session says nothing.
+                if let MatchEvent::Joined(joined) = client.next().await? {
+                    let seen = Seen::default();
+                    return Ok(Self { client, joined: *joined, seen, outcome: None });
+                }
+            }
+        })
+        .await
+    }
+
+    /// The player's place.
+    pub fn slot(&self) -> Slot {
+        self.joined.slot
+    }
+
+    /// The match.
+    pub fn match_id(&self) -> MatchId {
+        self.joined.match_id
+    }
+
+    /// What passed between player and server.
+    pub fn counts(&self) -> SessionCounts {
+        self.client.counts()
+    }
+
+    /// The connection and the newest snapshot.
+    pub fn client(&self) -> &MatchClient<Arena> {
+        &self.client
+    }
+
+    /// Plays for a while: runs in circles and fires.
+    ///
+    /// # Errors
+    /// Why the match ended for this player before that.
+    pub async fn play(&mut self, time: Duration) -> Result<(), ClientError> {
+        let until = Instant::now() + time;
+        loop {
+            match tokio::time::timeout_at(until, self.client.next()).await {
+                Ok(event) => self.take(event?),
+                Err(_) => return Ok(()),
+            }
+        }
+    }
+
+    /// Plays until the server ends it, and says why it did.
+    ///
+    /// # Panics
+    /// Where it does not within `seconds`.
+    pub async fn play_to_the_end(&mut self, seconds: u64) -> ClientError {
+        let play = async {
+            loop {
+                match self.client.next().await {
+                    Ok(event) => self.take(event),
+                    Err(error) => return error,
+                }
+            }
+        };
+        within(seconds, "the end of the match", play).await
+    }
+
+    /// Plays until the result is told.
+    ///
+    /// # Panics
+    /// Where it is not within `seconds`, or the connection ends before.
+    pub async fn play_to_the_result(&mut self, seconds: u64) -> (Tick, Outcome) {
+        let play = async {
+            loop {
+                match self.client.next().await.expect("the result comes before the end") {
+                    MatchEvent::Ended { tick, outcome } => return (tick, outcome),
+                    event => self.take(event),
+                }
+            }
+        };
+        within(seconds, "the result", play).await
+    }
+
+    fn take(&mut self, event: MatchEvent<Arena>) {
+        match event {
+            MatchEvent::InputDue(tick) => {
+                let yaw = (tick.0 * 200) as u16;
+                let input = ArenaInput { yaw, forward: 127, fire: true, ..ArenaInput::default() };
+                self.client.send_input(tick, input);
+            }
+            MatchEvent::Snapshot(tick) => self.seen.note(tick),
+            MatchEvent::Ended { outcome, .. } => self.outcome = Some(outcome),
+            MatchEvent::Joined(_) | MatchEvent::Event { .. } | MatchEvent::RolledBack { .. } => {}
+        }
+    }
+
+    /// Gives up the place and says goodbye.
+    pub async fn leave(self) {
+        self.client.leave().await;
+    }
+
+    /// Goes without a word about the place, as a lost network would.
+    pub fn abandon(self) {
+        self.client.abandon();
+    }
+}
+
+impl Seen {
+    fn note(&mut self, tick: Tick) {
+        if let Some(before) = self.newest {
+            self.widest_gap = self.widest_gap.max(tick.since(before));
+        }
+        self.newest = Some(tick);
+        self.snapshots += 1;
+    }
+}

@@ -1,0 +1,221 @@
+//! Valid bytes of every kind that crosses the network: what corpora begin with and what tests damage.
+
+use std::sync::OnceLock;
+
+use matchkeep_client::netcode::{join_message, leave_message};
+use matchkeep_server::matches::{Match, MatchSpec};
+use matchkeep_shared::Game;
+use matchkeep_shared::arena::{
+    Arena, ArenaConfig, ArenaEvent, ArenaInput, Phase, RosterEntry, Weapon,
+};
+use matchkeep_shared::disconnect::DisconnectReason;
+use matchkeep_shared::encoding::encode;
+use matchkeep_shared::game::{ModeSpec, Outcome, PlayerInfo, PlayerResult};
+use matchkeep_shared::ids::{Epoch, MatchId, PlayerId, Slot};
+use matchkeep_shared::ticket::TicketClaims;
+use matchkeep_shared::time::{Tick, TickRate};
+use matchkeep_shared::wire::client::{Ack, ClientDatagram};
+use matchkeep_shared::wire::codec::CodecId;
+use matchkeep_shared::wire::frame::write_frame;
+use matchkeep_shared::wire::lobby::{Assignment, LobbyReply, LobbyRequest};
+use matchkeep_shared::wire::message::{ClientMessage, GameVersion, Join, ServerMessage, Welcome};
+
+/// A mode's configuration with these places and without an end.
+///
+/// # Panics
+/// Never: the rules are sound.
+pub fn config(players: usize) -> ArenaConfig {
+    let rules = "frag_limit = 0\ntime_limit_seconds = 7200".parse().expect("TOML");
+    let mode = ModeSpec { players_max: players, players_min: players, map: None, rules: &rules };
+    Arena::configure(&mode).expect("the rules are sound")
+}
+
+/// A match of the arena with every place taken, before its first tick.
+///
+/// # Panics
+/// Never: there are as many places as players.
+pub fn full_match(players: usize) -> Match<Arena> {
+    let mut game = Match::new(MatchSpec {
+        id: MatchId(7),
+        mode: "test".into(),
+        places: players,
+        rate: TickRate::default(),
+        hold_ticks: 60,
+        config: config(players),
+        seed: 1,
+    });
+    for i in 1..=players as u64 {
+        let player = PlayerInfo { id: PlayerId(i), name: format!("player{i}") };
+        game.join(&player).expect("a place is free");
+    }
+    game
+}
+
+/// Snapshots of one client of one match: each against the one before, the first against nothing.
+pub fn snapshots() -> &'static [Vec<u8>] {
+    static SNAPSHOTS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+    SNAPSHOTS.get_or_init(|| {
+        let mut game = full_match(4);
+        let mut snapshots = Vec::new();
+        for tick in 1..=40_u64 {
+            let input = ArenaInput { forward: 127, fire: true, ..ArenaInput::default() };
+            let ack = (tick > 1).then(|| Ack { newest_low16: Tick(tick - 1).low16(), before: 0 });
+            for slot in 0..4 {
+                let datagram = ClientDatagram::new(Epoch(1), ack, Tick(tick), &[input]);
+                game.receive(Slot(slot), &datagram, |_| 0);
+            }
+            game.step(&mut Vec::new());
+            for slot in 0..4 {
+                let mut snapshot = Vec::new();
+                game.encode_snapshot(Slot(slot), 1200, &mut snapshot);
+                if slot == 0 {
+                    snapshots.push(snapshot);
+                }
+            }
+        }
+        snapshots
+    })
+}
+
+/// Client datagrams.
+pub fn client_datagrams() -> Vec<Vec<u8>> {
+    let run = ArenaInput { yaw: 9000, pitch: 65_000, forward: 127, ..ArenaInput::default() };
+    let fire = ArenaInput { fire: true, weapon: Some(Weapon::RocketLauncher), ..run };
+    let ack = Some(Ack { newest_low16: 12, before: 0b1011 });
+    let datagram = |ack, inputs: &[ArenaInput]| {
+        let mut bytes = Vec::new();
+        ClientDatagram::new(Epoch(1), ack, Tick(70_000), inputs).encode(&mut bytes);
+        bytes
+    };
+    vec![
+        datagram(None, &[]),
+        datagram(ack, &[run, run, run, run]),
+        datagram(ack, &[fire, run, fire]),
+        datagram(None, &[ArenaInput::default()]),
+    ]
+}
+
+/// Messages of a client, without their frames.
+pub fn client_messages() -> Vec<Vec<u8>> {
+    let join = Join {
+        game: GameVersion::of::<Arena>(),
+        codecs: vec![CodecId(9), CodecId::PLAIN],
+        ticket: ticket_claims().remove(0),
+    };
+    vec![encode(&ClientMessage::Join(join)), encode(&ClientMessage::Leave)]
+}
+
+/// A welcome to a match of the arena.
+pub fn welcome() -> ServerMessage {
+    ServerMessage::Welcome(Welcome {
+        match_id: MatchId(7),
+        player: PlayerId(1),
+        slot: Slot(0),
+        epoch: Epoch(1),
+        tick: Tick(0),
+        rate: TickRate::default(),
+        codec: CodecId::PLAIN,
+        config: encode(&config(4)),
+    })
+}
+
+/// A result.
+pub fn outcome() -> Outcome {
+    let player = |id, place, score| PlayerResult {
+        player: PlayerId(id),
+        name: format!("player{id}"),
+        team: (id == 2).then_some(1),
+        place,
+        score,
+        stats: vec![("shots".into(), 12), ("hits".into(), -3)],
+    };
+    Outcome { reason: "time limit".into(), players: vec![player(1, 1, 20), player(2, 2, -1)] }
+}
+
+/// What a server says on the stream, without frames.
+pub fn server_messages() -> Vec<ServerMessage> {
+    let (epoch, tick) = (Epoch(1), Tick(600));
+    let event = arena_events().remove(0);
+    vec![
+        welcome(),
+        ServerMessage::Event { epoch, tick, event },
+        ServerMessage::Ended { epoch, tick, outcome: outcome() },
+    ]
+}
+
+/// Events of the arena.
+pub fn arena_events() -> Vec<Vec<u8>> {
+    let entry = RosterEntry { slot: Slot(3), player: PlayerId(4), name: "Ada".into(), team: 0 };
+    let (killer, victim) = (Some(Slot(1)), Slot(2));
+    [
+        ArenaEvent::Roster(vec![entry.clone(), entry]),
+        ArenaEvent::Frag { killer, victim, weapon: Some(Weapon::Railgun) },
+        ArenaEvent::Hit { attacker: Slot(1), victim, damage: 80, weapon: Weapon::Shotgun },
+        ArenaEvent::Phase(Phase::Playing),
+    ]
+    .iter()
+    .map(encode)
+    .collect()
+}
+
+/// Requests to a lobby, without frames.
+pub fn lobby_requests() -> Vec<Vec<u8>> {
+    let (game, match_id) = (GameVersion::of::<Arena>(), MatchId(7));
+    [
+        LobbyRequest::Authenticate { game, name: "Ada".into() },
+        LobbyRequest::FindMatch { mode: "duel".into() },
+        LobbyRequest::Locate { match_id },
+        LobbyRequest::Leave { match_id },
+    ]
+    .iter()
+    .map(encode)
+    .collect()
+}
+
+/// A lobby's answers, without frames.
+pub fn lobby_replies() -> Vec<Vec<u8>> {
+    let assignment = Assignment {
+        match_id: MatchId(7),
+        address: Some([127, 0, 0, 1].into()),
+        port: 7778,
+        fingerprint: [9; 32],
+        ticket: vec![1; 120],
+    };
+    [
+        LobbyReply::Authenticated { player: PlayerId(300) },
+        LobbyReply::Assigned(assignment),
+        LobbyReply::Left,
+        LobbyReply::Refused { reason: DisconnectReason::MatchFull },
+    ]
+    .iter()
+    .map(encode)
+    .collect()
+}
+
+/// What tickets say, without their signatures.
+pub fn ticket_claims() -> Vec<Vec<u8>> {
+    let claims = |player, name: &str| TicketClaims {
+        id: [player as u8; 16],
+        match_id: MatchId(u64::MAX - player),
+        player: PlayerId(player),
+        name: name.into(),
+        expires_unix_ms: 1_800_000_000_000,
+    };
+    vec![encode(&claims(1, "Ada")), encode(&claims(77, "a name of 24 letters, ok"))]
+}
+
+/// Streams of framed messages, as clients write them.
+pub fn streams() -> Vec<Vec<u8>> {
+    let join = join_message::<Arena>(vec![3; 100]);
+    vec![[join.clone(), leave_message()].concat(), join, leave_message()]
+}
+
+/// A server message with its length in front.
+///
+/// # Panics
+/// Where it is longer than a frame can say.
+pub fn framed(message: &ServerMessage) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write_frame(message, &mut bytes).expect("short enough");
+    bytes
+}
