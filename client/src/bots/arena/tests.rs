@@ -169,7 +169,7 @@ fn shown<'a>(
     let eye = arena.viewpoint(slot).expect("has a place");
     (0..world.len()).filter_map(move |index| {
         let row = world.entity(index, ArenaEntity::KINDS);
-        let visible = match row.audience {
+        let visible = match world.audience(index) {
             Audience::Everyone => true,
             Audience::Slots(slots) => slots.contains(slot),
             Audience::Near { at, radius } => at.distance(eye) <= radius,
