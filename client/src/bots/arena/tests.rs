@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use matchkeep_shared::Game;
 use matchkeep_shared::arena::{Arena, ArenaConfig, ArenaEntity, ArenaEvent, Phase, view};
@@ -14,7 +13,6 @@ use matchkeep_shared::schema::Entity;
 use matchkeep_shared::time::{Tick, TickRate};
 use matchkeep_shared::world::{Audience, World};
 
-use super::navigation::Navigation;
 use crate::bots::recording::Recording;
 use crate::bots::recording::tests::{Scripted, recordings, scripted};
 use crate::bots::{BotKind, Brain, BrainStart, Playable};
@@ -314,56 +312,5 @@ fn real_players_move_and_look_as_they_were_recorded() {
             assert!(found("aim_compared") > Some(3500.0), "{path:?}: {report:?}");
             assert!(report.areas.len() > 3, "{path:?}: {report:?}");
         }
-    }
-}
-
-/// The price of a bot. Run it with `cargo test --release -p matchkeep-client price -- --ignored --nocapture`.
-#[test]
-#[ignore = "measures time"]
-#[expect(clippy::disallowed_methods, reason = "what it measures is time")]
-fn the_price_of_a_tick() {
-    for name in ["duel", "large"] {
-        let config = config(name, 2, 0);
-        let build = || {
-            let start = Instant::now();
-            let navigation = Navigation::new(&config.map);
-            (start.elapsed(), navigation.destinations())
-        };
-        println!("{name}: navigation {:?}", [build(), build(), build()]);
-    }
-    for (map, bots) in [("duel", 2), ("large", 8), ("large", 16), ("large", 128)] {
-        let mut played = fighters(map, bots, 1);
-        played.play(5);
-        let (mut seeing, mut deciding, mut slowest) = <(Duration, Duration, Duration)>::default();
-        let mut inputs = Inputs::new(bots);
-        let (ticks, mut views) = (1200, Vec::new());
-        for _ in 0..ticks {
-            played.tick += 1;
-            let mut world = World::default();
-            let at = Tick(played.tick - DELAY);
-            world.fill(at, |writer| played.arena.replicate(writer));
-            views.clear();
-            for index in 0..bots {
-                views.push(shown(&world, &played.arena, Slot(index as u8)).collect::<Vec<_>>());
-            }
-            for (index, view) in views.drain(..).enumerate() {
-                let start = Instant::now();
-                played.brains[index].see(at, &mut view.into_iter());
-                let seen = Instant::now();
-                let input = played.brains[index].decide(Tick(played.tick));
-                let decided = seen.elapsed();
-                inputs.set(Slot(index as u8), Some(input));
-                seeing += seen - start;
-                deciding += decided;
-                slowest = slowest.max(decided);
-            }
-            played.arena.step(Tick(played.tick), &inputs, &mut Events::default());
-        }
-        let each = |sum: Duration| sum.as_nanos() as f64 / 1000.0 / (ticks * bots) as f64;
-        println!(
-            "{map}, {bots} bots: see {:.2} us, decide {:.2} us, slowest decision {slowest:?}",
-            each(seeing),
-            each(deciding),
-        );
     }
 }

@@ -1,0 +1,149 @@
+//! Tickets: good, stale, forged, used.
+
+use matchkeep_shared::ids::PlayerId;
+use proptest::prelude::*;
+use ring::rand::SystemRandom;
+
+use super::*;
+use matchkeep_shared::ids::MatchId;
+
+const NOW: u64 = 1_800_000_000_000;
+
+fn signer() -> TicketSigner {
+    let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("a key is made");
+    TicketSigner::from_pkcs8(pkcs8.as_ref()).expect("the key is one")
+}
+
+fn claims(id: u8) -> TicketClaims {
+    TicketClaims {
+        id: [id; 16],
+        match_id: MatchId(7),
+        player: PlayerId(3),
+        name: "Ada".to_owned(),
+        expires_unix_ms: NOW + 60_000,
+    }
+}
+
+#[test]
+fn a_ticket_says_what_was_signed() {
+    let signer = signer();
+    let ticket = signer.sign(&claims(1)).expect("the name is one");
+    assert_eq!(signer.verifier().verify(&ticket, NOW), Ok(claims(1)));
+}
+
+#[test]
+fn the_largest_ticket_fits_its_limit() {
+    let signer = signer();
+    let largest = TicketClaims {
+        id: [255; 16],
+        match_id: MatchId(u64::MAX),
+        player: PlayerId(u64::MAX),
+        name: "n".repeat(PLAYER_NAME_BYTES_MAX),
+        expires_unix_ms: u64::MAX,
+    };
+    let ticket = signer.sign(&largest).expect("the name is one");
+    assert!(ticket.len() <= TICKET_BYTES_MAX);
+    assert_eq!(signer.verifier().verify(&ticket, NOW), Ok(largest));
+}
+
+#[test]
+fn each_refusal_names_its_reason() {
+    let signer = signer();
+    let verifier = signer.verifier();
+    let ticket = signer.sign(&claims(1)).expect("the name is one");
+    let verify = |now| verifier.verify(&ticket, now);
+    assert!(verify(NOW + 59_999).is_ok());
+    assert_eq!(verify(NOW + 60_000), Err(DisconnectReason::TicketExpired));
+    let other = self::signer().verifier();
+    assert_eq!(other.verify(&ticket, NOW), Err(DisconnectReason::TicketInvalid));
+}
+
+#[test]
+fn a_name_no_shard_accepts_is_not_signed() {
+    for name in ["", " Ada", "Ada\n", "a name that is much too long"] {
+        let claims = TicketClaims { name: name.to_owned(), ..claims(1) };
+        assert!(matches!(signer().sign(&claims), Err(TicketError::NameInvalid(_))), "{name}");
+    }
+}
+
+#[test]
+fn a_signature_without_the_context_is_refused() {
+    let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("a key is made");
+    let key = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).expect("the key is one");
+    let mut ticket = encoding::encode(&claims(1));
+    let signature = key.sign(&ticket);
+    ticket.extend_from_slice(signature.as_ref());
+    let verifier = TicketSigner { key: Arc::new(key) }.verifier();
+    let refused = Err(DisconnectReason::TicketInvalid);
+    assert_eq!(verifier.verify(&ticket, NOW), refused);
+}
+
+#[test]
+fn every_flipped_bit_and_every_cut_is_refused() {
+    let signer = signer();
+    let verifier = signer.verifier();
+    let ticket = signer.sign(&claims(1)).expect("the name is one");
+    let refused = Err(DisconnectReason::TicketInvalid);
+    for bit in 0..ticket.len() * 8 {
+        let mut flipped = ticket.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        assert_eq!(verifier.verify(&flipped, NOW), refused, "bit {bit}");
+    }
+    for len in 0..ticket.len() {
+        assert_eq!(verifier.verify(&ticket[..len], NOW), refused, "{len} bytes");
+    }
+    let longer = [ticket.as_slice(), &[0]].concat();
+    assert_eq!(verifier.verify(&longer, NOW), refused);
+}
+
+proptest! {
+    #[test]
+    fn random_bytes_are_no_ticket(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let verifier = TicketVerifier::new([9; VERIFYING_KEY_BYTES]);
+        let refused = Err(DisconnectReason::TicketInvalid);
+        prop_assert_eq!(verifier.verify(&bytes, NOW), refused);
+    }
+
+    #[test]
+    fn random_bytes_under_a_good_signature_do_not_panic(
+        bytes in proptest::collection::vec(any::<u8>(), 0..120)
+    ) {
+        let signer = signer();
+        let signature = signer.key.sign(&signed_bytes(&bytes));
+        let ticket = [&bytes, signature.as_ref()].concat();
+        if let Ok(claims) = signer.verifier().verify(&ticket, NOW) {
+            prop_assert!(is_player_name(&claims.name));
+        }
+    }
+}
+
+#[test]
+fn a_ticket_is_good_once_until_it_expires_and_never_after() {
+    let mut used = UsedTickets::new();
+    assert_eq!(used.insert(&claims(1), NOW), Ok(()));
+    assert_eq!(used.insert(&claims(1), NOW), Err(DisconnectReason::TicketUsed));
+    assert_eq!(used.insert(&claims(1), NOW + 59_999), Err(DisconnectReason::TicketUsed));
+    assert_eq!(used.insert(&claims(1), NOW + 60_000), Err(DisconnectReason::TicketExpired));
+    assert!(used.is_empty(), "what expired is forgotten");
+}
+
+#[test]
+fn a_clock_set_back_makes_no_ticket_good_again() {
+    let mut used = UsedTickets::new();
+    assert_eq!(used.insert(&claims(1), NOW), Ok(()));
+    let later = TicketClaims { expires_unix_ms: NOW + 200_000, ..claims(2) };
+    assert_eq!(used.insert(&later, NOW + 100_000), Ok(()));
+    assert_eq!(used.len(), 1);
+    assert_eq!(used.insert(&claims(1), NOW), Err(DisconnectReason::TicketExpired));
+}
+
+#[test]
+fn a_full_memory_refuses_and_has_room_again_after_expiry() {
+    let mut used = UsedTickets::with_room_for(2);
+    assert_eq!(used.insert(&claims(1), NOW), Ok(()));
+    assert_eq!(used.insert(&claims(2), NOW), Ok(()));
+    assert_eq!(used.insert(&claims(3), NOW), Err(DisconnectReason::ServerFull));
+    assert_eq!(used.insert(&claims(1), NOW), Err(DisconnectReason::TicketUsed));
+    let later = TicketClaims { expires_unix_ms: NOW + 120_000, ..claims(3) };
+    assert_eq!(used.insert(&later, NOW + 60_000), Ok(()));
+}
