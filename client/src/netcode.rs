@@ -11,7 +11,9 @@ use matchkeep_shared::Game;
 use matchkeep_shared::encoding::decode;
 use matchkeep_shared::game::{Input, Outcome};
 use matchkeep_shared::ids::{EntityId, Epoch, MatchId, PlayerId, Slot};
-use matchkeep_shared::limits::{INPUTS_PER_DATAGRAM_MAX, SERVER_MESSAGE_BYTES_MAX};
+use matchkeep_shared::limits::{
+    CLIENT_MESSAGE_BYTES_MAX, INPUTS_PER_DATAGRAM_MAX, SERVER_MESSAGE_BYTES_MAX,
+};
 use matchkeep_shared::schema::Entity;
 use matchkeep_shared::time::{Tick, TickRate};
 use matchkeep_shared::wire::client::ClientDatagram;
@@ -154,7 +156,8 @@ pub fn leave_message() -> Vec<u8> {
 
 fn frame(message: &ClientMessage) -> Vec<u8> {
     let mut bytes = Vec::new();
-    write_frame(message, &mut bytes).expect("a client's messages are shorter than a frame");
+    write_frame(message, CLIENT_MESSAGE_BYTES_MAX, &mut bytes)
+        .expect("a client's messages are shorter than a frame");
     bytes
 }
 
@@ -318,6 +321,7 @@ impl<G: Game> Playing<G> {
         self.views.forget_other_epochs(epoch);
         self.inputs.clear();
         self.newest_input = None;
+        self.clock.restart(tick);
         events.retain(|event| !matches!(event, MatchEvent::Snapshot(_)));
         events.push_back(MatchEvent::RolledBack { from, to: tick });
     }

@@ -3,7 +3,7 @@
 //!
 //! Everything that can wake it is a [`ControlEvent`] or a shard's report.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +28,12 @@ pub type LobbyAnswer = Result<LobbyReply, DisconnectReason>;
 
 /// How often control looks after what only time changes.
 const HOUSEKEEPING: Duration = Duration::from_millis(250);
+/// How long a shard may take to say how it is.
+const STATS_WITHIN: Duration = Duration::from_secs(2);
+/// How often reports are looked for while the shards stop.
+const STOP_POLL: Duration = Duration::from_millis(10);
+/// How long a stopping node waits for the store to take the last results.
+const RESULTS_WITHIN: Duration = Duration::from_secs(10);
 /// How long a result that could not be stored waits before it is tried again.
 const STORE_RETRY: Duration = Duration::from_secs(1);
 
@@ -55,7 +61,7 @@ pub enum ControlEvent {
     /// The store took note of a match, or could not.
     MatchNoted {
         /// The match.
-        match_id: MatchId,
+        new: Box<NewMatch>,
         /// How it went.
         result: Result<(), StoreError>,
     },
@@ -77,12 +83,12 @@ pub enum ControlEvent {
 pub struct NodeStats {
     /// Of all shards together.
     pub shards: ShardStats,
-    /// Lobby connections that asked for something and are still there.
-    pub lobby_connections: u64,
     /// Results on stable storage since the start.
     pub results_stored: u64,
     /// Results on their way there.
     pub results_pending: u64,
+    /// Results that can never be stored; the log says why.
+    pub results_lost: u64,
     /// Writes the store could not take.
     pub store_errors: u64,
 }
@@ -101,6 +107,8 @@ pub(crate) struct Control<G: Game> {
     /// Who waits for an answer of the lobby.
     pub(crate) answers: HashMap<ConnectionKey, oneshot::Sender<LobbyAnswer>>,
     pub(crate) counters: NodeStats,
+    /// Commands that a shard had no room for, to be tried again.
+    pub(crate) undelivered: VecDeque<(ShardId, Command<G>)>,
 }
 
 /// Why control ended.
@@ -126,6 +134,8 @@ impl<G: Game> Control<G> {
                 event = self.inbox.recv() => match event {
                     None | Some(ControlEvent::Shutdown) => break Ok(()),
                     Some(event) => {
+                        // What shards have said already comes first: a request is judged by it.
+                        self.take_reports();
                         if let Err(error) = self.handle(event) {
                             break Err(error);
                         }
@@ -133,19 +143,26 @@ impl<G: Game> Control<G> {
                 },
                 () = self.reported.notified() => {}
                 _ = housekeeping.tick() => {
+                    self.deliver_again();
                     self.lobby.handle_time(unix_ms());
                     if let Some(dead) = self.shards.iter().find(|shard| !shard.is_running()) {
                         break Err(ControlError::ShardDied(dead.shard));
                     }
                 }
             }
-            while let Ok(report) = self.reports.try_recv() {
-                self.handle_report(report);
-            }
+            self.take_reports();
             self.act();
         };
-        self.stop().await;
+        // After a failure of the store nothing more will become durable: there is nothing to wait for.
+        let wait_for_results = outcome.is_ok();
+        self.stop(wait_for_results).await;
         outcome
+    }
+
+    fn take_reports(&mut self) {
+        while let Ok(report) = self.reports.try_recv() {
+            self.handle_report(report);
+        }
     }
 
     fn handle(&mut self, event: ControlEvent) -> Result<(), ControlError> {
@@ -162,19 +179,30 @@ impl<G: Game> Control<G> {
                 let account = self.noted("a player's account", result)?;
                 self.lobby.handle_account(to, account);
             }
-            ControlEvent::MatchNoted { match_id, result } => {
-                tracing::debug!(%match_id, "the store knows the match");
-                self.noted("a match's beginning", result)?;
+            ControlEvent::MatchNoted { new, result } => {
+                let is_final = result.as_ref().is_err_and(StoreError::is_final);
+                if self.noted("a match's beginning", result)?.is_none() && !is_final {
+                    // The result will need it.
+                    self.note_match(new, STORE_RETRY);
+                }
             }
             ControlEvent::ResultStored { finished, result } => {
                 let match_id = finished.id;
-                if self.noted("a match's result", result)?.is_some() {
-                    self.counters.results_pending -= 1;
-                    self.counters.results_stored += 1;
-                    self.broadcast(match_id);
-                } else {
+                let is_final = result.as_ref().is_err_and(StoreError::is_final);
+                match self.noted("a match's result", result)? {
+                    Some(()) => {
+                        self.counters.results_pending -= 1;
+                        self.counters.results_stored += 1;
+                        self.tell_shards(|| Command::ResultDurable { match_id });
+                    }
+                    None if is_final => {
+                        tracing::error!(%match_id, "the result is lost: {:?}", finished.outcome);
+                        self.counters.results_pending -= 1;
+                        self.counters.results_lost += 1;
+                        self.tell_shards(|| Command::ResultLost { match_id });
+                    }
                     // Nothing is lost: the match stays up, and nobody is told what is not durable.
-                    self.store_result(finished, STORE_RETRY);
+                    None => self.store_result(finished, STORE_RETRY),
                 }
             }
             ControlEvent::Stats(reply) => self.gather_stats(reply),
@@ -192,7 +220,7 @@ impl<G: Game> Control<G> {
     ) -> Result<Option<T>, ControlError> {
         match result {
             Ok(value) => Ok(Some(value)),
-            Err(error @ StoreError::Broken { .. }) => Err(error.into()),
+            Err(error @ (StoreError::Broken { .. } | StoreError::Closed)) => Err(error.into()),
             Err(error) => {
                 self.counters.store_errors += 1;
                 tracing::error!(%error, "{what} could not be stored");
@@ -276,7 +304,7 @@ impl<G: Game> Control<G> {
             config: mode.config.clone(),
             seed,
         };
-        let noted = self.store.create(NewMatch {
+        let new = NewMatch {
             id: match_id,
             mode: mode.name.clone(),
             game: G::NAME.to_owned(),
@@ -285,18 +313,27 @@ impl<G: Game> Control<G> {
             shard,
             tick_rate: mode.rate,
             created_unix_ms: unix_ms(),
-        });
+        };
+        self.note_match(Box::new(new), Duration::ZERO);
+        let handle = self.shards.iter().find(|handle| handle.shard == shard);
+        let sent =
+            handle.is_some_and(|handle| handle.send(Command::Create(Box::new(spec))).is_ok());
+        if !sent {
+            self.lobby.handle_shard_event(unix_ms(), &ShardEvent::CreateRefused { match_id });
+        }
+    }
+
+    fn note_match(&self, new: Box<NewMatch>, wait: Duration) {
+        let store = self.store.clone();
         let sender = self.sender.clone();
         tokio::spawn(async move {
-            let result = match noted {
+            tokio::time::sleep(wait).await;
+            let result = match store.create((*new).clone()) {
                 Ok(pending) => pending.await,
                 Err(error) => Err(error),
             };
-            let _ = sender.send(ControlEvent::MatchNoted { match_id, result }).await;
+            let _ = sender.send(ControlEvent::MatchNoted { new, result }).await;
         });
-        if !self.send(shard, Command::Create(Box::new(spec))) {
-            self.lobby.handle_shard_event(unix_ms(), &ShardEvent::CreateRefused { match_id });
-        }
     }
 
     fn store_result(&mut self, finished: Box<FinishedMatch>, wait: Duration) {
@@ -312,57 +349,60 @@ impl<G: Game> Control<G> {
         });
     }
 
-    /// Tells the shard that has it that a match's result is durable. The others have no such match.
-    fn broadcast(&mut self, match_id: MatchId) {
+    /// Tells all shards something about a match; those that do not have it do not mind.
+    fn tell_shards(&mut self, command: impl Fn() -> Command<G>) {
         for shard in 0..self.shards.len() {
-            let shard = self.shards[shard].shard;
-            self.send(shard, Command::ResultDurable { match_id });
+            self.send(self.shards[shard].shard, command());
         }
     }
 
-    fn send(&self, shard: ShardId, command: Command<G>) -> bool {
-        let handle = self.shards.iter().find(|handle| handle.shard == shard);
-        match handle.map(|handle| handle.send(command)) {
-            Some(Ok(())) => true,
-            Some(Err(error)) => {
-                tracing::error!(%error, "a command was not delivered");
-                false
+    /// Hands a command over; where the shard has no room it is tried again, in order.
+    fn send(&mut self, shard: ShardId, command: Command<G>) {
+        self.undelivered.push_back((shard, command));
+        self.deliver_again();
+    }
+
+    fn deliver_again(&mut self) {
+        for _ in 0..self.undelivered.len() {
+            let Some((shard, command)) = self.undelivered.pop_front() else { return };
+            let handle = self.shards.iter().find(|handle| handle.shard == shard);
+            if let Some(Err(command)) = handle.map(|handle| handle.send(command)) {
+                self.undelivered.push_back((shard, command));
             }
-            None => false,
         }
     }
 
     fn gather_stats(&self, reply: oneshot::Sender<NodeStats>) {
         let mut stats = self.counters.clone();
-        stats.lobby_connections = self.answers.len() as u64;
-        let waiting: Vec<_> = self
-            .shards
-            .iter()
-            .filter_map(|handle| {
-                let (sender, receiver) = oneshot::channel();
-                handle.send(Command::Stats(sender)).ok()?;
-                Some((receiver, handle.address.port()))
-            })
-            .collect();
+        let mut waiting = Vec::new();
+        for handle in &self.shards {
+            let (sender, receiver) = oneshot::channel();
+            // A shard that does not answer is no zero: without it there is no answer at all.
+            if handle.send(Command::Stats(sender)).is_err() {
+                return;
+            }
+            waiting.push((receiver, handle.address.port()));
+        }
         tokio::spawn(async move {
             for (receiver, port) in waiting {
-                if let Ok(shard) = receiver.await {
-                    stats.shards.add(&shard);
-                    stats.shards.udp_dropped += crate::wall::udp_drops(port);
-                }
+                let Ok(Ok(shard)) = tokio::time::timeout(STATS_WITHIN, receiver).await else {
+                    return;
+                };
+                stats.shards.add(&shard);
+                stats.shards.udp_dropped += crate::wall::udp_drops(port);
             }
             let _ = reply.send(stats);
         });
     }
 
     /// Shards first, so that their last reports come in; then what the store still has to write.
-    async fn stop(mut self) {
+    async fn stop(mut self, wait_for_results: bool) {
         for handle in &self.shards {
             // A shard that takes no more commands has ended.
             let _ = handle.send(Command::Shutdown);
         }
         let shards = std::mem::take(&mut self.shards);
-        let joined = tokio::task::spawn_blocking(move || {
+        let mut joined = tokio::task::spawn_blocking(move || {
             for handle in shards {
                 let shard = handle.shard;
                 if let Err(error) = handle.join() {
@@ -370,16 +410,30 @@ impl<G: Game> Control<G> {
                 }
             }
         });
-        // It cannot panic: a shard's panic is an error of its join.
-        let _ = joined.await;
-        while let Ok(report) = self.reports.try_recv() {
-            self.handle_report(report);
-        }
-        while self.counters.results_pending > 0 {
-            let Some(event) = self.inbox.recv().await else { break };
-            if matches!(event, ControlEvent::ResultStored { .. }) && self.handle(event).is_err() {
-                break;
+        // Their reports are taken all the while: a full channel would hold the last ones back.
+        let mut poll = tokio::time::interval(STOP_POLL);
+        while !joined.is_finished() {
+            tokio::select! {
+                _ = &mut joined => break,
+                _ = poll.tick() => self.take_reports(),
             }
+        }
+        self.take_reports();
+        let results = async {
+            while wait_for_results && self.counters.results_pending > 0 {
+                let Some(event) = self.inbox.recv().await else { break };
+                let is_stores = matches!(
+                    event,
+                    ControlEvent::ResultStored { .. } | ControlEvent::MatchNoted { .. }
+                );
+                if is_stores && self.handle(event).is_err() {
+                    break;
+                }
+            }
+        };
+        if tokio::time::timeout(RESULTS_WITHIN, results).await.is_err() {
+            let results = self.counters.results_pending;
+            tracing::error!(results, "the store does not take them: these results are lost");
         }
         // What has no result now gets none from this server: its record says so at once, and not only
         // when the next one starts.

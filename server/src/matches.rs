@@ -9,6 +9,7 @@ mod seat;
 use matchkeep_shared::Game;
 use matchkeep_shared::game::{Events, Inputs, Outcome, PlayerInfo};
 use matchkeep_shared::ids::{Epoch, MatchId, PlayerId, Slot, SlotSet};
+use matchkeep_shared::limits::EMPTY_MATCH;
 use matchkeep_shared::schema::Entity;
 use matchkeep_shared::time::{Tick, TickRate};
 use matchkeep_shared::wire::client::ClientDatagram;
@@ -49,6 +50,8 @@ pub struct Match<G: Game> {
     outcome: Option<Outcome>,
     /// How the inputs of players who left fared.
     departed: InputCounts,
+    /// The last tick at which somebody had a place.
+    last_taken: Tick,
 }
 
 /// Why a player cannot sit down.
@@ -75,6 +78,7 @@ impl<G: Game> Match<G> {
             replicator: Replicator::new(G::Entity::KINDS, places),
             outcome: None,
             departed: InputCounts::default(),
+            last_taken: Tick(0),
             spec,
         }
     }
@@ -206,9 +210,19 @@ impl<G: Game> Match<G> {
         }
         self.game.step(tick, &self.inputs, &mut self.events);
         self.tick = tick;
-        self.outcome = self.game.outcome();
+        self.outcome = self.game.outcome().or_else(|| self.abandoned());
         let game = &self.game;
         self.replicator.take::<G::Entity>(tick, |world| game.replicate(world));
+    }
+
+    /// The end of a match that nobody plays: whatever the game thinks of it, it must not tick for ever.
+    fn abandoned(&mut self) -> Option<Outcome> {
+        if self.taken() > 0 {
+            self.last_taken = self.tick;
+        }
+        let empty = self.tick.since(self.last_taken) as u64;
+        let over = empty >= self.spec.rate.ticks_in(EMPTY_MATCH);
+        over.then(|| Outcome { reason: "abandoned".into(), players: Vec::new() })
     }
 
     /// The events of the last step, each with who hears of it.

@@ -1,6 +1,6 @@
 //! One node, put together: data folder, identity, store, shards, lobby, admin.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
@@ -184,6 +184,7 @@ impl Node {
             sender: sender.clone(),
             answers: HashMap::new(),
             counters: NodeStats::default(),
+            undelivered: VecDeque::new(),
         };
         let task = tokio::spawn(control.run());
         tokio::spawn(endpoint::serve(lobby_endpoint.clone(), sender.clone()));

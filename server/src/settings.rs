@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use matchkeep_shared::Game;
+use matchkeep_shared::encoding::encode;
 use matchkeep_shared::game::{ConfigError, MapSource, ModeSpec};
 use matchkeep_shared::limits::{
-    MAP_FILE_BYTES_MAX, NAME_BYTES_MAX, PLACE_HOLD, PLAYERS_PER_MATCH_MAX,
+    MAP_FILE_BYTES_MAX, NAME_BYTES_MAX, PLACE_HOLD, PLAYERS_PER_MATCH_MAX, SERVER_MESSAGE_BYTES_MAX,
 };
 use matchkeep_shared::time::TickRate;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,8 @@ pub const ADMIN_PORT: u16 = 7780;
 pub const SHARDS_MAX: usize = 256;
 /// Modes of one server.
 pub const MODES_MAX: usize = 64;
+/// The game's configuration of one mode, in bytes: it travels in the welcome, with a few numbers.
+const CONFIG_BYTES_MAX: usize = SERVER_MESSAGE_BYTES_MAX - 128;
 /// The longest a place can be held, in seconds.
 const HOLD_SECONDS_MAX: u64 = 3600;
 
@@ -273,6 +276,15 @@ fn resolve_mode<G: Game>(
         let ConfigError { key: setting, value, allowed } = error;
         SettingsError::Invalid { key: key(&setting), value, allowed }
     })?;
+    let bytes = encode(&config).len();
+    if bytes > CONFIG_BYTES_MAX {
+        let allowed = format!("a client is told at most {CONFIG_BYTES_MAX}: take a smaller map");
+        return Err(SettingsError::invalid(
+            format!("modes.{name}"),
+            format!("{bytes} bytes"),
+            allowed,
+        ));
+    }
     let hold = Duration::from_secs(hold_seconds);
     Ok(Mode { name, places: players_max, rate, hold, map: mode.map, config })
 }

@@ -1,14 +1,19 @@
 //! What the operating system knows and control asks it: the wall clock, and what the kernel dropped.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::OnceLock;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// Milliseconds of Unix time.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "control is a shell: this is where it reads its clock"
-)]
+/// Milliseconds of Unix time, by the system's clock as it was when the process first asked and a clock
+/// that nobody sets since then: tickets and promises do not end early or live on when somebody sets the
+/// system's clock, and lobby and shards agree.
+#[expect(clippy::disallowed_methods, reason = "the one place where the node reads the time of day")]
 pub(crate) fn unix_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+    static START: OnceLock<(Instant, u64)> = OnceLock::new();
+    let (start, start_unix_ms) = START.get_or_init(|| {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH);
+        (Instant::now(), unix.map_or(0, |since| since.as_millis() as u64))
+    });
+    start_unix_ms + start.elapsed().as_millis() as u64
 }
 
 /// Datagrams that the kernel dropped for all sockets on this UDP port, because their buffers were full.

@@ -40,12 +40,16 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     out
 }
 
-/// Decodes all of `bytes`; never allocates more than about `LIMIT` bytes, whatever lengths they claim, where
-/// every list of `T` goes through [`list`].
+/// The most that anything decodes to, in bytes. bincode counts numbers at their full width, up to eight times
+/// what they take encoded, so its own limit cannot be the one on the bytes that came.
+const EXPANDED_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Decodes all of `bytes`, at most `LIMIT`; takes memory in proportion to what is there, whatever lengths it
+/// claims, where every list of `T` goes through [`list`].
 ///
 /// # Errors
-/// [`DecodeError`] where the bytes end early, claim more than `LIMIT`, name no variant there is, or go
-/// on after the value.
+/// [`DecodeError`] where there are more than `LIMIT` bytes, or they end early, name no variant there is, or
+/// go on after the value.
 pub fn decode<T: DeserializeOwned, const LIMIT: usize>(
     what: &'static str,
     bytes: &[u8],
@@ -54,7 +58,7 @@ pub fn decode<T: DeserializeOwned, const LIMIT: usize>(
     if bytes.len() > LIMIT {
         return Err(error(format!("{} bytes, allowed are {LIMIT}", bytes.len())));
     }
-    let config = bincode::config::standard().with_limit::<LIMIT>();
+    let config = bincode::config::standard().with_limit::<EXPANDED_BYTES_MAX>();
     let (value, used) =
         bincode::serde::decode_from_slice(bytes, config).map_err(|e| error(e.to_string()))?;
     if used != bytes.len() {

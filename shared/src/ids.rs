@@ -30,7 +30,8 @@ pub struct ShardId(pub u16);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Slot(pub u8);
 
-/// Names a replicated entity within its match. A game never uses one number for two entities: count up.
+/// Names a replicated entity within its match. A game counts up, so that no client takes one entity for
+/// another that came after it.
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
 )]

@@ -30,9 +30,11 @@ pub const DATAGRAMS_PER_TICK_MAX: u64 = 4;
 /// How many client datagrams may come at once (a network that held them back), in seconds at the rate
 /// above.
 pub const DATAGRAM_BURST_SECONDS: u64 = 1;
-/// Inputs refused (too far ahead) within one second before the session ends, as a multiple of the
-/// tick rate: a client this wrong about the time for this long has no use of the match.
+/// For so many seconds may every datagram's newest input be refused (too far ahead), none being applied
+/// in between; then the session ends: a client this wrong about the time has no use of the match.
 pub const REFUSED_INPUT_SECONDS_MAX: u64 = 10;
+/// A match in which nobody has a place for this long ends by itself.
+pub const EMPTY_MATCH: Duration = Duration::from_secs(60);
 
 // Replication
 
@@ -81,9 +83,9 @@ pub const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
 pub const STREAMS_PER_CONNECTION_MAX: u32 = 2;
 /// Received datagrams waiting in one connection, in bytes.
 pub const DATAGRAM_RECEIVE_BUFFER_BYTES: usize = 32 * 1024;
-/// Datagrams waiting to be sent on one connection, in bytes: a few packets, no queue of stale
-/// snapshots.
-pub const DATAGRAM_SEND_BUFFER_BYTES: usize = 4 * DATAGRAM_BYTES_MAX;
+/// Datagrams waiting to be sent on one connection, in bytes: a largest one and a little, no queue of
+/// stale snapshots.
+pub const DATAGRAM_SEND_BUFFER_BYTES: usize = 2 * DATAGRAM_BYTES_MAX;
 /// Connections of one shard, joined or not.
 pub const CONNECTIONS_PER_SHARD_MAX: usize = 4096;
 /// Connections of one lobby.

@@ -82,13 +82,13 @@ async fn inputs_too_far_ahead_are_counted_and_then_too_many() {
         newest = newest + 1;
         raw.inputs(None, newest, &inputs);
     }
-    server.wait_stats(10, "refused inputs", |stats| stats.shards.inputs.refused >= 20).await;
+    server.wait_stats(10, "refused inputs", |stats| stats.shards.inputs.refused >= 5).await;
     assert!(raw.lives_for(Duration::from_millis(100)).await);
 
     let go_on = async {
         while raw.connection.close_reason().is_none() {
             ticks.tick().await;
-            for _ in 0..2 {
+            for _ in 0..3 {
                 newest = newest + 1;
                 raw.inputs(None, newest, &inputs);
             }

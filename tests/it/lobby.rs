@@ -14,7 +14,7 @@ use matchkeep_tests::server::{ROOM, TestServer};
 
 fn framed(request: &LobbyRequest) -> Vec<u8> {
     let mut bytes = Vec::new();
-    write_frame(request, &mut bytes).expect("short");
+    write_frame(request, LOBBY_MESSAGE_BYTES_MAX, &mut bytes).expect("short");
     bytes
 }
 

@@ -115,7 +115,7 @@ async fn another_game_or_codec_is_refused_by_name() {
         let ticket = server.place("ada", "room").await.ticket;
         let mut bytes = Vec::new();
         let join = ClientMessage::Join(Join { game, codecs, ticket });
-        write_frame(&join, &mut bytes).expect("short");
+        write_frame(&join, CLIENT_MESSAGE_BYTES_MAX, &mut bytes).expect("short");
         let mut raw = Raw::to_shard(&server).await;
         raw.write(&bytes).await;
         assert_eq!(raw.ended().await, reason);

@@ -49,12 +49,15 @@ pub const DECODERS: &[(&str, Decoder)] = &[
     ("map", map),
 ];
 
-/// A client's datagram, as a shard reads it. What is accepted has one encoding: these very bytes.
+/// A client's datagram, as a shard reads it. What is accepted is never longer than it must be by more than
+/// inputs that are repeated in full.
 pub fn client_datagram(bytes: &[u8]) {
     if let Ok(datagram) = ClientDatagram::<ArenaInput>::decode(bytes) {
         let mut again = Vec::new();
         datagram.encode(&mut again);
-        assert_eq!(again, bytes);
+        assert!(again.len() <= bytes.len());
+        let read = ClientDatagram::<ArenaInput>::decode(&again);
+        assert_eq!(read.expect("what was accepted is accepted"), datagram);
     }
 }
 

@@ -12,6 +12,7 @@ use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::encoding::encode;
 use matchkeep_shared::game::{ModeSpec, Outcome, PlayerInfo, PlayerResult};
 use matchkeep_shared::ids::{Epoch, MatchId, PlayerId, Slot};
+use matchkeep_shared::limits::SERVER_MESSAGE_BYTES_MAX;
 use matchkeep_shared::ticket::TicketClaims;
 use matchkeep_shared::time::{Tick, TickRate};
 use matchkeep_shared::wire::client::{Ack, ClientDatagram};
@@ -213,9 +214,9 @@ pub fn streams() -> Vec<Vec<u8>> {
 /// A server message with its length in front.
 ///
 /// # Panics
-/// Where it is longer than a frame can say.
+/// Where it is longer than allowed.
 pub fn framed(message: &ServerMessage) -> Vec<u8> {
     let mut bytes = Vec::new();
-    write_frame(message, &mut bytes).expect("short enough");
+    write_frame(message, SERVER_MESSAGE_BYTES_MAX, &mut bytes).expect("short enough");
     bytes
 }

@@ -28,7 +28,9 @@ const BACKLOG_TICKS_MAX: i64 = 4;
 /// One client's idea of the server's ticks.
 pub(super) struct TickClock {
     rate: TickRate,
-    /// For each of the last snapshots: when tick 0 would have arrived, going by it.
+    /// What ticks are counted from here: a clock that began after the match has no moment for tick 0.
+    base: Tick,
+    /// For each of the last snapshots: when the tick `base` would have arrived, going by it.
     origins: VecDeque<Instant>,
     /// How long before a tick's snapshot would arrive its input is made.
     lead: Duration,
@@ -40,10 +42,10 @@ pub(super) struct TickClock {
 
 impl TickClock {
     pub(super) fn new(rate: TickRate, tick: Tick, now: Instant) -> Self {
-        let origin = now.checked_sub(rate.elapsed(tick.0)).unwrap_or(now);
         Self {
             rate,
-            origins: VecDeque::from([origin]),
+            base: tick,
+            origins: VecDeque::from([now]),
             lead: Self::margin(rate),
             lead_is_measured: false,
             asked: tick,
@@ -64,7 +66,12 @@ impl TickClock {
 
     /// The snapshot of `tick` arrived at `now`; `feedback` where it speaks of inputs of ours.
     pub(super) fn observe(&mut self, tick: Tick, now: Instant, feedback: Option<Feedback>) {
-        let Some(origin) = now.checked_sub(self.rate.elapsed(tick.0)) else { return };
+        let since = tick.since(self.base);
+        let Some(origin) =
+            u64::try_from(since).ok().and_then(|since| now.checked_sub(self.rate.elapsed(since)))
+        else {
+            return;
+        };
         let known = self.origin();
         // A server that gave up deadlines shifted its time: all that was known is void.
         let shifted = origin > known + 4 * self.rate.period() + self.lead;
@@ -92,13 +99,21 @@ impl TickClock {
         }
     }
 
-    /// When tick 0 would have arrived with the quickest snapshot of late.
+    /// The match went back to `tick`: its inputs are asked for anew.
+    pub(super) fn restart(&mut self, tick: Tick) {
+        self.base = self.base.min(tick);
+        self.origins.truncate(1);
+        self.asked = tick;
+        self.started = false;
+    }
+
+    /// When the tick `base` would have arrived with the quickest snapshot of late.
     fn origin(&self) -> Instant {
         *self.origins.iter().min().expect("there is one from the beginning")
     }
 
     fn due(&self, tick: Tick) -> Instant {
-        let arrives = self.origin() + self.rate.elapsed(tick.0);
+        let arrives = self.origin() + self.rate.elapsed(tick.0.saturating_sub(self.base.0));
         arrives.checked_sub(self.lead).unwrap_or(arrives)
     }
 

@@ -71,7 +71,9 @@ impl Views {
         }
         let epoch = Epoch(epoch.0.wrapping_add(ahead as u32));
         let tick = Tick::from_low16(head.tick_low16, self.near);
-        if self.at(tick, epoch).is_some() {
+        // Known already, or so late that its place belongs to a newer one.
+        let is_ancient = self.newest.is_some_and(|newest| newest.since(tick) >= KEPT as i64);
+        if self.at(tick, epoch).is_some() || is_ancient {
             return Ok(Received::Dropped);
         }
         let base = head.baseline_age.map(|age| tick - u64::from(age));

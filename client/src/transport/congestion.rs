@@ -26,7 +26,13 @@ pub struct SteadyConfig;
 impl ControllerFactory for SteadyConfig {
     fn build(self: Arc<Self>, _now: Instant, current_mtu: u16) -> Box<dyn Controller> {
         let floor = WINDOW_MIN_BYTES;
-        Box::new(Steady { window: 2 * floor, floor, mtu: current_mtu.into(), recovery_from: None })
+        Box::new(Steady {
+            window: 2 * floor,
+            floor,
+            mtu: current_mtu.into(),
+            in_flight: 0,
+            recovery_from: None,
+        })
     }
 }
 
@@ -36,6 +42,8 @@ struct Steady {
     window: u64,
     floor: u64,
     mtu: u64,
+    /// What was in flight when acknowledgements last came.
+    in_flight: u64,
     /// Losses of packets sent before this belong to a reduction already made.
     recovery_from: Option<Instant>,
 }
@@ -46,18 +54,24 @@ impl Controller for Steady {
         _now: Instant,
         sent: Instant,
         bytes: u64,
-        app_limited: bool,
+        _app_limited: bool,
         rtt: &RttEstimator,
     ) {
         let rtt = rtt.get().min(FLOOR_RTT_MAX);
         let ticks_in_flight = rtt.as_micros() as u64 * u64::from(TICK_RATE_HZ_MAX) / 1_000_000 + 2;
         self.floor = (ticks_in_flight * DATAGRAM_BYTES_MAX as u64).max(WINDOW_MIN_BYTES);
         let recovering = self.recovery_from.is_some_and(|since| sent <= since);
-        if !app_limited && !recovering {
+        // Only a window that is used is known to be too small. (Whether a connection had something to
+        // send is no measure here: a shard does not ask QUIC for packets when there is none to expect.)
+        if self.in_flight * 2 > self.window && !recovering {
             // One packet more per round trip.
             self.window += (self.mtu * bytes / self.window).max(1);
         }
         self.window = self.window.clamp(self.floor, WINDOW_MAX_BYTES);
+    }
+
+    fn on_end_acks(&mut self, _: Instant, in_flight: u64, _app_limited: bool, _: Option<u64>) {
+        self.in_flight = in_flight;
     }
 
     fn on_congestion_event(&mut self, now: Instant, sent: Instant, _persistent: bool, _lost: u64) {

@@ -105,7 +105,7 @@ impl LobbyClient {
     async fn request(&mut self, request: &LobbyRequest) -> Result<LobbyReply, ClientError> {
         let address = self.connection.remote_address();
         let mut frame = Vec::new();
-        write_frame(request, &mut frame).map_err(|_| out_of_place())?;
+        write_frame(request, LOBBY_MESSAGE_BYTES_MAX, &mut frame).map_err(|_| out_of_place())?;
         let written = self.send.write_all(&frame).await;
         if written.is_err() {
             return Err(ended(address, &self.connection.closed().await));

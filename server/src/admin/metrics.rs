@@ -86,6 +86,7 @@ impl Metrics {
             ),
             ("matchkeep_joins_total", "Joins granted", shards.joins),
             ("matchkeep_results_stored_total", "Results on stable storage", stats.results_stored),
+            ("matchkeep_results_lost_total", "Results never to be stored", stats.results_lost),
             ("matchkeep_store_errors_total", "Writes the store refused", stats.store_errors),
         ] {
             self.counter(name, help, &[], value);

@@ -37,6 +37,7 @@ pub struct StatsDocument {
     pub entities: u64,
     pub results_stored: u64,
     pub results_pending: u64,
+    pub results_lost: u64,
     pub store_errors: u64,
 }
 
@@ -70,6 +71,7 @@ impl From<&NodeStats> for StatsDocument {
             entities: shards.entities,
             results_stored: stats.results_stored,
             results_pending: stats.results_pending,
+            results_lost: stats.results_lost,
             store_errors: stats.store_errors,
         }
     }

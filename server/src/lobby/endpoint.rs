@@ -170,7 +170,7 @@ async fn read_request(
 /// Whether the client is still there to take it.
 async fn write_reply(send: &mut SendStream, reply: &LobbyReply) -> bool {
     let mut frame = Vec::new();
-    if write_frame(reply, &mut frame).is_err() {
+    if write_frame(reply, LOBBY_MESSAGE_BYTES_MAX, &mut frame).is_err() {
         return false;
     }
     send.write_all(&frame).await.is_ok()

@@ -22,12 +22,13 @@ pub(super) struct Placed {
     stage: Stage,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Seat {
-    /// A ticket is out; the place is kept free until it ends.
-    Promised { until_unix_ms: u64 },
+/// What a player has of a match. Both at once where one who sits asked for another ticket.
+#[derive(Clone, Copy, Default, Debug)]
+struct Seat {
     /// The shard said that the player sits there, or that the place is held.
-    Taken,
+    taken: bool,
+    /// A ticket is out; the place is kept free until it ends.
+    promised_until_unix_ms: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,7 +76,12 @@ impl Placement {
             let of_mode = self.matches.iter().filter(move |(_, placed)| placed.mode == mode);
             of_mode.filter(|(_, placed)| placed.stage != Stage::Over)
         };
-        let own = open().find(|(_, placed)| placed.seats.contains_key(&player));
+        // A promise in a match that has more seats than places may not hold: the shard decides, and who
+        // was refused there is not sent back.
+        let holds =
+            |placed: &Placed, seat: &Seat| seat.taken || placed.seats.len() <= placed.places;
+        let own = open()
+            .find(|(_, placed)| placed.seats.get(&player).is_some_and(|seat| holds(placed, seat)));
         let fullest = || {
             let free = open().filter(|(_, placed)| placed.seats.len() < placed.places);
             free.max_by_key(|(id, placed)| (placed.seats.len(), std::cmp::Reverse(**id)))
@@ -98,38 +104,40 @@ impl Placement {
             return Err(DisconnectReason::MatchOver);
         }
         let until_unix_ms = now_unix_ms + RESERVATION.as_millis() as u64;
-        if let Some(seat) = placed.seats.get_mut(&player) {
-            if let Seat::Promised { until_unix_ms: until } = seat {
-                *until = until_unix_ms;
-            }
-        } else if placed.seats.len() < placed.places {
-            placed.seats.insert(player, Seat::Promised { until_unix_ms });
-        } else {
+        let is_known = placed.seats.contains_key(&player);
+        if !is_known && placed.seats.len() >= placed.places {
             return Err(DisconnectReason::MatchFull);
         }
+        placed.seats.entry(player).or_default().promised_until_unix_ms = Some(until_unix_ms);
         Ok(())
     }
 
-    /// The shard says that the player sits.
+    /// The shard says that the player sits: the ticket is used.
     pub(super) fn seated(&mut self, id: MatchId, player: PlayerId) {
         if let Some(placed) = self.matches.get_mut(&id) {
-            placed.seats.insert(player, Seat::Taken);
+            placed.seats.insert(player, Seat { taken: true, promised_until_unix_ms: None });
         }
     }
 
-    /// The player's place is free again.
+    /// The player's place is free again, as far as no ticket for it is out.
     pub(super) fn vacated(&mut self, id: MatchId, player: PlayerId) {
-        if let Some(placed) = self.matches.get_mut(&id) {
-            placed.seats.remove(&player);
+        if let Some(placed) = self.matches.get_mut(&id)
+            && let Some(seat) = placed.seats.get_mut(&player)
+        {
+            seat.taken = false;
+            if seat.promised_until_unix_ms.is_none() {
+                placed.seats.remove(&player);
+            }
         }
     }
 
     /// Promises whose tickets ended unused are void.
     pub(super) fn expire(&mut self, now_unix_ms: u64) {
         for placed in self.matches.values_mut() {
-            placed.seats.retain(|_, seat| match seat {
-                Seat::Promised { until_unix_ms } => *until_unix_ms > now_unix_ms,
-                Seat::Taken => true,
+            placed.seats.retain(|_, seat| {
+                seat.promised_until_unix_ms =
+                    seat.promised_until_unix_ms.filter(|until| *until > now_unix_ms);
+                seat.taken || seat.promised_until_unix_ms.is_some()
             });
         }
     }

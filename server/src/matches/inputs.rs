@@ -114,13 +114,14 @@ impl<I: Input> InputBuffer<I> {
             if age >= newest.0 {
                 break;
             }
-            self.receive_one(now, newest - age, input);
+            self.receive_one(now, newest - age, input, age == 0);
         }
     }
 
-    fn receive_one(&mut self, now: Tick, tick: Tick, input: &I) {
+    fn receive_one(&mut self, now: Tick, tick: Tick, input: &I, is_newest: bool) {
         if tick > now + INPUT_AHEAD_TICKS_MAX {
-            self.counts.refused += 1;
+            // Its repetitions in later datagrams are not refused anew.
+            self.counts.refused += u64::from(is_newest);
         } else if tick > now {
             let place = &mut self.early[(tick.0 % INPUT_AHEAD_TICKS_MAX) as usize];
             if place.is_some_and(|(there, _)| there == tick) {

@@ -112,3 +112,16 @@ fn counts_of_players_who_left_stay_in_the_totals() {
     game.leave(Slot(0));
     assert_eq!(game.input_totals(), before);
 }
+
+#[test]
+fn a_match_that_nobody_plays_ends() {
+    let mut game = arena(2);
+    game.join(&player(1)).expect("a place");
+    steps(&mut game, 10);
+    game.leave(Slot(0));
+    let ticks = game.spec().rate.ticks_in(EMPTY_MATCH);
+    steps(&mut game, ticks - 1);
+    assert_eq!(game.outcome(), None);
+    steps(&mut game, 1);
+    assert_eq!(game.outcome().map(|outcome| outcome.reason.as_str()), Some("abandoned"));
+}

@@ -53,9 +53,12 @@ impl Admission {
         }
     }
 
-    /// When the handshake in front has waited long enough to be begun regardless.
-    pub(super) fn overdue_at(&self) -> Option<Instant> {
-        self.waiting.front().map(|(since, _)| *since + HANDSHAKE_WAIT_MAX)
+    /// When the handshake in front can be begun: now where there is time before `deadline`, else when it
+    /// has waited long enough to be begun regardless.
+    pub(super) fn ready_at(&self, now: Instant, deadline: Option<Instant>) -> Option<Instant> {
+        let (since, _) = self.waiting.front()?;
+        let time_left = deadline.is_none_or(|deadline| deadline >= now + HANDSHAKE_COST);
+        Some(if time_left { now } else { *since + HANDSHAKE_WAIT_MAX })
     }
 
     /// The number of handshakes waiting.

@@ -84,6 +84,8 @@ struct Connection {
     quic: quinn_proto::Connection,
     session: Session,
     is_dirty: bool,
+    /// The room for datagrams when none waits, in bytes.
+    empty_space: usize,
 }
 
 /// One match and who plays it.
@@ -116,8 +118,10 @@ struct Scratch {
 
 /// How long an acknowledgement alone is held back because a tick's packet will carry it.
 const ACK_HOLD: Duration = Duration::from_millis(25);
-/// A player's packet below this had room left: nothing more waited.
+/// A player's packet below this had room left: nothing more waited, if no datagram did.
 const LAST_PACKET_BYTES_MAX: usize = 1000;
+/// How long a report that control had no room for waits.
+const REPORT_RETRY: Duration = Duration::from_millis(5);
 /// How much of the snapshot pool is set aside at once, in bytes.
 const POOL_BYTES: usize = 64 * 1024;
 
@@ -222,6 +226,7 @@ impl<G: Game> Core<G> {
             Command::Create(spec) => self.create(now, *spec),
             Command::Release { match_id, player } => self.release(now, match_id, player),
             Command::ResultDurable { match_id } => self.tell_result(now, match_id),
+            Command::ResultLost { match_id } => self.give_up_result(now, match_id),
             Command::Stats(reply) => {
                 // Whoever asked may have gone.
                 let _ = reply.send(self.stats());
@@ -254,10 +259,13 @@ impl<G: Game> Core<G> {
         self.due.peek().is_some_and(|Reverse((at, ..))| *at <= now)
     }
 
-    /// When something has to be done even if nothing arrives.
-    pub fn next_wake(&mut self) -> Option<Instant> {
+    /// When something has to be done even if nothing arrives; in the past where it is now.
+    pub fn next_wake(&mut self, now: Instant) -> Option<Instant> {
         let tick = self.next_deadline();
-        let times = [tick, self.timers.next(), self.admission.overdue_at()];
+        let handshake = self.admission.ready_at(now, tick);
+        // Control was behind: try again soon.
+        let report = (!self.reports.is_empty()).then(|| now + REPORT_RETRY);
+        let times = [tick, self.timers.next(), handshake, report];
         times.into_iter().flatten().min()
     }
 
@@ -271,11 +279,15 @@ impl<G: Game> Core<G> {
             if let Some(Some(connection)) = self.connections.get_mut(handle.0) {
                 let transmit = connection.quic.poll_transmit(now, 1, buffer);
                 // QUIC fills a packet with all that waits. For a player, whose packets are made at every
-                // tick, one that is not full is taken as the last: asking again costs as much as a
-                // packet and finds nothing. What QUIC itself still has in mind has a timer.
+                // tick, one that is not full is taken as the last where no datagram is left: asking again
+                // costs as much as a packet and finds nothing. What QUIC itself still has in mind has a
+                // timer.
                 let size = transmit.as_ref().map_or(0, |transmit| transmit.size);
-                let is_playing = matches!(connection.session, Session::Playing(_));
-                let is_last = size == 0 || (is_playing && size < LAST_PACKET_BYTES_MAX);
+                let is_last = size == 0
+                    || (size < LAST_PACKET_BYTES_MAX
+                        && matches!(connection.session, Session::Playing(_))
+                        && connection.quic.datagrams().send_buffer_space()
+                            >= connection.empty_space);
                 if is_last {
                     connection.is_dirty = false;
                     self.dirty.pop_front();

@@ -28,6 +28,11 @@ pub enum Command<G: Game> {
         /// The match.
         match_id: MatchId,
     },
+    /// The match's result can never be stored: send the players away, untold.
+    ResultLost {
+        /// The match.
+        match_id: MatchId,
+    },
     /// How is the shard?
     Stats(oneshot::Sender<Box<ShardStats>>),
     /// Tell every player, then stop.

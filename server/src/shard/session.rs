@@ -96,13 +96,18 @@ impl Outbox {
         while self.written < self.bytes.len() {
             match connection.send_stream(stream).write(&self.bytes[self.written..]) {
                 Ok(taken) => self.written += taken,
-                Err(WriteError::Blocked) => return,
+                Err(WriteError::Blocked) => break,
                 // The client does not want the stream any more: what it misses is its own choice, and
                 // the connection's end is noticed elsewhere.
                 Err(WriteError::Stopped(_) | WriteError::ClosedStream) => {
                     self.written = self.bytes.len();
                 }
             }
+        }
+        // What was taken gives its memory back, also when a slow reader never lets it run empty.
+        if self.written >= EVENT_BACKLOG_BYTES_MAX / 4 {
+            self.bytes.drain(..self.written);
+            self.written = 0;
         }
     }
 }
@@ -124,14 +129,15 @@ pub(super) struct Allowance {
 const NANOS: u64 = 1_000_000_000;
 
 impl Allowance {
-    pub(super) fn new(rate: TickRate, now: Instant) -> Self {
+    /// For a player whose inputs fared so until now.
+    pub(super) fn new(rate: TickRate, now: Instant, counts: &InputCounts) -> Self {
         let per_second = rate.hz() * DATAGRAMS_PER_TICK_MAX;
         Self {
             per_second,
             left: per_second * DATAGRAM_BURST_SECONDS * NANOS,
             at: now,
-            applied_before: 0,
-            refused_before: 0,
+            applied_before: counts.applied,
+            refused_before: counts.refused,
             refused_max: rate.hz() * REFUSED_INPUT_SECONDS_MAX,
         }
     }
@@ -175,7 +181,7 @@ mod tests {
         let rate = TickRate::default();
         let start = Instant::now();
         let run = |per_second: u64, seconds: u64| {
-            let mut allowance = Allowance::new(rate, start);
+            let mut allowance = Allowance::new(rate, start, &InputCounts::default());
             (0..per_second * seconds)
                 .find(|i| {
                     let now = start + Duration::from_nanos(i * NANOS / per_second);

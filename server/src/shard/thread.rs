@@ -5,7 +5,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use crossbeam_channel::{Receiver, Sender, TrySendError};
@@ -21,6 +21,7 @@ use rustix::time::{
 
 use super::core::{Core, CoreConfig};
 use super::message::{Command, Report};
+use crate::wall::unix_ms;
 
 /// How long a stopping shard waits for its connections to wind down.
 const STOP_GRACE: Duration = Duration::from_millis(500);
@@ -29,6 +30,8 @@ const UDP_PAYLOAD_BYTES_MAX: usize = 1500;
 /// A packet that comes so shortly before a deadline waits for it: then one pass takes many packets, and
 /// no input is later for it, for inputs are needed at ticks.
 const COALESCE: Duration = Duration::from_millis(1);
+/// Batches received in one pass: with more waiting, ticks go on in between.
+const BATCHES_PER_PASS_MAX: usize = 16;
 /// Commands carried out in one pass, so that ticks go on under a flood of them.
 const COMMANDS_PER_PASS_MAX: usize = 64;
 /// How much of the receive pool is set aside at once, in bytes.
@@ -48,18 +51,13 @@ pub struct ShardHandle<G: Game> {
     thread: JoinHandle<io::Result<()>>,
 }
 
-/// The shard's queue is full: it is far behind, or gone.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("shard {0} takes no more commands")]
-pub struct ShardBusy(pub ShardId);
-
 impl<G: Game> ShardHandle<G> {
     /// Hands a command over; never waits.
     ///
     /// # Errors
-    /// [`ShardBusy`] where the queue is full.
-    pub fn send(&self, command: Command<G>) -> Result<(), ShardBusy> {
-        self.commands.try_send(command).map_err(|_| ShardBusy(self.shard))?;
+    /// The command, where the queue is full: the shard is far behind, or gone.
+    pub fn send(&self, command: Command<G>) -> Result<(), Command<G>> {
+        self.commands.try_send(command).map_err(|error| error.into_inner())?;
         // A full counter wakes the shard as well.
         let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
         Ok(())
@@ -131,11 +129,6 @@ fn now() -> Instant {
     Instant::now()
 }
 
-#[expect(clippy::disallowed_methods, reason = "the shell is where a shard's clock is read")]
-fn unix_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
-}
-
 struct Shell<G: Game> {
     core: Core<G>,
     udp: Udp,
@@ -151,12 +144,16 @@ impl<G: Game> Shell<G> {
     fn run(mut self) -> io::Result<()> {
         let mut stop_by: Option<Instant> = None;
         loop {
-            let wake = self.core.next_wake();
+            let wake = self.core.next_wake(now());
             let wake = wake.into_iter().chain(stop_by).min();
             self.waiter.wait(wake, now())?;
 
             self.core.set_wall_clock(unix_ms());
-            self.udp.receive(&mut self.core)?;
+            for _ in 0..BATCHES_PER_PASS_MAX {
+                if self.udp.receive(&mut self.core)? < BATCH_SIZE {
+                    break;
+                }
+            }
             self.take_commands(&mut stop_by);
             self.core.handle_timeouts(now());
             self.run_tick();
@@ -241,8 +238,8 @@ impl Udp {
         Ok(Self { socket, state, receive, stretch, pool: BytesMut::new(), send: Vec::new() })
     }
 
-    /// Takes one batch; what is left makes the next wait return at once.
-    fn receive<G: Game>(&mut self, core: &mut Core<G>) -> io::Result<()> {
+    /// Takes one batch; says how many messages it was. A full one means that more may wait.
+    fn receive<G: Game>(&mut self, core: &mut Core<G>) -> io::Result<usize> {
         let mut stretches = self.receive.chunks_exact_mut(self.stretch);
         let mut buffers: [IoSliceMut<'_>; BATCH_SIZE] = std::array::from_fn(|_| {
             IoSliceMut::new(stretches.next().expect("one stretch for each message of a batch"))
@@ -251,7 +248,7 @@ impl Udp {
         let received =
             match self.state.recv(UdpSockRef::from(&self.socket), &mut buffers, &mut meta) {
                 Ok(received) => received,
-                Err(error) if is_transient(&error) => return Ok(()),
+                Err(error) if is_transient(&error) => return Ok(0),
                 Err(error) => return Err(error),
             };
         let now = now();
@@ -267,7 +264,7 @@ impl Udp {
                 core.handle_datagram(now, meta.addr, meta.dst_ip, ecn, data);
             }
         }
-        Ok(())
+        Ok(received)
     }
 
     fn send_all<G: Game>(&mut self, core: &mut Core<G>, now: Instant) {

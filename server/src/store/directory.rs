@@ -80,8 +80,27 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the same call will fail again, whatever becomes of the disk.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::MatchDiffers(_)
+            | Self::ResultDiffers(_)
+            | Self::UnknownPlayer { .. }
+            | Self::NameInvalid(_)
+            | Self::TooLarge { .. }
+            | Self::Damaged { .. } => true,
+            // A match the store does not know yet may be on its way there.
+            Self::UnknownMatch(_)
+            | Self::QueueFull
+            | Self::Closed
+            | Self::Full { .. }
+            | Self::Busy { .. }
+            | Self::Broken { .. } => false,
+        }
+    }
+
     /// Whether the call alone failed. Otherwise the transaction is lost, with everyone's writes.
-    pub(super) fn is_callers(&self) -> bool {
+    pub(super) fn is_callers_fault(&self) -> bool {
         match self {
             Self::QueueFull
             | Self::Closed

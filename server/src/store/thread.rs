@@ -244,7 +244,7 @@ impl<D: Directory> Batch<'_, D> {
         };
         let result = try_write();
         if let Err(error) = &result
-            && !error.is_callers()
+            && !error.is_callers_fault()
         {
             self.failed = Some(error.clone());
         }

@@ -107,9 +107,6 @@ impl<I: Input> ClientDatagram<I> {
                 r.flag()?
             };
             inputs[i] = if whole { I::decode(&mut r)? } else { inputs[i - 1] };
-            if whole && i > 0 && inputs[i] == inputs[i - 1] {
-                return Err(Malformed("client datagram: a repeated input in full"));
-            }
         }
         r.finish()?;
         Ok(Self { epoch_low8, ack, newest_low16, count, inputs })

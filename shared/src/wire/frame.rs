@@ -1,7 +1,5 @@
 //! Messages on a stream: a length of two bytes (little-endian), then so many bytes.
 
-use super::Malformed;
-
 /// Bytes in front of each message.
 pub const LENGTH_BYTES: usize = 2;
 
@@ -58,17 +56,25 @@ impl FrameReader {
     }
 }
 
-/// Appends a message with its length in front.
+/// Appends a message of at most `allowed` bytes with its length in front.
 ///
 /// # Errors
-/// [`Malformed`] where the message is longer than a frame can say; nothing is appended then.
-pub fn write_frame<T: serde::Serialize>(message: &T, out: &mut Vec<u8>) -> Result<(), Malformed> {
+/// [`Oversized`] where the message is longer; nothing is appended then.
+pub fn write_frame<T: serde::Serialize>(
+    message: &T,
+    allowed: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), Oversized> {
     let start = out.len();
     out.extend_from_slice(&[0; LENGTH_BYTES]);
     crate::encoding::encode_into(message, out);
-    let Ok(length) = u16::try_from(out.len() - start - LENGTH_BYTES) else {
-        out.truncate(start);
-        return Err(Malformed("message: longer than a frame"));
+    let bytes = out.len() - start - LENGTH_BYTES;
+    let length = match u16::try_from(bytes) {
+        Ok(length) if bytes <= allowed => length,
+        _ => {
+            out.truncate(start);
+            return Err(Oversized { bytes, allowed });
+        }
     };
     out[start..start + LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
     Ok(())
@@ -82,7 +88,7 @@ mod tests {
     fn messages_come_out_whole_however_the_bytes_arrive() {
         let mut stream = Vec::new();
         for text in ["", "a", "a longer one"] {
-            write_frame(&text, &mut stream).expect("short");
+            write_frame(&text, 64, &mut stream).expect("short");
         }
         let mut reader = FrameReader::default();
         let mut seen = Vec::new();

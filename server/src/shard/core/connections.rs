@@ -49,7 +49,9 @@ impl<G: Game> Core<G> {
                     self.connections.resize_with(handle.0 + 1, || None);
                 }
                 let session = Session::new(now);
-                let connection = Connection { quic, session, is_dirty: false };
+                let mut quic = quic;
+                let empty_space = quic.datagrams().send_buffer_space();
+                let connection = Connection { quic, session, is_dirty: false, empty_space };
                 self.connections[handle.0] = Some(Box::new(connection));
                 self.connection_count += 1;
                 self.attend(now, handle);

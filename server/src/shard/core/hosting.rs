@@ -6,8 +6,10 @@ use std::time::Instant;
 use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::encoding::encode;
-use matchkeep_shared::ids::{MatchId, PlayerId, Slot, SlotSet};
-use matchkeep_shared::limits::{ENDED_LINGER, MATCHES_PER_SHARD_MAX};
+use matchkeep_shared::game::Outcome;
+use matchkeep_shared::ids::{Epoch, MatchId, PlayerId, Slot, SlotSet};
+use matchkeep_shared::limits::{ENDED_LINGER, MATCHES_PER_SHARD_MAX, SERVER_MESSAGE_BYTES_MAX};
+use matchkeep_shared::time::Tick;
 use matchkeep_shared::wire::frame::write_frame;
 use matchkeep_shared::wire::message::ServerMessage;
 
@@ -116,9 +118,13 @@ impl<G: Game> Core<G> {
         let mut cuts: Vec<(SlotSet, usize)> = Vec::new();
         for (audience, event) in host.game.events().iter() {
             let event = encode(event);
-            let written = write_frame(&ServerMessage::Event { epoch, tick, event }, &mut frames);
-            if written.is_err() {
-                tracing::error!(match_id = %host.game.spec().id, "an event larger than a frame");
+            let written = write_frame(
+                &ServerMessage::Event { epoch, tick, event },
+                SERVER_MESSAGE_BYTES_MAX,
+                &mut frames,
+            );
+            if let Err(error) = written {
+                tracing::error!(match_id = %host.game.spec().id, %error, "an event was not sent");
             }
             cuts.push((*audience, frames.len()));
         }
@@ -161,11 +167,7 @@ impl<G: Game> Core<G> {
         let (Stage::Finishing, Some(outcome)) = (&host.stage, host.game.outcome()) else { return };
         host.stage = Stage::Over { until: now + ENDED_LINGER };
         let (epoch, tick) = (host.game.epoch(), host.game.tick());
-        let message = ServerMessage::Ended { epoch, tick, outcome: outcome.clone() };
-        let mut frame = Vec::new();
-        if write_frame(&message, &mut frame).is_err() {
-            tracing::error!(%match_id, "a result larger than a frame");
-        }
+        let frame = result_frame(epoch, tick, outcome.clone());
         let sessions: Vec<_> = host.sessions.iter().flatten().copied().collect();
         for handle in sessions {
             let Some(Some(connection)) = self.connections.get_mut(handle.0) else { continue };
@@ -176,6 +178,16 @@ impl<G: Game> Core<G> {
                 Ok(()) => self.mark_dirty(handle),
                 Err(reason) => self.dismiss(now, handle, reason),
             }
+        }
+    }
+
+    /// The result cannot be stored, ever: nobody is told one, and the players are sent away.
+    pub(super) fn give_up_result(&mut self, now: Instant, match_id: MatchId) {
+        let Some(index) = self.by_match.get(&match_id).copied() else { return };
+        let Some(host) = &mut self.hosts[index] else { return };
+        host.stage = Stage::Over { until: now };
+        for handle in host.sessions.clone().into_iter().flatten() {
+            self.dismiss(now, handle, DisconnectReason::Internal);
         }
     }
 
@@ -234,5 +246,47 @@ impl<G: Game> Core<G> {
             self.dismiss(now, handle, DisconnectReason::ServerShutdown);
         }
         self.due.clear();
+    }
+}
+
+/// A result as its players are told it. Where very many came and went the list is cut to what a message
+/// holds, best first; the store has all of it.
+fn result_frame(epoch: Epoch, tick: Tick, mut outcome: Outcome) -> Vec<u8> {
+    let mut frame = Vec::new();
+    loop {
+        let message = ServerMessage::Ended { epoch, tick, outcome: outcome.clone() };
+        let written = write_frame(&message, SERVER_MESSAGE_BYTES_MAX, &mut frame);
+        if written.is_ok() || outcome.players.is_empty() {
+            return frame;
+        }
+        outcome.players.truncate(outcome.players.len() * 3 / 4);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use matchkeep_shared::game::PlayerResult;
+    use matchkeep_shared::wire::frame::FrameReader;
+
+    #[test]
+    fn a_result_with_thousands_of_players_is_cut_to_what_a_message_holds() {
+        let player = |i: u32| PlayerResult {
+            player: PlayerId(i.into()),
+            name: format!("a player with a long name {i}"),
+            team: None,
+            place: i,
+            score: 0,
+            stats: vec![("some statistic".into(), 1); 8],
+        };
+        let outcome = Outcome { reason: "end".into(), players: (1..=2000).map(player).collect() };
+        let frame = result_frame(Epoch(1), Tick(9), outcome);
+        let mut reader = FrameReader::default();
+        reader.extend(&frame);
+        let message = reader.next(SERVER_MESSAGE_BYTES_MAX).expect("fits").expect("whole");
+        let decoded = ServerMessage::decode(message).expect("decodes");
+        let ServerMessage::Ended { outcome, .. } = decoded else { panic!("{decoded:?}") };
+        assert!(outcome.players.len() > 50, "{}", outcome.players.len());
+        assert_eq!(outcome.players[0].place, 1);
     }
 }

@@ -6,7 +6,9 @@ use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::encoding::encode;
 use matchkeep_shared::game::PlayerInfo;
-use matchkeep_shared::limits::{CLIENT_MESSAGE_BYTES_MAX, DATAGRAM_BYTES_MIN};
+use matchkeep_shared::limits::{
+    CLIENT_MESSAGE_BYTES_MAX, DATAGRAM_BYTES_MIN, SERVER_MESSAGE_BYTES_MAX,
+};
 use matchkeep_shared::wire::codec::CodecId;
 use matchkeep_shared::wire::frame::write_frame;
 use matchkeep_shared::wire::message::{ClientMessage, GameVersion, Join, ServerMessage, Welcome};
@@ -123,25 +125,29 @@ impl<G: Game> Core<G> {
             codec,
             config: encode(&host.game.spec().config),
         };
-        let allowance = Allowance::new(welcome.rate, now);
-        let mut frames = Vec::new();
-        write_frame(&ServerMessage::Welcome(welcome), &mut frames)
-            .map_err(|_| DisconnectReason::Internal)?;
-        let mut outbox = Outbox::default();
-        outbox.push(&frames)?;
-        outbox.flush(&mut connection.quic, stream);
+        let counts = host.game.input_counts(slot).unwrap_or_default();
+        let allowance = Allowance::new(welcome.rate, now, &counts);
         let session = std::mem::replace(&mut connection.session, Session::Closing);
         let reader = match session {
             Session::Joining { reader, .. } => reader,
             _ => Default::default(),
         };
         let player = player.id;
+        let outbox = Outbox::default();
         let playing = Playing { host: index, slot, player, stream, reader, outbox, allowance };
+        // From here on the place is the session's: whatever fails below frees it as any end does.
         connection.session = Session::Playing(Box::new(playing));
         self.stats.joins += 1;
         self.reports.push_back(ShardEvent::Joined { match_id: ticket.match_id, player });
         if let Some(older) = older {
             self.dismiss(now, older, DisconnectReason::Replaced);
+        }
+        let mut frames = Vec::new();
+        write_frame(&ServerMessage::Welcome(welcome), SERVER_MESSAGE_BYTES_MAX, &mut frames)
+            .map_err(|_| DisconnectReason::Internal)?;
+        if let Session::Playing(playing) = &mut connection.session {
+            playing.outbox.push(&frames)?;
+            playing.outbox.flush(&mut connection.quic, stream);
         }
         Ok(())
     }
