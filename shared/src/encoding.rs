@@ -40,9 +40,11 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     out
 }
 
-/// The most that anything decodes to, in bytes. bincode counts numbers at their full width, up to eight times
-/// what they take encoded, so its own limit cannot be the one on the bytes that came.
-const EXPANDED_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// bincode counts numbers at their full width, up to so many times what they take encoded: its own limit
+/// cannot be the number of bytes that came.
+const EXPANSION_MAX: usize = 8;
+/// The most that anything decodes to, in bytes.
+const EXPANDED_BYTES_MAX: usize = EXPANSION_MAX * 1024 * 1024;
 
 /// Decodes all of `bytes`, at most `LIMIT`; takes memory in proportion to what is there, whatever lengths it
 /// claims, where every list of `T` goes through [`list`].
@@ -58,13 +60,26 @@ pub fn decode<T: DeserializeOwned, const LIMIT: usize>(
     if bytes.len() > LIMIT {
         return Err(error(format!("{} bytes, allowed are {LIMIT}", bytes.len())));
     }
-    let config = bincode::config::standard().with_limit::<EXPANDED_BYTES_MAX>();
-    let (value, used) =
-        bincode::serde::decode_from_slice(bytes, config).map_err(|e| error(e.to_string()))?;
+    let decoded = match bytes.len() {
+        0..=256 => decode_within::<_, { EXPANSION_MAX * 256 }>(bytes),
+        257..=2048 => decode_within::<_, { EXPANSION_MAX * 2048 }>(bytes),
+        2049..=65_536 => decode_within::<_, { EXPANSION_MAX * 65_536 }>(bytes),
+        _ => decode_within::<_, EXPANDED_BYTES_MAX>(bytes),
+    };
+    let (value, used) = decoded.map_err(|e| error(e.to_string()))?;
     if used != bytes.len() {
         return Err(error(format!("{} bytes follow the value", bytes.len() - used)));
     }
     Ok(value)
+}
+
+/// Decodes with bincode's own limit, which also bounds what the length of a text is believed to be. It is a
+/// constant of the configuration, hence the steps above.
+fn decode_within<T: DeserializeOwned, const EXPANDED: usize>(
+    bytes: &[u8],
+) -> Result<(T, usize), bincode::error::DecodeError> {
+    let config = bincode::config::standard().with_limit::<EXPANDED>();
+    bincode::serde::decode_from_slice(bytes, config)
 }
 
 /// For `#[serde(deserialize_with)]` on a list that strangers send: takes memory for the elements that are

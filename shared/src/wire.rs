@@ -2,7 +2,7 @@
 //!
 //! Datagrams are bit-packed and decode by themselves ([`client`], [`snapshot`]); what must arrive
 //! travels in framed messages on one stream ([`message`]). Everything here decodes bytes of strangers:
-//! bounded cost, no panic, strict (no trailing bits, one encoding for each meaning).
+//! bounded cost, no panic, strict (nothing may follow a message).
 
 pub mod bits;
 pub mod client;

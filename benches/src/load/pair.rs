@@ -9,6 +9,7 @@ use super::bots::{Farewell, InMatches};
 use super::child::Child;
 use super::echo::{EchoWindow, Listening};
 use super::plan::Plan;
+use super::report::summary;
 use super::server::{Order, Ready, Window};
 use crate::machine::core_busy;
 
@@ -182,11 +183,12 @@ impl Pair {
     pub fn line(&self) -> String {
         format!(
             "server {:.2} us, raw UDP {:.2} us for each player and tick: ratio {:.2}; {:.2}% of inputs in \
-             time, {} ticks skipped",
+             time, tick lateness p99 {} us, {} ticks skipped",
             self.server_us(),
             self.echo_us(),
             self.ratio(),
             self.delivered_share() * 100.0,
+            summary(self.server.tick_lateness_us.iter()).p99,
             self.server.ticks_skipped,
         )
     }

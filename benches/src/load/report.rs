@@ -115,7 +115,8 @@ impl Report {
     }
 }
 
-fn summary<'a>(times: impl Iterator<Item = &'a (u64, u64)>) -> Summary {
+/// Times in microseconds, each with how often, in a few numbers.
+pub fn summary<'a>(times: impl Iterator<Item = &'a (u64, u64)>) -> Summary {
     let mut all = Distribution::default();
     for (us, count) in times {
         for _ in 0..*count {
