@@ -18,10 +18,10 @@ use super::{BotKind, Brain, BrainStart, Playable};
 use crate::netcode::{MatchEvent, SessionCounts};
 use crate::transport::{ClientError, Fingerprint, LobbyClient, MatchClient, endpoint};
 
-/// Bots that share one UDP socket.
-const BOTS_PER_SOCKET: usize = 50;
+/// Bots that share one UDP socket: as many as the kernel's ordinary receive buffer serves.
+const BOTS_PER_SOCKET: usize = 16;
 /// Bots on their way into their matches at the same time.
-const JOINING_MAX: usize = 64;
+const JOINING_MAX: usize = 16;
 
 /// How long the goodbyes may take at the end.
 const GOODBYE_MAX: Duration = Duration::from_secs(1);

@@ -32,6 +32,8 @@ pub(super) struct TickClock {
     base: Tick,
     /// For each of the last snapshots: when the tick `base` would have arrived, going by it.
     origins: VecDeque<Instant>,
+    /// The earliest of them: the quickest snapshot of late.
+    origin: Instant,
     /// How long before a tick's snapshot would arrive its input is made.
     lead: Duration,
     lead_is_measured: bool,
@@ -46,6 +48,7 @@ impl TickClock {
             rate,
             base: tick,
             origins: VecDeque::from([now]),
+            origin: now,
             lead: Self::margin(rate),
             lead_is_measured: false,
             asked: tick,
@@ -72,9 +75,8 @@ impl TickClock {
         else {
             return;
         };
-        let known = self.origin();
         // A server that gave up deadlines shifted its time: all that was known is void.
-        let shifted = origin > known + 4 * self.rate.period() + self.lead;
+        let shifted = origin > self.origin + 4 * self.rate.period() + self.lead;
         if !self.started || shifted {
             self.origins.clear();
             self.asked = self.asked.max(tick);
@@ -84,6 +86,7 @@ impl TickClock {
             self.origins.pop_front();
         }
         self.origins.push_back(origin);
+        self.origin = self.origins.iter().copied().min().unwrap_or(origin);
 
         if let Some(feedback) = feedback
             && feedback.newest_applied_age.is_some_and(|age| u64::from(age) < self.rate.hz())
@@ -107,13 +110,8 @@ impl TickClock {
         self.started = false;
     }
 
-    /// When the tick `base` would have arrived with the quickest snapshot of late.
-    fn origin(&self) -> Instant {
-        *self.origins.iter().min().expect("there is one from the beginning")
-    }
-
     fn due(&self, tick: Tick) -> Instant {
-        let arrives = self.origin() + self.rate.elapsed(tick.0.saturating_sub(self.base.0));
+        let arrives = self.origin + self.rate.elapsed(tick.0.saturating_sub(self.base.0));
         arrives.checked_sub(self.lead).unwrap_or(arrives)
     }
 

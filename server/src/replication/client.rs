@@ -9,6 +9,7 @@ use matchkeep_shared::wire::bits::BitWriter;
 use matchkeep_shared::wire::client::Ack;
 use matchkeep_shared::wire::plain;
 use matchkeep_shared::wire::snapshot::SnapshotHead;
+use matchkeep_shared::world::World;
 
 use super::encoder::{Change, Encoder, Run};
 use super::interest::Sight;
@@ -41,20 +42,22 @@ struct Held {
     version: Tick,
 }
 
-/// What happens to one entity in the datagram being made.
+/// What happens to one entity in the datagram being made. Those that stay as they are have none.
 #[derive(Clone, Copy)]
 struct Op {
-    id: EntityId,
-    /// Its index in the world; of no meaning for a removal.
+    action: Action,
+    /// How many entities of the baseline stay as they are between the operation before and this one.
+    keeps_before: u16,
+    /// The entity's index in the world; of no meaning for a removal.
     entity: u16,
+    /// Its index in what the client holds afterwards; of no meaning for a removal.
+    held: u16,
     /// Whether it is in the datagram; where not, the client keeps what it has.
     sent: bool,
-    action: Action,
 }
 
 #[derive(Clone, Copy)]
 enum Action {
-    Unchanged,
     Update { run: Run, version: Tick },
     Replace { run: Run, version: Tick },
     Remove,
@@ -64,13 +67,18 @@ enum Action {
 /// Kept from tick to tick for its memory alone.
 #[derive(Default)]
 struct Plan {
-    /// One for each entity of the baseline, in its order.
+    /// What happens to entities of the baseline, in its order.
     old: Vec<Op>,
+    /// Entities of the baseline that stay as they are after the last of those.
+    keeps_after: u16,
     /// The entities new to the client, by ascending ID.
     new: Vec<Op>,
     /// Where not all fits: the operations by urgency; those past the end of `old` are in `new`.
     ranking: Vec<(u32, u16)>,
 }
+
+/// Marks an entity that is not held after all, because it did not fit.
+const NOT_HELD: Tick = Tick(u64::MAX);
 
 impl Client {
     pub(super) fn new() -> Self {
@@ -120,11 +128,16 @@ impl Client {
         let baseline = self.acknowledged.filter(|tick| self.view(*tick).is_some());
 
         let mut plan = std::mem::take(&mut self.plan);
-        let held = baseline.and_then(|tick| self.view(tick)).map_or(&[][..], |view| &view.held);
-        let bits = plan.draw_up(sources, encoder, held);
+        let mut held = self.spare.pop().unwrap_or_default();
+        held.clear();
+        // For all there is, and not for all this client has seen so far: else each of the views grows by
+        // itself whenever a client first sees more at once.
+        held.reserve(sources.world.len());
+        let before = baseline.and_then(|tick| self.view(tick)).map_or(&[][..], |view| &view.held);
+        let bits = plan.draw_up(sources, encoder, before, &mut held);
         let budget = (facts.bytes_max * 8).saturating_sub(SnapshotHead::BITS_MAX);
         if bits > budget {
-            plan.cut(sources, budget);
+            plan.cut(sources, budget, &mut held);
         }
 
         let head = SnapshotHead {
@@ -137,88 +150,101 @@ impl Client {
         let start = out.len();
         let mut writer = BitWriter::new(out);
         head.encode(&mut writer);
-        plan.write(encoder, &mut writer);
+        plan.write(sources.world, encoder, &mut writer);
         writer.finish();
         debug_assert!(out.len() - start <= facts.bytes_max, "the budget was kept");
 
-        let mut held = self.spare.pop().unwrap_or_default();
-        held.clear();
-        // For all there is, and not for all this client has seen so far: else each of the views grows by
-        // itself whenever a client first sees more at once.
-        held.reserve(sources.world.len());
-        plan.view_after(now, &mut held);
         self.sent.push_back(SentView { tick: now, held });
         self.plan = plan;
     }
 }
 
 impl Plan {
-    /// Lists what the client should be told, and says how many bits that takes.
-    fn draw_up(&mut self, sources: &Sources<'_>, encoder: &mut Encoder, held: &[Held]) -> usize {
+    /// Lists what the client should be told, and what it holds (`after`) once it was; says how many bits
+    /// that takes.
+    fn draw_up(
+        &mut self,
+        sources: &Sources<'_>,
+        encoder: &mut Encoder,
+        before: &[Held],
+        after: &mut Vec<Held>,
+    ) -> usize {
         let Sources { changes, world, interest, .. } = *sources;
+        let now = world.tick();
         self.old.clear();
-        self.old.reserve(held.len().max(world.len()));
+        self.old.reserve(before.len().max(world.len()));
         self.new.clear();
         self.new.reserve(world.len());
         let mut bits = plain::END_BITS;
-        let mut kept = 0;
+        let mut keeps = 0;
         // Both lists ascend by ID: one walk over the two.
-        let mut held = held.iter().peekable();
+        let mut next = 0;
         for (entity, id) in world.ids().iter().copied().enumerate() {
-            while let Some(gone) = held.next_if(|held| held.id < id) {
-                bits += self.remove(gone.id);
+            while before.get(next).is_some_and(|held| held.id < id) {
+                next += 1;
+                bits += self.remove(&mut keeps);
             }
             let sight = interest.sight(entity);
-            let op = |action| Op { id, entity: entity as u16, sent: true, action };
-            let Some(&Held { version, .. }) = held.next_if(|held| held.id == id) else {
-                if !matches!(sight, Sight::Hidden | Sight::Fringe) {
+            let held = after.len() as u16;
+            let Some(&Held { version, .. }) = before.get(next).filter(|held| held.id == id) else {
+                let is_seen = !matches!(sight, Sight::Hidden | Sight::Fringe);
+                // What the client holds already has its place in any case.
+                let has_room = after.len() + (before.len() - next) < ENTITIES_PER_VIEW_MAX;
+                if is_seen && has_room {
                     let tag_bits = plain::create_tag_bits_max(id) as u8;
                     let action = Action::Create { run: encoder.whole(sources, entity), tag_bits };
-                    self.new.push(op(action));
+                    bits += action.bits();
+                    let entity = entity as u16;
+                    self.new.push(Op { action, keeps_before: 0, entity, held, sent: true });
+                    after.push(Held { id, version: now });
                 }
                 continue;
             };
+            next += 1;
             if sight == Sight::Hidden {
-                bits += self.remove(id);
+                bits += self.remove(&mut keeps);
                 continue;
             }
-            kept += 1;
-            let action = if changes.none_since(entity, version) {
-                Action::Unchanged
-            } else {
-                match encoder.change(sources, entity, version) {
-                    Change::Update(run) => Action::Update { run, version },
-                    Change::Unknown => {
-                        Action::Replace { run: encoder.whole(sources, entity), version }
-                    }
-                }
+            after.push(Held { id, version: now });
+            if changes.none_since(entity, version) {
+                keeps += 1;
+                bits += plain::KEEP_BITS;
+                continue;
+            }
+            let action = match encoder.change(sources, entity, version) {
+                Change::Update(run) => Action::Update { run, version },
+                Change::Unknown => Action::Replace { run: encoder.whole(sources, entity), version },
             };
             bits += action.bits();
-            self.old.push(op(action));
+            let keeps_before = std::mem::take(&mut keeps);
+            self.old.push(Op { action, keeps_before, entity: entity as u16, held, sent: true });
         }
-        for gone in held {
-            bits += self.remove(gone.id);
+        for _ in next..before.len() {
+            bits += self.remove(&mut keeps);
         }
-        self.new.truncate(ENTITIES_PER_VIEW_MAX - kept);
-        bits + self.new.iter().map(|op| op.action.bits()).sum::<usize>()
+        self.keeps_after = keeps;
+        bits
     }
 
-    fn remove(&mut self, id: EntityId) -> usize {
-        self.old.push(Op { id, entity: 0, sent: true, action: Action::Remove });
+    fn remove(&mut self, keeps: &mut u16) -> usize {
+        let keeps_before = std::mem::take(keeps);
+        let action = Action::Remove;
+        self.old.push(Op { action, keeps_before, entity: 0, held: 0, sent: true });
         plain::REMOVE_BITS
     }
 
     /// Leaves out what is least urgent until the rest fits into `budget` bits. Removals always go.
-    fn cut(&mut self, sources: &Sources<'_>, budget: usize) {
+    fn cut(&mut self, sources: &Sources<'_>, budget: usize, after: &mut Vec<Held>) {
         let now = sources.world.tick();
         self.ranking.clear();
-        let mut bits = plain::END_BITS;
+        let mut bits = plain::END_BITS + usize::from(self.keeps_after) * plain::KEEP_BITS;
         for (i, op) in self.old.iter_mut().chain(&mut self.new).enumerate() {
+            bits += usize::from(op.keeps_before) * plain::KEEP_BITS;
             op.sent = false;
             let waiting = match op.action {
-                Action::Unchanged | Action::Remove => {
+                Action::Remove => {
                     op.sent = true;
-                    bits += op.action.bits();
+                    bits += plain::REMOVE_BITS;
                     continue;
                 }
                 Action::Update { version, .. } | Action::Replace { version, .. } => {
@@ -248,19 +274,27 @@ impl Plan {
             if bits + more <= budget {
                 bits += more;
                 op.sent = true;
-            }
-        }
-    }
-
-    fn write(&self, encoder: &Encoder, w: &mut BitWriter<'_>) {
-        // Most entities are as they were: their zeros are written many at a time.
-        let mut kept = 0;
-        for op in &self.old {
-            if !op.sent || matches!(op.action, Action::Unchanged) {
-                kept += 1;
                 continue;
             }
-            plain::write_keeps(std::mem::take(&mut kept), w);
+            // The client keeps the version it has, or still knows nothing of it.
+            after[usize::from(op.held)].version = match op.action {
+                Action::Update { version, .. } | Action::Replace { version, .. } => version,
+                Action::Create { .. } | Action::Remove => NOT_HELD,
+            };
+        }
+        after.retain(|held| held.version != NOT_HELD);
+    }
+
+    fn write(&self, world: &World, encoder: &Encoder, w: &mut BitWriter<'_>) {
+        // Most entities are as they were: their zeros are written many at a time.
+        let mut keeps = 0;
+        for op in &self.old {
+            keeps += usize::from(op.keeps_before);
+            if !op.sent {
+                keeps += 1;
+                continue;
+            }
+            plain::write_keeps(std::mem::take(&mut keeps), w);
             match op.action {
                 Action::Update { run, .. } => encoder.copy(run, w),
                 Action::Replace { run, .. } => {
@@ -268,46 +302,27 @@ impl Plan {
                     encoder.copy(run, w);
                 }
                 Action::Remove => plain::write_remove(w),
-                // Neither is among the old ones that are sent.
-                Action::Unchanged | Action::Create { .. } => {}
+                // Stands in the other list.
+                Action::Create { .. } => {}
             }
         }
-        plain::write_keeps(kept, w);
+        plain::write_keeps(keeps + usize::from(self.keeps_after), w);
         let mut previous = None;
         for op in self.new.iter().filter(|op| op.sent) {
             if let Action::Create { run, .. } = op.action {
-                plain::write_create_tag(previous, op.id, w);
+                let id = world.id(op.entity.into());
+                plain::write_create_tag(previous, id, w);
                 encoder.copy(run, w);
-                previous = Some(op.id);
+                previous = Some(id);
             }
         }
         plain::write_end(w);
-    }
-
-    /// Adds what the client holds after this datagram, by ascending ID.
-    fn view_after(&self, now: Tick, held: &mut Vec<Held>) {
-        let mut new = self.new.iter().filter(|op| op.sent).peekable();
-        for op in &self.old {
-            while let Some(created) = new.next_if(|created| created.id < op.id) {
-                held.push(Held { id: created.id, version: now });
-            }
-            let version = match op.action {
-                Action::Remove => continue,
-                Action::Update { version, .. } | Action::Replace { version, .. } if !op.sent => {
-                    version
-                }
-                _ => now,
-            };
-            held.push(Held { id: op.id, version });
-        }
-        held.extend(new.map(|created| Held { id: created.id, version: now }));
     }
 }
 
 impl Action {
     fn bits(&self) -> usize {
         match self {
-            Self::Unchanged => plain::KEEP_BITS,
             Self::Update { run, .. } => run.bits.into(),
             Self::Replace { run, .. } => plain::REPLACE_TAG_BITS + usize::from(run.bits),
             Self::Remove => plain::REMOVE_BITS,

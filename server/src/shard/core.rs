@@ -86,6 +86,9 @@ struct Connection {
     is_dirty: bool,
     /// The room for datagrams when none waits, in bytes.
     empty_space: usize,
+    /// QUIC is to be asked until it has nothing more: for what it sends only when there is nothing else,
+    /// as its probes for the path's datagram size.
+    ask_again: bool,
 }
 
 /// One match and who plays it.
@@ -120,6 +123,8 @@ struct Scratch {
 const ACK_HOLD: Duration = Duration::from_millis(25);
 /// A player's packet below this had room left: nothing more waited, if no datagram did.
 const LAST_PACKET_BYTES_MAX: usize = 1000;
+/// A player's connection is asked for all that QUIC has in mind once in so many ticks.
+const ASK_AGAIN_TICKS: u64 = 64;
 /// How long a report that control had no room for waits.
 const REPORT_RETRY: Duration = Duration::from_millis(5);
 /// How much of the snapshot pool is set aside at once, in bytes.
@@ -242,10 +247,14 @@ impl<G: Game> Core<G> {
             let Some(connection) = self.connections.get_mut(key).and_then(Option::as_mut) else {
                 continue;
             };
+            let joined_late = connection.session.deadline().is_some_and(|at| at <= now);
             if connection.quic.poll_timeout().is_some_and(|at| at <= now) {
                 connection.quic.handle_timeout(now);
+            } else if !joined_late {
+                // The deadline moved later since the entry was made, as it mostly does.
+                self.rearm(handle);
+                continue;
             }
-            let joined_late = connection.session.deadline().is_some_and(|at| at <= now);
             self.attend(now, handle);
             if joined_late {
                 self.dismiss(now, handle, DisconnectReason::JoinTimeout);
@@ -285,11 +294,13 @@ impl<G: Game> Core<G> {
                 let size = transmit.as_ref().map_or(0, |transmit| transmit.size);
                 let is_last = size == 0
                     || (size < LAST_PACKET_BYTES_MAX
+                        && !connection.ask_again
                         && matches!(connection.session, Session::Playing(_))
                         && connection.quic.datagrams().send_buffer_space()
                             >= connection.empty_space);
                 if is_last {
                     connection.is_dirty = false;
+                    connection.ask_again = false;
                     self.dirty.pop_front();
                     self.rearm(handle);
                 }

@@ -51,7 +51,8 @@ impl<G: Game> Core<G> {
                 let session = Session::new(now);
                 let mut quic = quic;
                 let empty_space = quic.datagrams().send_buffer_space();
-                let connection = Connection { quic, session, is_dirty: false, empty_space };
+                let connection =
+                    Connection { quic, session, is_dirty: false, empty_space, ask_again: false };
                 self.connections[handle.0] = Some(Box::new(connection));
                 self.connection_count += 1;
                 self.attend(now, handle);

@@ -13,7 +13,7 @@ use matchkeep_shared::time::Tick;
 use matchkeep_shared::wire::frame::write_frame;
 use matchkeep_shared::wire::message::ServerMessage;
 
-use super::{Core, Host, Schedule, Session, Stage, TickRun};
+use super::{ASK_AGAIN_TICKS, Core, Host, Schedule, Session, Stage, TickRun};
 use crate::matches::{Match, MatchSpec};
 use crate::shard::message::ShardEvent;
 
@@ -83,6 +83,7 @@ impl<G: Game> Core<G> {
 
     fn send_snapshots(&mut self, index: usize) {
         let Some(host) = &mut self.hosts[index] else { return };
+        let asks_again = host.game.tick().0.is_multiple_of(ASK_AGAIN_TICKS);
         for slot in 0..host.sessions.len() {
             let Some(handle) = host.sessions[slot] else { continue };
             let Some(Some(connection)) = self.connections.get_mut(handle.0) else { continue };
@@ -99,6 +100,7 @@ impl<G: Game> Core<G> {
             } else {
                 self.stats.snapshots_unsent += 1;
             }
+            connection.ask_again |= asks_again;
             if !connection.is_dirty {
                 connection.is_dirty = true;
                 self.dirty.push_back(handle);
