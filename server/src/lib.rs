@@ -3,7 +3,8 @@
 //! A studio's own server is its game (a type that implements [`Game`](matchkeep_shared::Game), and
 //! [`Playable`](matchkeep_client::bots::Playable) for its bots) and this `main`:
 //!
-//! ```ignore
+//! ```no_run
+//! # use matchkeep_shared::arena::Arena as MyGame;
 //! fn main() -> std::process::ExitCode {
 //!     matchkeep_server::run::<MyGame>()
 //! }

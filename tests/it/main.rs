@@ -5,6 +5,7 @@ mod corpora;
 mod datagrams;
 mod deadlines;
 mod decoders;
+mod documents;
 mod floods;
 mod herd;
 mod layers;
