@@ -1,6 +1,7 @@
 //! A client's connection to a match: QUIC around a [`MatchSession`].
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,10 +12,13 @@ use matchkeep_shared::time::Tick;
 use matchkeep_shared::wire::ALPN_MATCH;
 use matchkeep_shared::wire::lobby::Assignment;
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
+use tokio::time::Sleep;
 
 use super::{ClientError, Fingerprint, close, connect, ended, now};
 use crate::netcode::{MatchEvent, MatchSession, SessionCounts, join_message, leave_message};
 
+/// What a runtime's timer can tell apart, halved.
+const TIMER_PRECISION: Duration = Duration::from_micros(500);
 /// What is read from the stream at once, in bytes.
 const READ_BYTES: usize = 16 * 1024;
 
@@ -26,6 +30,8 @@ pub struct MatchClient<G: Game> {
     stream_ended: bool,
     session: MatchSession<G>,
     datagram: Vec<u8>,
+    /// Goes off when the next input is due.
+    timer: Pin<Box<Sleep>>,
 }
 
 impl<G: Game> MatchClient<G> {
@@ -49,7 +55,9 @@ impl<G: Game> MatchClient<G> {
             return Err(ended(address, &connection.closed().await));
         }
         let session = MatchSession::default();
-        Ok(Self { connection, send, receive, stream_ended: false, session, datagram: Vec::new() })
+        let timer = Box::pin(tokio::time::sleep(Duration::ZERO));
+        let datagram = Vec::new();
+        Ok(Self { connection, send, receive, stream_ended: false, session, datagram, timer })
     }
 
     /// Waits for what happens next. On [`MatchEvent::InputDue`] answer with [`MatchClient::send_input`].
@@ -64,8 +72,11 @@ impl<G: Game> MatchClient<G> {
                 if let Some(event) = self.session.poll_event(now) {
                     return Ok(event);
                 }
-                self.session.next_due().map(|due| due.saturating_duration_since(now))
+                self.session.next_due()
             };
+            if let Some(due) = due {
+                self.set_timer(due.into());
+            }
             tokio::select! {
                 biased;
                 datagram = self.connection.read_datagram() => match datagram {
@@ -91,8 +102,18 @@ impl<G: Game> MatchClient<G> {
                     }
                     Ok(None) | Err(_) => self.stream_ended = true,
                 },
-                () = tokio::time::sleep(due.unwrap_or(Duration::MAX)), if due.is_some() => {}
+                () = &mut self.timer, if due.is_some() => {}
             }
+        }
+    }
+
+    /// Every snapshot moves the deadline a little; setting a timer costs more than being off by less than
+    /// it can tell apart.
+    fn set_timer(&mut self, due: tokio::time::Instant) {
+        let set = self.timer.deadline();
+        let is_near = due.max(set) - due.min(set) < TIMER_PRECISION;
+        if self.timer.is_elapsed() || !is_near {
+            self.timer.as_mut().reset(due);
         }
     }
 

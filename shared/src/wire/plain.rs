@@ -151,6 +151,15 @@ pub(super) fn decode_entities(
     baseline: Option<&View>,
     view: &mut View,
 ) -> Result<(), Malformed> {
+    // Mostly nothing is new, and one pass over the old ones is all.
+    let mut old = r.clone();
+    view.clear();
+    for i in 0..baseline.map_or(0, View::len) {
+        read_operation(kinds, baseline.expect("its length is not 0"), i, &mut old, view)?;
+    }
+    if !old.flag()? {
+        return old.finish();
+    }
     view.clear();
     // The new entities stand after the operations on old ones, but the view is ordered by ID: a second
     // reader runs ahead to the new ones, and the two are merged.
@@ -162,24 +171,37 @@ pub(super) fn decode_entities(
     }
     let mut next_created = next_id(&mut created, None)?;
     for i in 0..old_count {
-        let (id, kind, old) = baseline.expect("its length is not 0").entity(i, kinds);
+        let (id, ..) = baseline.expect("its length is not 0").entity(i, kinds);
         while let Some(new_id) = next_created.filter(|new_id| *new_id < id) {
             read_whole(kinds, new_id, &mut created, view)?;
             next_created = next_id(&mut created, Some(new_id))?;
         }
-        if !r.flag()? {
-            view.push(id, kind, kinds)?.copy_from_slice(old);
-        } else if !r.flag()? {
-            read_update(kinds[kind].fields, old, view.push(id, kind, kinds)?, &mut r)?;
-        } else if r.flag()? {
-            read_whole(kinds, id, &mut r, view)?;
-        }
+        read_operation(kinds, baseline.expect("its length is not 0"), i, &mut r, view)?;
     }
     while let Some(new_id) = next_created {
         read_whole(kinds, new_id, &mut created, view)?;
         next_created = next_id(&mut created, Some(new_id))?;
     }
     created.finish()
+}
+
+/// Reads what became of the entity at `index` of the baseline.
+fn read_operation(
+    kinds: &[Kind],
+    baseline: &View,
+    index: usize,
+    r: &mut BitReader<'_>,
+    view: &mut View,
+) -> Result<(), Malformed> {
+    let (id, kind, old) = baseline.entity(index, kinds);
+    if !r.flag()? {
+        view.push(id, kind, kinds)?.copy_from_slice(old);
+    } else if !r.flag()? {
+        read_update(kinds[kind].fields, old, view.push(id, kind, kinds)?, r)?;
+    } else if r.flag()? {
+        read_whole(kinds, id, r, view)?;
+    }
+    Ok(())
 }
 
 /// The ID of the next new entity, where one follows.
