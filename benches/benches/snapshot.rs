@@ -24,6 +24,8 @@ const FACTS: SnapshotFacts = SnapshotFacts {
     epoch: Epoch(1),
     feedback: InputFeedback { newest_applied_age: Some(0), substituted: 0, margin_100us: 50 },
     durable_lag: None,
+    paused: false,
+    state_hash: None,
     bytes_max: DATAGRAM_BYTES,
 };
 

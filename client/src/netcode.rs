@@ -19,7 +19,9 @@ use matchkeep_shared::time::{Tick, TickRate};
 use matchkeep_shared::wire::client::ClientDatagram;
 use matchkeep_shared::wire::codec::CodecId;
 use matchkeep_shared::wire::frame::{FrameReader, write_frame};
-use matchkeep_shared::wire::message::{ClientMessage, GameVersion, Join, ServerMessage};
+use matchkeep_shared::wire::message::{
+    ClientMessage, Credential, GameVersion, Join, ServerMessage,
+};
 use matchkeep_shared::wire::snapshot::InputFeedback;
 
 use clock::TickClock;
@@ -143,9 +145,9 @@ impl<G: Game> Default for MatchSession<G> {
 }
 
 /// The bytes a client writes into its stream first.
-pub fn join_message<G: Game>(ticket: Vec<u8>) -> Vec<u8> {
+pub fn join_message<G: Game>(credential: Credential) -> Vec<u8> {
     let game = GameVersion::of::<G>();
-    let join = Join { game, codecs: vec![CodecId::PLAIN], ticket };
+    let join = Join { game, codecs: vec![CodecId::PLAIN], credential };
     frame(&ClientMessage::Join(join))
 }
 
@@ -207,6 +209,7 @@ impl<G: Game> MatchSession<G> {
                 (ServerMessage::Welcome(_), State::Playing(_)) => {
                     return Err(ProtocolError::Unexpected("a second welcome"));
                 }
+                (ServerMessage::Token(_) | ServerMessage::Resumed { .. }, State::Playing(_)) => {}
                 (_, State::Joining) => {
                     return Err(ProtocolError::Unexpected("something before the welcome"));
                 }

@@ -37,10 +37,19 @@ pub struct MatchSpec<C> {
     pub seed: u64,
 }
 
+impl<C> MatchSpec<C> {
+    /// How long a place is held, in milliseconds.
+    pub fn hold_ms(&self) -> u32 {
+        let hold = self.rate.elapsed(self.hold_ticks).as_millis();
+        u32::try_from(hold).unwrap_or(u32::MAX)
+    }
+}
+
 /// A running match.
 pub struct Match<G: Game> {
     spec: MatchSpec<G::Config>,
     epoch: Epoch,
+    resumed: Tick,
     tick: Tick,
     game: G,
     seats: Vec<Option<Seat<G::Input>>>,
@@ -70,6 +79,7 @@ impl<G: Game> Match<G> {
         let places = spec.places;
         Self {
             epoch: Epoch(1),
+            resumed: Tick(0),
             tick: Tick(0),
             game,
             seats: (0..places).map(|_| None).collect(),
@@ -91,6 +101,11 @@ impl<G: Game> Match<G> {
     /// The epoch the match is in.
     pub fn epoch(&self) -> Epoch {
         self.epoch
+    }
+
+    /// The tick that the epoch went on from.
+    pub fn resumed(&self) -> Tick {
+        self.resumed
     }
 
     /// The number of steps so far.
@@ -136,12 +151,11 @@ impl<G: Game> Match<G> {
         if self.outcome.is_some() {
             return Err(JoinRefused::Over);
         }
-        let slot = if let Some(slot) = self.slot_of(player.id) {
-            let seat = self.seats[slot.index()].as_mut().expect("slot_of found it");
-            seat.reconnect(self.tick);
-            self.game.set_connected(slot, true);
-            slot
-        } else {
+        if let Some(slot) = self.slot_of(player.id) {
+            self.rejoin(slot);
+            return Ok(slot);
+        }
+        let slot = {
             let free = self.seats.iter().position(Option::is_none).ok_or(JoinRefused::Full)?;
             let slot = Slot(free as u8);
             self.seats[free] = Some(Seat::new(player.id, self.spec.rate, self.tick));
@@ -150,6 +164,15 @@ impl<G: Game> Match<G> {
         };
         self.replicator.add_client(slot);
         Ok(slot)
+    }
+
+    /// The player in `slot` is back, or there once more. The client holds nothing yet.
+    pub fn rejoin(&mut self, slot: Slot) {
+        if let Some(seat) = &mut self.seats[slot.index()] {
+            seat.reconnect(self.tick);
+            self.game.set_connected(slot, true);
+            self.replicator.add_client(slot);
+        }
     }
 
     /// The player's connection is gone; the place is held for them for a while.
@@ -237,6 +260,8 @@ impl<G: Game> Match<G> {
             epoch: self.epoch,
             feedback: seat.inputs.feedback(self.tick),
             durable_lag: None,
+            paused: false,
+            state_hash: None,
             bytes_max,
         };
         self.replicator.encode(slot, self.game.viewpoint(slot), &facts, out);

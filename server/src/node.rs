@@ -131,9 +131,9 @@ impl Node {
                 .incoming_buffer_size(INCOMING_BUFFER_BYTES)
                 .incoming_buffer_size_total(INCOMING_BUFFER_TOTAL_BYTES);
             let endpoint = Arc::new(identity.quic_endpoint(role));
-            let tickets = identity.ticket_signer().verifier();
+            let signer = identity.ticket_signer();
             let core =
-                move |now| CoreConfig { shard, endpoint, server: Arc::new(server), tickets, now };
+                move |now| CoreConfig { shard, endpoint, server: Arc::new(server), signer, now };
             let notify = Arc::clone(&reported);
             let config = ThreadConfig {
                 socket,

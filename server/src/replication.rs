@@ -120,6 +120,10 @@ pub struct SnapshotFacts {
     pub feedback: InputFeedback,
     /// How far the durable tick is behind; `None` where there is no journal.
     pub durable_lag: Option<u32>,
+    /// The match stands still.
+    pub paused: bool,
+    /// A hash of the match's state, where clients are to be told it.
+    pub state_hash: Option<u64>,
     /// The most bytes the datagram may have.
     pub bytes_max: usize,
 }

@@ -16,3 +16,4 @@ mod session;
 pub mod stats;
 pub mod thread;
 mod timers;
+mod tokens;

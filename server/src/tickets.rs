@@ -4,7 +4,8 @@
 //! are kept ([`crate::identity`]), what a lobby or a session is, and what time it is; time is an
 //! argument.
 //!
-//! A ticket is the encoded claims followed by the signature over [`SIGNING_CONTEXT`] and the claims.
+//! A ticket is the encoded claims followed by the signature over [`SIGNING_CONTEXT`] and the claims; a token
+//! is made in the same way, under its own context.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
@@ -14,7 +15,8 @@ use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::encoding;
 use matchkeep_shared::limits::{PLAYER_NAME_BYTES_MAX, USED_TICKETS_MAX};
 use matchkeep_shared::ticket::{
-    SIGNATURE_BYTES, SIGNING_CONTEXT, TICKET_BYTES_MAX, TicketClaims, is_player_name,
+    SIGNATURE_BYTES, SIGNING_CONTEXT, TICKET_BYTES_MAX, TOKEN_BYTES_MAX, TOKEN_SIGNING_CONTEXT,
+    TicketClaims, TokenClaims, is_player_name,
 };
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 
@@ -67,10 +69,18 @@ impl TicketSigner {
         if !is_player_name(&claims.name) {
             return Err(TicketError::NameInvalid(claims.name.chars().take(40).collect()));
         }
-        let mut ticket = encoding::encode(claims);
-        let signature = self.key.sign(&signed_bytes(&ticket));
-        ticket.extend_from_slice(signature.as_ref());
-        Ok(ticket)
+        Ok(self.seal(SIGNING_CONTEXT, encoding::encode(claims)))
+    }
+
+    /// The token that says `claims`: at most [`TOKEN_BYTES_MAX`] bytes.
+    pub fn sign_token(&self, claims: &TokenClaims) -> Vec<u8> {
+        self.seal(TOKEN_SIGNING_CONTEXT, encoding::encode(claims))
+    }
+
+    fn seal(&self, context: &[u8], mut claims: Vec<u8>) -> Vec<u8> {
+        let signature = self.key.sign(&[context, &claims].concat());
+        claims.extend_from_slice(signature.as_ref());
+        claims
     }
 
     /// What verifies the tickets of this signer.
@@ -105,18 +115,9 @@ impl TicketVerifier {
         ticket: &[u8],
         now_unix_ms: u64,
     ) -> Result<TicketClaims, DisconnectReason> {
-        // The length first: what a stranger sends costs no more than a ticket does.
-        if ticket.len() > TICKET_BYTES_MAX {
-            return Err(DisconnectReason::TicketInvalid);
-        }
-        let Some(claims_len) = ticket.len().checked_sub(SIGNATURE_BYTES) else {
-            return Err(DisconnectReason::TicketInvalid);
-        };
-        let (claims, signature) = ticket.split_at(claims_len);
-        // Nothing is parsed that this signer did not write.
-        UnparsedPublicKey::new(&ED25519, self.key)
-            .verify(&signed_bytes(claims), signature)
-            .map_err(|_| DisconnectReason::TicketInvalid)?;
+        let claims = self
+            .open(SIGNING_CONTEXT, TICKET_BYTES_MAX, ticket)
+            .ok_or(DisconnectReason::TicketInvalid)?;
         let claims = encoding::decode::<TicketClaims, TICKET_BYTES_MAX>("ticket", claims)
             .map_err(|_| DisconnectReason::TicketInvalid)?;
         if !is_player_name(&claims.name) {
@@ -127,10 +128,40 @@ impl TicketVerifier {
         }
         Ok(claims)
     }
-}
 
-fn signed_bytes(claims: &[u8]) -> Vec<u8> {
-    [SIGNING_CONTEXT, claims].concat()
+    /// What `token` says, if it is genuine and its time is not over at `now_unix_ms`. Whether newer ones
+    /// have replaced it is the match's to say.
+    ///
+    /// # Errors
+    /// [`DisconnectReason::TokenInvalid`] where it is no token of the signer,
+    /// [`DisconnectReason::TokenExpired`] where it was one.
+    pub fn verify_token(
+        &self,
+        token: &[u8],
+        now_unix_ms: u64,
+    ) -> Result<TokenClaims, DisconnectReason> {
+        let claims = self
+            .open(TOKEN_SIGNING_CONTEXT, TOKEN_BYTES_MAX, token)
+            .ok_or(DisconnectReason::TokenInvalid)?;
+        let claims = encoding::decode::<TokenClaims, TOKEN_BYTES_MAX>("token", claims)
+            .map_err(|_| DisconnectReason::TokenInvalid)?;
+        if now_unix_ms >= claims.expires_unix_ms {
+            return Err(DisconnectReason::TokenExpired);
+        }
+        Ok(claims)
+    }
+
+    /// The claims in what this signer sealed under `context`; nothing of what it did not write is parsed.
+    fn open<'a>(&self, context: &[u8], bytes_max: usize, sealed: &'a [u8]) -> Option<&'a [u8]> {
+        // The length first: what a stranger sends costs no more than a ticket does.
+        if sealed.len() > bytes_max {
+            return None;
+        }
+        let (claims, signature) = sealed.split_at(sealed.len().checked_sub(SIGNATURE_BYTES)?);
+        let signed = [context, claims].concat();
+        UnparsedPublicKey::new(&ED25519, self.key).verify(&signed, signature).ok()?;
+        Some(claims)
+    }
 }
 
 /// The tickets used so far, each until it expires. At most

@@ -50,6 +50,10 @@ reasons! {
     JoinTimeout = 6, "join_timeout", "no join message came in time";
     /// The peer or the network ended the connection without a reason of ours.
     ConnectionLost = 7, "connection_lost", "the connection was lost";
+    /// The store can no longer be trusted; the server ends and starts anew from what is durable.
+    StorageFailed = 8, "storage_failed", "the server's storage failed; it starts anew";
+    /// The match was set back to before the player joined.
+    JoinUndone = 9, "join_undone", "the match was set back to before the join";
 
     /// The ticket is no ticket of this server.
     TicketInvalid = 16, "ticket_invalid", "the ticket was not issued by this server";
@@ -63,6 +67,12 @@ reasons! {
     MatchFull = 20, "match_full", "the match has no free place";
     /// The match ended before the join.
     MatchOver = 21, "match_over", "the match is over";
+    /// The token is no token of this server, or not for this match and place.
+    TokenInvalid = 22, "token_invalid", "the token was not issued by this server for this place";
+    /// The token was good once; newer ones were issued, its time is over, or the place was given up.
+    TokenExpired = 23, "token_expired", "the token has expired; ask the lobby for a ticket";
+    /// The match died at the same tick again and again and was set aside with its data.
+    MatchQuarantined = 24, "match_quarantined", "the match failed too often and was set aside";
 
     /// The client plays another game, or another version of its rules or entities.
     GameMismatch = 32, "game_mismatch", "client and server do not run the same game and version";
@@ -95,6 +105,8 @@ reasons! {
     NameInvalid = 49, "name_invalid", "the player name is empty, too long or not printable";
     /// There is no such mode.
     ModeUnknown = 50, "mode_unknown", "there is no such mode";
+    /// The server's disk is full: what is played goes on as its mode says, nobody new comes in.
+    StorageFull = 51, "storage_full", "the server's disk is full";
     /// A defect of the server.
     Internal = 63, "internal", "the server failed; its log says how";
 }
@@ -103,6 +115,25 @@ impl DisconnectReason {
     /// The reason with this code, where there is one.
     pub fn from_code(code: u64) -> Option<Self> {
         Self::ALL.iter().copied().find(|r| u64::from(r.code()) == code)
+    }
+
+    /// Whether the place may still be the player's, so that a client should try to come back to it.
+    pub fn may_come_back(self) -> bool {
+        matches!(
+            self,
+            Self::ServerShutdown
+                | Self::IdleTimeout
+                | Self::JoinTimeout
+                | Self::ConnectionLost
+                | Self::StorageFailed
+                | Self::JoinUndone
+                | Self::TokenExpired
+                | Self::TicketExpired
+                | Self::TicketUsed
+                | Self::ServerFull
+                | Self::StorageFull
+                | Self::Internal
+        )
     }
 }
 

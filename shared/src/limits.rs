@@ -119,6 +119,11 @@ pub const ENDED_LINGER: Duration = Duration::from_secs(3);
 
 /// How long a ticket is good for.
 pub const TICKET_VALID: Duration = Duration::from_secs(60);
+/// How often a player who plays gets a new token, in the match's time. A place is held for less, so that
+/// whoever lost the connection still has one of the two that are good.
+pub const TOKEN_PERIOD: Duration = Duration::from_secs(60);
+/// How long a token is good for at the most, by the clock on the wall.
+pub const TOKEN_VALID: Duration = Duration::from_secs(600);
 /// Tickets a shard remembers as used, at most until they expire; above that joins are refused.
 pub const USED_TICKETS_MAX: usize = 65_536;
 /// Requests one lobby connection may make a second, and at once.

@@ -8,6 +8,7 @@ use matchkeep_shared::arena::Arena;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::limits::{IDLE_TIMEOUT, JOIN_DEADLINE};
 use matchkeep_shared::wire::ALPN_LOBBY;
+use matchkeep_shared::wire::message::Credential;
 use matchkeep_tests::link::Link;
 use matchkeep_tests::player::Player;
 use matchkeep_tests::raw::Raw;
@@ -22,7 +23,7 @@ async fn who_does_not_join_in_time_is_sent_away() {
     let begun = Instant::now();
     let silent = Raw::to_shard(&server).await;
     let mut half = Raw::to_shard(&server).await;
-    let join = join_message::<Arena>(server.place("eve", "room").await.ticket);
+    let join = join_message::<Arena>(Credential::Ticket(server.place("eve", "room").await.ticket));
     half.write(&join[..join.len() - 1]).await;
     let at_the_lobby = Raw::connect(server.lobby(), ALPN_LOBBY).await.expect("it answers");
     for raw in [&silent, &half, &at_the_lobby] {

@@ -6,7 +6,7 @@ use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::limits::CLIENT_MESSAGE_BYTES_MAX;
 use matchkeep_shared::wire::codec::CodecId;
 use matchkeep_shared::wire::frame::write_frame;
-use matchkeep_shared::wire::message::{ClientMessage, GameVersion, Join};
+use matchkeep_shared::wire::message::{ClientMessage, Credential, GameVersion, Join};
 use matchkeep_tests::raw::Raw;
 use matchkeep_tests::server::{ROOM, TestServer};
 use matchkeep_tests::watch::Watch;
@@ -54,11 +54,13 @@ async fn a_message_out_of_order_is_out_of_place() {
     let watch = Watch::join(&server, "room").await;
 
     let (mut twice, _) = Raw::join(&server, "eve", "room").await;
-    twice.write(&join_message::<Arena>(server.place("eve", "room").await.ticket)).await;
+    twice
+        .write(&join_message::<Arena>(Credential::Ticket(server.place("eve", "room").await.ticket)))
+        .await;
     assert_eq!(twice.ended().await, DisconnectReason::UnexpectedMessage);
 
     let mut both_at_once = Raw::to_shard(&server).await;
-    let join = join_message::<Arena>(server.place("eve", "room").await.ticket);
+    let join = join_message::<Arena>(Credential::Ticket(server.place("eve", "room").await.ticket));
     both_at_once.write(&[join.clone(), join].concat()).await;
     assert_eq!(both_at_once.ended().await, DisconnectReason::UnexpectedMessage);
 
@@ -114,7 +116,8 @@ async fn another_game_or_codec_is_refused_by_name() {
     ] {
         let ticket = server.place("ada", "room").await.ticket;
         let mut bytes = Vec::new();
-        let join = ClientMessage::Join(Join { game, codecs, ticket });
+        let join =
+            ClientMessage::Join(Join { game, codecs, credential: Credential::Ticket(ticket) });
         write_frame(&join, CLIENT_MESSAGE_BYTES_MAX, &mut bytes).expect("short");
         let mut raw = Raw::to_shard(&server).await;
         raw.write(&bytes).await;
@@ -127,7 +130,7 @@ async fn another_game_or_codec_is_refused_by_name() {
 async fn a_join_in_single_bytes_is_a_join() {
     let server = TestServer::start(ROOM).await;
     let mut raw = Raw::to_shard(&server).await;
-    let join = join_message::<Arena>(server.place("ada", "room").await.ticket);
+    let join = join_message::<Arena>(Credential::Ticket(server.place("ada", "room").await.ticket));
     let (last, first) = join.split_last().expect("it is not empty");
     for byte in first {
         raw.write(&[*byte]).await;

@@ -7,13 +7,16 @@ use matchkeep_shared::encoding::{decode, encode};
 use matchkeep_shared::game::{Outcome, PlayerResult};
 use matchkeep_shared::ids::{Epoch, MatchId, PlayerId, Slot};
 use matchkeep_shared::limits::SERVER_MESSAGE_BYTES_MAX;
+use matchkeep_shared::ticket::TOKEN_BYTES_MAX;
 use matchkeep_shared::time::Tick;
 use matchkeep_shared::wire::bits::{BitReader, BitWriter};
 use matchkeep_shared::wire::client::{Ack, ClientDatagram};
 use matchkeep_shared::wire::codec::CodecId;
 use matchkeep_shared::wire::frame::FrameReader;
 use matchkeep_shared::wire::lobby::{Assignment, LobbyReply, LobbyRequest};
-use matchkeep_shared::wire::message::{ClientMessage, GameVersion, Join, ServerMessage};
+use matchkeep_shared::wire::message::{
+    ClientMessage, Credential, GameVersion, Join, ServerMessage,
+};
 use matchkeep_shared::wire::snapshot::{InputFeedback, SnapshotHead};
 use matchkeep_tests::{recordings, samples};
 use proptest::option;
@@ -44,13 +47,16 @@ fn heads() -> impl Strategy<Value = SnapshotHead> {
     let feedback = feedback.prop_map(|(newest_applied_age, substituted, margin_100us)| {
         InputFeedback { newest_applied_age, substituted, margin_100us }
     });
-    (any::<(u8, u16)>(), option::of(1..=64_u8), feedback, any::<Option<u32>>()).prop_map(
-        |((epoch_low8, tick_low16), baseline_age, feedback, durable_lag)| SnapshotHead {
+    let match_facts = any::<(Option<u32>, bool, Option<u64>)>();
+    (any::<(u8, u16)>(), option::of(1..=64_u8), feedback, match_facts).prop_map(
+        |((epoch_low8, tick_low16), baseline_age, feedback, match_facts)| SnapshotHead {
             epoch_low8,
             tick_low16,
             baseline_age,
             feedback,
-            durable_lag,
+            durable_lag: match_facts.0,
+            paused: match_facts.1,
+            state_hash: match_facts.2,
         },
     )
 }
@@ -108,16 +114,22 @@ proptest! {
 
     #[test]
     fn client_messages(game in versions(), codecs in bytes(9), ticket in bytes(140)) {
-        let codecs = codecs.into_iter().map(CodecId).collect();
-        let message = ClientMessage::Join(Join { game, codecs, ticket });
-        prop_assert_eq!(ClientMessage::decode(&encode(&message)).expect("it is one"), message);
+        let codecs: Vec<_> = codecs.into_iter().map(CodecId).collect();
+        let token = ticket[..ticket.len().min(TOKEN_BYTES_MAX)].to_vec();
+        for credential in [Credential::Ticket(ticket), Credential::Token(token)] {
+            let join = Join { game: game.clone(), codecs: codecs.clone(), credential };
+            let message = ClientMessage::Join(join);
+            prop_assert_eq!(ClientMessage::decode(&encode(&message)).expect("it is one"), message);
+        }
     }
 
     #[test]
     fn server_messages(epoch: u32, tick: u64, event in bytes(600), outcome in outcomes()) {
         let (epoch, tick) = (Epoch(epoch), Tick(tick));
         for message in [
-            ServerMessage::Event { epoch, tick, event },
+            ServerMessage::Event { epoch, tick, event: event.clone() },
+            ServerMessage::Token(event),
+            ServerMessage::Resumed { epoch, tick },
             ServerMessage::Ended { epoch, tick, outcome },
         ] {
             prop_assert_eq!(ServerMessage::decode(&encode(&message)).expect("it is one"), message);

@@ -5,6 +5,7 @@ use matchkeep_server::identity::ServerIdentity;
 use matchkeep_shared::arena::Arena;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::MatchId;
+use matchkeep_shared::wire::message::Credential;
 use matchkeep_tests::player::Player;
 use matchkeep_tests::raw::Raw;
 use matchkeep_tests::server::{ROOM, TestServer, unix_ms};
@@ -13,7 +14,7 @@ use matchkeep_tests::watch::Watch;
 /// What the shard says to somebody with this ticket.
 async fn refusal(server: &TestServer, ticket: Vec<u8>) -> DisconnectReason {
     let mut raw = Raw::to_shard(server).await;
-    raw.write(&join_message::<Arena>(ticket)).await;
+    raw.write(&join_message::<Arena>(Credential::Ticket(ticket))).await;
     raw.ended().await
 }
 

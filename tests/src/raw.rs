@@ -19,7 +19,7 @@ use matchkeep_shared::wire::ALPN_MATCH;
 use matchkeep_shared::wire::bits::BitReader;
 use matchkeep_shared::wire::client::{Ack, ClientDatagram};
 use matchkeep_shared::wire::frame::FrameReader;
-use matchkeep_shared::wire::message::{ServerMessage, Welcome};
+use matchkeep_shared::wire::message::{Credential, ServerMessage, Welcome};
 use matchkeep_shared::wire::snapshot::SnapshotHead;
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendStream, TransportConfig};
@@ -106,7 +106,7 @@ impl Raw {
     /// # Panics
     /// Where it does not come.
     pub async fn join_with(&mut self, ticket: Vec<u8>) -> Welcome {
-        self.write(&join_message::<Arena>(ticket)).await;
+        self.write(&join_message::<Arena>(Credential::Ticket(ticket))).await;
         match self.message().await {
             ServerMessage::Welcome(welcome) => welcome,
             other => panic!("the first message is {other:?}"),

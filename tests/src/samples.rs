@@ -13,13 +13,15 @@ use matchkeep_shared::encoding::encode;
 use matchkeep_shared::game::{ModeSpec, Outcome, PlayerInfo, PlayerResult};
 use matchkeep_shared::ids::{Epoch, MatchId, PlayerId, Slot};
 use matchkeep_shared::limits::SERVER_MESSAGE_BYTES_MAX;
-use matchkeep_shared::ticket::TicketClaims;
+use matchkeep_shared::ticket::{TicketClaims, TokenClaims};
 use matchkeep_shared::time::{Tick, TickRate};
 use matchkeep_shared::wire::client::{Ack, ClientDatagram};
 use matchkeep_shared::wire::codec::CodecId;
 use matchkeep_shared::wire::frame::write_frame;
 use matchkeep_shared::wire::lobby::{Assignment, LobbyReply, LobbyRequest};
-use matchkeep_shared::wire::message::{ClientMessage, GameVersion, Join, ServerMessage, Welcome};
+use matchkeep_shared::wire::message::{
+    ClientMessage, Credential, GameVersion, Join, ServerMessage, Welcome,
+};
 
 /// A mode's configuration with these places and without an end.
 ///
@@ -101,9 +103,14 @@ pub fn client_messages() -> Vec<Vec<u8>> {
     let join = Join {
         game: GameVersion::of::<Arena>(),
         codecs: vec![CodecId(9), CodecId::PLAIN],
-        ticket: ticket_claims().remove(0),
+        credential: Credential::Ticket(ticket_claims().remove(0)),
     };
-    vec![encode(&ClientMessage::Join(join)), encode(&ClientMessage::Leave)]
+    let back = Join { credential: Credential::Token(token_claims().remove(0)), ..join.clone() };
+    vec![
+        encode(&ClientMessage::Join(join)),
+        encode(&ClientMessage::Join(back)),
+        encode(&ClientMessage::Leave),
+    ]
 }
 
 /// A welcome to a match of the arena.
@@ -114,7 +121,10 @@ pub fn welcome() -> ServerMessage {
         slot: Slot(0),
         epoch: Epoch(1),
         tick: Tick(0),
+        resumed: Tick(0),
         rate: TickRate::default(),
+        hold_ms: 30_000,
+        token: vec![5; 90],
         codec: CodecId::PLAIN,
         config: encode(&config(4)),
     })
@@ -205,9 +215,21 @@ pub fn ticket_claims() -> Vec<Vec<u8>> {
     vec![encode(&claims(1, "Ada")), encode(&claims(77, "a name of 24 letters, ok"))]
 }
 
+/// What tokens say, without their signatures.
+pub fn token_claims() -> Vec<Vec<u8>> {
+    let claims = |player: u64| TokenClaims {
+        match_id: MatchId(u64::MAX - player),
+        player: PlayerId(player),
+        slot: Slot(player as u8),
+        period: 300 * player,
+        expires_unix_ms: 1_800_000_000_000,
+    };
+    vec![encode(&claims(1)), encode(&claims(77))]
+}
+
 /// Streams of framed messages, as clients write them.
 pub fn streams() -> Vec<Vec<u8>> {
-    let join = join_message::<Arena>(vec![3; 100]);
+    let join = join_message::<Arena>(Credential::Ticket(vec![3; 100]));
     vec![[join.clone(), leave_message()].concat(), join, leave_message()]
 }
 

@@ -11,6 +11,7 @@ use matchkeep_shared::ids::EntityId;
 use matchkeep_shared::time::Tick;
 use matchkeep_shared::wire::ALPN_MATCH;
 use matchkeep_shared::wire::lobby::Assignment;
+use matchkeep_shared::wire::message::Credential;
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use tokio::time::Sleep;
 
@@ -51,7 +52,7 @@ impl<G: Game> MatchClient<G> {
         let connection = connect(endpoint, address, Fingerprint(fingerprint), ALPN_MATCH).await?;
         let opened = connection.open_bi().await;
         let (mut send, receive) = opened.map_err(|error| ended(address, &error))?;
-        if send.write_all(&join_message::<G>(ticket)).await.is_err() {
+        if send.write_all(&join_message::<G>(Credential::Ticket(ticket))).await.is_err() {
             return Err(ended(address, &connection.closed().await));
         }
         let session = MatchSession::default();

@@ -146,6 +146,8 @@ impl Client {
             baseline_age: baseline.map(|tick| now.since(tick) as u8),
             feedback: facts.feedback,
             durable_lag: facts.durable_lag,
+            paused: facts.paused,
+            state_hash: facts.state_hash,
         };
         let start = out.len();
         let mut writer = BitWriter::new(out);

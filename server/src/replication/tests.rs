@@ -145,6 +145,8 @@ fn play(seed: u64, bytes_max: usize, loss_percent: u32) {
         epoch: Epoch(1),
         feedback: InputFeedback::default(),
         durable_lag: None,
+        paused: false,
+        state_hash: None,
         bytes_max,
     };
     let (mut down, mut up) = (Vec::new(), Vec::new());
@@ -237,6 +239,8 @@ fn a_client_that_never_acknowledges_gets_whole_snapshots_within_the_budget() {
         epoch: Epoch(1),
         feedback: InputFeedback::default(),
         durable_lag: None,
+        paused: false,
+        state_hash: None,
         bytes_max: 300,
     };
     let mut rng = Rng::new(5);
@@ -262,6 +266,8 @@ fn an_acknowledgement_of_what_was_never_sent_changes_nothing() {
         epoch: Epoch(1),
         feedback: InputFeedback::default(),
         durable_lag: None,
+        paused: false,
+        state_hash: None,
         bytes_max: 1200,
     };
     let thing = Thing { kind: 1, fields: vec![1] };

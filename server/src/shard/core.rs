@@ -28,8 +28,9 @@ use super::schedule::Schedule;
 use super::session::Session;
 use super::stats::ShardStats;
 use super::timers::Timers;
+use super::tokens::Tokens;
 use crate::matches::Match;
-use crate::tickets::{TicketVerifier, UsedTickets};
+use crate::tickets::{TicketSigner, TicketVerifier, UsedTickets};
 
 /// What a shard needs to know to begin.
 pub struct CoreConfig {
@@ -39,8 +40,8 @@ pub struct CoreConfig {
     pub endpoint: Arc<EndpointConfig>,
     /// QUIC's settings for the connections, certificate included.
     pub server: Arc<ServerConfig>,
-    /// Knows good tickets.
-    pub tickets: TicketVerifier,
+    /// Knows good tickets, and signs the tokens that bring players back.
+    pub signer: TicketSigner,
     /// When the shard begins.
     pub now: Instant,
 }
@@ -52,6 +53,7 @@ pub struct Core<G: Game> {
     /// Unix time in milliseconds, for what outlives the process: tickets.
     wall_unix_ms: u64,
     tickets: TicketVerifier,
+    tokens: Tokens,
     used_tickets: UsedTickets,
 
     endpoint: Endpoint,
@@ -125,6 +127,8 @@ const ACK_HOLD: Duration = Duration::from_millis(25);
 const LAST_PACKET_BYTES_MAX: usize = 1000;
 /// A player's connection is asked for all that QUIC has in mind once in so many ticks.
 const ASK_AGAIN_TICKS: u64 = 64;
+/// In one of so many ticks a match looks for tokens to renew.
+const RENEW_TOKENS_TICKS: u64 = 16;
 /// How long a report that control had no room for waits.
 const REPORT_RETRY: Duration = Duration::from_millis(5);
 /// How much of the snapshot pool is set aside at once, in bytes.
@@ -144,12 +148,13 @@ pub struct TickRun {
 impl<G: Game> Core<G> {
     /// A shard without matches.
     pub fn new(config: CoreConfig) -> Self {
-        let CoreConfig { shard, endpoint, server, tickets, now } = config;
+        let CoreConfig { shard, endpoint, server, signer, now } = config;
         Self {
             shard,
             started: now,
             wall_unix_ms: 0,
-            tickets,
+            tickets: signer.verifier(),
+            tokens: Tokens::new(signer),
             used_tickets: UsedTickets::new(),
             endpoint: Endpoint::new(endpoint, Some(server), true, None),
             admission: Admission::default(),

@@ -51,6 +51,8 @@ pub(super) struct Playing {
     pub(super) reader: FrameReader,
     pub(super) outbox: Outbox,
     pub(super) allowance: Allowance,
+    /// Of the newest token the player was given.
+    pub(super) token_period: u64,
 }
 
 impl Session {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use ring::rand::SystemRandom;
 
 use super::*;
-use matchkeep_shared::ids::MatchId;
+use matchkeep_shared::ids::{MatchId, Slot};
 
 const NOW: u64 = 1_800_000_000_000;
 
@@ -29,6 +29,43 @@ fn a_ticket_says_what_was_signed() {
     let signer = signer();
     let ticket = signer.sign(&claims(1)).expect("the name is one");
     assert_eq!(signer.verifier().verify(&ticket, NOW), Ok(claims(1)));
+}
+
+fn token(period: u64) -> TokenClaims {
+    TokenClaims {
+        match_id: MatchId(u64::MAX),
+        player: PlayerId(u64::MAX),
+        slot: Slot(127),
+        period,
+        expires_unix_ms: NOW + 60_000,
+    }
+}
+
+#[test]
+fn a_token_says_what_was_signed_until_its_time_is_over() {
+    let signer = signer();
+    let sealed = signer.sign_token(&token(u64::MAX));
+    assert!(sealed.len() <= TOKEN_BYTES_MAX);
+    let verifier = signer.verifier();
+    assert_eq!(verifier.verify_token(&sealed, NOW), Ok(token(u64::MAX)));
+    let over = verifier.verify_token(&sealed, NOW + 60_000);
+    assert_eq!(over, Err(DisconnectReason::TokenExpired));
+}
+
+#[test]
+fn a_flipped_bit_or_a_ticket_is_no_token() {
+    let signer = signer();
+    let verifier = signer.verifier();
+    let sealed = signer.sign_token(&token(3));
+    for bit in 0..8 * sealed.len() {
+        let mut forged = sealed.clone();
+        forged[bit / 8] ^= 1 << (bit % 8);
+        let refused = verifier.verify_token(&forged, NOW);
+        assert_eq!(refused, Err(DisconnectReason::TokenInvalid), "bit {bit}");
+    }
+    let ticket = signer.sign(&claims(1)).expect("the name is one");
+    assert_eq!(verifier.verify_token(&ticket, NOW), Err(DisconnectReason::TokenInvalid));
+    assert_eq!(verifier.verify(&sealed, NOW), Err(DisconnectReason::TicketInvalid));
 }
 
 #[test]
@@ -109,7 +146,7 @@ proptest! {
         bytes in proptest::collection::vec(any::<u8>(), 0..120)
     ) {
         let signer = signer();
-        let signature = signer.key.sign(&signed_bytes(&bytes));
+        let signature = signer.key.sign(&[SIGNING_CONTEXT, &bytes].concat());
         let ticket = [&bytes, signature.as_ref()].concat();
         if let Ok(claims) = signer.verifier().verify(&ticket, NOW) {
             prop_assert!(is_player_name(&claims.name));

@@ -10,7 +10,7 @@ use crate::limits::{
     CLIENT_MESSAGE_BYTES_MAX, CODECS_OFFERED_MAX, NAME_BYTES_MAX, SERVER_MESSAGE_BYTES_MAX,
 };
 use crate::schema::{Entity, schema_hash};
-use crate::ticket::TICKET_BYTES_MAX;
+use crate::ticket::{TICKET_BYTES_MAX, TOKEN_BYTES_MAX};
 use crate::time::{Tick, TickRate};
 
 /// Client to server.
@@ -30,9 +30,17 @@ pub struct Join {
     /// The snapshot codecs it speaks, best first.
     #[serde(deserialize_with = "crate::encoding::list")]
     pub codecs: Vec<CodecId>,
-    /// What the lobby gave it.
-    #[serde(deserialize_with = "crate::encoding::list")]
-    pub ticket: Vec<u8>,
+    /// What gives it the right to.
+    pub credential: Credential,
+}
+
+/// What opens a match to a client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Credential {
+    /// What the lobby gave it: for a first join, or to come back with.
+    Ticket(#[serde(deserialize_with = "crate::encoding::list")] Vec<u8>),
+    /// What the match itself gave it: back to the place it holds, past the lobby.
+    Token(#[serde(deserialize_with = "crate::encoding::list")] Vec<u8>),
 }
 
 /// What client and server must agree on.
@@ -78,6 +86,16 @@ pub enum ServerMessage {
         /// How it ended.
         outcome: Outcome,
     },
+    /// A newer token; this one and the one before it bring the player back.
+    Token(#[serde(deserialize_with = "crate::encoding::list")] Vec<u8>),
+    /// The match was restarted: what was told of ticks beyond this one did not happen. Snapshots and
+    /// events of the epoch follow.
+    Resumed {
+        /// The new epoch.
+        epoch: Epoch,
+        /// The tick it goes on from.
+        tick: Tick,
+    },
 }
 
 /// What a player must know to play.
@@ -93,10 +111,17 @@ pub struct Welcome {
     pub epoch: Epoch,
     /// The number of ticks stepped so far.
     pub tick: Tick,
+    /// The tick that the epoch went on from; what was told of later ones in older epochs did not happen.
+    pub resumed: Tick,
     /// How fast it ticks.
     pub rate: TickRate,
     /// The codec of the snapshots to come.
     pub codec: CodecId,
+    /// For how long the place is held for a player who lost the connection, in milliseconds.
+    pub hold_ms: u32,
+    /// Brings the player back to the place.
+    #[serde(deserialize_with = "crate::encoding::list")]
+    pub token: Vec<u8>,
     /// The game's configuration, encoded.
     #[serde(deserialize_with = "crate::encoding::list")]
     pub config: Vec<u8>,
@@ -110,9 +135,13 @@ impl ClientMessage {
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let message: Self = decode::<_, CLIENT_MESSAGE_BYTES_MAX>("client message", bytes)?;
         if let Self::Join(join) = &message {
+            let credential_fits = match &join.credential {
+                Credential::Ticket(ticket) => ticket.len() <= TICKET_BYTES_MAX,
+                Credential::Token(token) => token.len() <= TOKEN_BYTES_MAX,
+            };
             let within = join.game.name.len() <= NAME_BYTES_MAX
                 && join.codecs.len() <= CODECS_OFFERED_MAX
-                && join.ticket.len() <= TICKET_BYTES_MAX;
+                && credential_fits;
             if !within {
                 return Err(DecodeError::new("client message", "a part is too long"));
             }

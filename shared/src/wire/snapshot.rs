@@ -36,11 +36,17 @@ pub struct SnapshotHead {
     pub feedback: InputFeedback,
     /// How many ticks the durable tick is behind this one; `None` where the match keeps no journal.
     pub durable_lag: Option<u32>,
+    /// The match stands still at this tick and asks for no inputs; it keeps sending.
+    pub paused: bool,
+    /// A hash of the whole state at this tick, where the server was told to send it: for tests of
+    /// recovery.
+    pub state_hash: Option<u64>,
 }
 
 impl SnapshotHead {
     /// The most bits a head can have.
-    pub const BITS_MAX: usize = 8 + 8 + 16 + BASELINE_BITS as usize + 8 + 16 + 16 + 1 + 40;
+    pub const BITS_MAX: usize =
+        8 + 8 + 16 + BASELINE_BITS as usize + 8 + 16 + 16 + 1 + 40 + 1 + 1 + 64;
 
     /// Appends the head.
     pub fn encode(&self, w: &mut BitWriter<'_>) {
@@ -54,6 +60,12 @@ impl SnapshotHead {
         w.flag(self.durable_lag.is_some());
         if let Some(lag) = self.durable_lag {
             w.varint(lag);
+        }
+        w.flag(self.paused);
+        w.flag(self.state_hash.is_some());
+        if let Some(hash) = self.state_hash {
+            w.write(hash & u64::from(u32::MAX), 32);
+            w.write(hash >> 32, 32);
         }
     }
 
@@ -75,6 +87,9 @@ impl SnapshotHead {
         let substituted = r.read(16)? as u16;
         let margin_100us = r.read(16)? as u16 as i16;
         let durable_lag = if r.flag()? { Some(r.varint()?) } else { None };
+        let paused = r.flag()?;
+        let has_hash = r.flag()?;
+        let state_hash = if has_hash { Some(r.read(32)? | r.read(32)? << 32) } else { None };
         Ok(Self {
             epoch_low8,
             tick_low16,
@@ -85,6 +100,8 @@ impl SnapshotHead {
                 margin_100us,
             },
             durable_lag,
+            paused,
+            state_hash,
         })
     }
 }

@@ -13,7 +13,9 @@ use matchkeep_shared::time::Tick;
 use matchkeep_shared::wire::frame::write_frame;
 use matchkeep_shared::wire::message::ServerMessage;
 
-use super::{ASK_AGAIN_TICKS, Core, Host, Schedule, Session, Stage, TickRun};
+use super::{
+    ASK_AGAIN_TICKS, Core, Host, RENEW_TOKENS_TICKS, Schedule, Session, Stage, TickRun, Tokens,
+};
 use crate::matches::{Match, MatchSpec};
 use crate::shard::message::ShardEvent;
 
@@ -74,6 +76,7 @@ impl<G: Game> Core<G> {
             self.send_snapshots(index);
         }
         self.send_events(now, index);
+        self.renew_tokens(now, index);
         for player in std::mem::take(&mut self.scratch.expired) {
             self.reports.push_back(ShardEvent::Left { match_id, player });
         }
@@ -150,6 +153,38 @@ impl<G: Game> Core<G> {
             }
         }
         self.scratch.frames = frames;
+    }
+
+    /// Gives new tokens to the players whose period is over.
+    fn renew_tokens(&mut self, now: Instant, index: usize) {
+        let Some(host) = &self.hosts[index] else { return };
+        if !host.game.tick().0.is_multiple_of(RENEW_TOKENS_TICKS) {
+            return;
+        }
+        for slot in 0..host.sessions.len() {
+            let Some(host) = &self.hosts[index] else { return };
+            let Some(handle) = host.sessions[slot] else { continue };
+            let slot = Slot(slot as u8);
+            let period = Tokens::period(&host.game, slot);
+            let Some(Some(connection)) = self.connections.get_mut(handle.0) else { continue };
+            let Session::Playing(playing) = &mut connection.session else { continue };
+            if playing.token_period >= period {
+                continue;
+            }
+            playing.token_period = period;
+            let token = self.tokens.issue(&host.game, slot, playing.player, self.wall_unix_ms);
+            let mut frame = Vec::new();
+            let message = ServerMessage::Token(token);
+            let told = match write_frame(&message, SERVER_MESSAGE_BYTES_MAX, &mut frame) {
+                Ok(()) => playing.outbox.push(&frame),
+                Err(_) => Err(DisconnectReason::Internal),
+            };
+            playing.outbox.flush(&mut connection.quic, playing.stream);
+            match told {
+                Ok(()) => self.mark_dirty(handle),
+                Err(reason) => self.dismiss(now, handle, reason),
+            }
+        }
     }
 
     fn finish_ended(&mut self, index: usize) {

@@ -6,18 +6,22 @@ use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::encoding::encode;
 use matchkeep_shared::game::PlayerInfo;
+use matchkeep_shared::ids::{PlayerId, Slot};
 use matchkeep_shared::limits::{
     CLIENT_MESSAGE_BYTES_MAX, DATAGRAM_BYTES_MIN, SERVER_MESSAGE_BYTES_MAX,
 };
 use matchkeep_shared::wire::codec::CodecId;
 use matchkeep_shared::wire::frame::write_frame;
-use matchkeep_shared::wire::message::{ClientMessage, GameVersion, Join, ServerMessage, Welcome};
+use matchkeep_shared::wire::message::{
+    ClientMessage, Credential, GameVersion, Join, ServerMessage, Welcome,
+};
 use quinn_proto::{ConnectionHandle, ReadableError, StreamId};
 
 use super::{Connection, Core, Stage};
 use crate::matches::JoinRefused;
 use crate::shard::message::ShardEvent;
 use crate::shard::session::{Allowance, Outbox, Playing, Session};
+use crate::shard::tokens::Tokens;
 
 impl<G: Game> Core<G> {
     /// Reads what the client's stream has and acts on every whole message.
@@ -83,6 +87,44 @@ impl<G: Game> Core<G> {
         }
     }
 
+    /// A ticket of the lobby's: it takes a place, or the one held for the player.
+    fn redeem_ticket(
+        &mut self,
+        ticket: &[u8],
+    ) -> Result<(usize, Slot, PlayerId), DisconnectReason> {
+        let ticket = self.tickets.verify(ticket, self.wall_unix_ms)?;
+        let index = *self.by_match.get(&ticket.match_id).ok_or(DisconnectReason::MatchUnknown)?;
+        // From here on the ticket is spent, whatever becomes of the join.
+        self.used_tickets.insert(&ticket, self.wall_unix_ms)?;
+        let host = self.hosts[index].as_mut().ok_or(DisconnectReason::MatchUnknown)?;
+        if !matches!(host.stage, Stage::Running) {
+            return Err(DisconnectReason::MatchOver);
+        }
+        let player = PlayerInfo { id: ticket.player, name: ticket.name };
+        let slot = host.game.join(&player).map_err(|refused| match refused {
+            JoinRefused::Full => DisconnectReason::MatchFull,
+            JoinRefused::Over => DisconnectReason::MatchOver,
+        })?;
+        Ok((index, slot, player.id))
+    }
+
+    /// A token of the match's own: it leads back to the place that the player still has.
+    fn redeem_token(&mut self, token: &[u8]) -> Result<(usize, Slot, PlayerId), DisconnectReason> {
+        let token = self.tickets.verify_token(token, self.wall_unix_ms)?;
+        let index = *self.by_match.get(&token.match_id).ok_or(DisconnectReason::MatchUnknown)?;
+        let host = self.hosts[index].as_mut().ok_or(DisconnectReason::MatchUnknown)?;
+        if !matches!(host.stage, Stage::Running) {
+            return Err(DisconnectReason::MatchOver);
+        }
+        if host.game.slot_of(token.player) != Some(token.slot)
+            || !Tokens::is_current(&host.game, &token)
+        {
+            return Err(DisconnectReason::TokenExpired);
+        }
+        host.game.rejoin(token.slot);
+        Ok((index, token.slot, token.player))
+    }
+
     /// A whole join message came: who is it, may they, and where do they sit?
     fn join(
         &mut self,
@@ -100,29 +142,24 @@ impl<G: Game> Core<G> {
         if datagram_bytes < DATAGRAM_BYTES_MIN {
             return Err(DisconnectReason::PathTooSmall);
         }
-        let ticket = self.tickets.verify(&join.ticket, self.wall_unix_ms)?;
-        let index = *self.by_match.get(&ticket.match_id).ok_or(DisconnectReason::MatchUnknown)?;
-        // From here on the ticket is spent, whatever becomes of the join.
-        self.used_tickets.insert(&ticket, self.wall_unix_ms)?;
+        let (index, slot, player) = match &join.credential {
+            Credential::Ticket(ticket) => self.redeem_ticket(ticket)?,
+            Credential::Token(token) => self.redeem_token(token)?,
+        };
         let host = self.hosts[index].as_mut().ok_or(DisconnectReason::MatchUnknown)?;
-        if !matches!(host.stage, Stage::Running) {
-            return Err(DisconnectReason::MatchOver);
-        }
-
-        let player = PlayerInfo { id: ticket.player, name: ticket.name };
-        let slot = host.game.join(&player).map_err(|refused| match refused {
-            JoinRefused::Full => DisconnectReason::MatchFull,
-            JoinRefused::Over => DisconnectReason::MatchOver,
-        })?;
+        let match_id = host.game.spec().id;
         let older = host.sessions[slot.index()].replace(handle);
         let welcome = Welcome {
-            match_id: ticket.match_id,
-            player: player.id,
+            match_id,
+            player,
             slot,
             epoch: host.game.epoch(),
             tick: host.game.tick(),
+            resumed: host.game.resumed(),
             rate: host.game.spec().rate,
             codec,
+            hold_ms: host.game.spec().hold_ms(),
+            token: self.tokens.issue(&host.game, slot, player, self.wall_unix_ms),
             config: encode(&host.game.spec().config),
         };
         let counts = host.game.input_counts(slot).unwrap_or_default();
@@ -132,13 +169,14 @@ impl<G: Game> Core<G> {
             Session::Joining { reader, .. } => reader,
             _ => Default::default(),
         };
-        let player = player.id;
+        let token_period = Tokens::period(&host.game, slot);
         let outbox = Outbox::default();
-        let playing = Playing { host: index, slot, player, stream, reader, outbox, allowance };
+        let playing =
+            Playing { host: index, slot, player, stream, reader, outbox, allowance, token_period };
         // From here on the place is the session's: whatever fails below frees it as any end does.
         connection.session = Session::Playing(Box::new(playing));
         self.stats.joins += 1;
-        self.reports.push_back(ShardEvent::Joined { match_id: ticket.match_id, player });
+        self.reports.push_back(ShardEvent::Joined { match_id, player });
         if let Some(older) = older {
             self.dismiss(now, older, DisconnectReason::Replaced);
         }
