@@ -1,7 +1,7 @@
 //! A match with its clients, in memory: client datagrams in, snapshot datagrams out, nothing between that
 //! is the network's. The clients lose nothing and acknowledge everything.
 
-use matchkeep_server::matches::{Match, MatchSpec};
+use matchkeep_server::matches::{Match, MatchOptions, MatchSpec};
 use matchkeep_shared::arena::{Arena, ArenaConfig, ArenaInput};
 use matchkeep_shared::encoding::{hash_bytes, state_hash};
 use matchkeep_shared::ids::{MatchId, PlayerId};
@@ -43,9 +43,9 @@ impl Rehearsal {
             config,
             seed: 1,
         };
-        let mut game = Match::new(spec);
+        let mut game = Match::new(spec, MatchOptions::default());
         for slot in slots(places) {
-            let seated = game.join(&player(slot)).expect("there is a place for everyone");
+            let seated = game.join(&player(slot), None).expect("there is a place for everyone");
             assert_eq!(seated, slot, "places are given in their order");
         }
         Self {
@@ -90,7 +90,7 @@ impl Rehearsal {
         for slot in slots(self.downlink.len()) {
             let out = &mut self.downlink[slot.index()];
             out.clear();
-            self.game.encode_snapshot(slot, DATAGRAM_BYTES, out);
+            self.game.encode_snapshot(slot, DATAGRAM_BYTES, false, out);
             bytes += out.len();
         }
         bytes

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 /// The state of one match. Distances are in centimetres: whole numbers are the same everywhere.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Sprint {
+pub(crate) struct Sprint {
     track_cm: u32,
     runners: Vec<Option<Runner>>,
 }
@@ -32,7 +32,7 @@ struct Runner {
 
 /// The input: which foot goes forward. It is held, not pressed: one that is lost is simply repeated.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize, Deserialize)]
-enum Foot {
+pub(crate) enum Foot {
     #[default]
     Left,
     Right,
@@ -56,7 +56,7 @@ impl Input for Foot {
 
 /// What clients see: a runner's place and how far they are.
 #[derive(Clone, Debug)]
-struct Seen(Slot, u32);
+pub(crate) struct Seen(Slot, u32);
 
 impl Entity for Seen {
     const KINDS: &'static [Kind] = &[Kind {

@@ -77,11 +77,16 @@ fn stopping() -> Response {
     error(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping")
 }
 
-/// Ready when control and every shard answer.
+/// Ready when every match of the process before is back or given up, and players may come.
 async fn ready(State(admin): State<Admin>) -> Response {
-    match stats(&admin.control).await {
-        Some(_) => "ready\n".into_response(),
-        None => stopping(),
+    let (sender, receiver) = oneshot::channel();
+    if admin.control.send(ControlEvent::Ready(sender)).await.is_err() {
+        return stopping();
+    }
+    match receiver.await {
+        Ok(true) => "ready\n".into_response(),
+        Ok(false) => error(StatusCode::SERVICE_UNAVAILABLE, "matches are being brought back"),
+        Err(_) => stopping(),
     }
 }
 

@@ -19,14 +19,17 @@ mod cli;
 pub mod control;
 pub mod data_dir;
 pub mod identity;
+pub mod journal;
 pub mod lobby;
 pub mod matches;
 pub mod node;
+pub mod recovery;
 pub mod replication;
 pub mod settings;
 pub mod shard;
 pub mod store;
 pub mod tickets;
 mod wall;
+pub mod watchdog;
 
 pub use cli::run;

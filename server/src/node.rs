@@ -16,19 +16,27 @@ use matchkeep_shared::wire::ALPN_MATCH;
 use matchkeep_shared::wire::message::GameVersion;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::admin;
+use crate::control::core::{ControlConfig, ControlCore};
 use crate::control::{Control, ControlError, ControlEvent, NodeStats};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::identity::{EndpointRole, IdentityError, ServerIdentity};
+use crate::journal::{JournalItem, JournalReport};
 use crate::lobby::core::{Lobby, LobbyConfig, ModeEntry, ShardEntry};
 use crate::lobby::endpoint::{self, EndpointError};
+use crate::matches::{Hashes, MatchOptions};
+use crate::recovery::{Recovered, RecoveryError, gather};
 use crate::settings::Settings;
 use crate::shard::core::CoreConfig;
 use crate::shard::thread::{self, ThreadConfig};
-use crate::store::{SqliteDirectory, Store, StoreError, StoreOpenError};
+use crate::store::{
+    JournalHandle, NotTaken, SqliteDirectory, SqliteJournal, Store, StoreError, StoreOpenError,
+};
+use crate::wall::unix_ms;
+use crate::watchdog::{self, Heartbeat};
 
 /// Events waiting for control.
 const CONTROL_EVENTS_MAX: usize = 4096;
@@ -48,6 +56,12 @@ pub enum StartError {
     /// The database's first write.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What the process before left.
+    #[error(transparent)]
+    Recovery(#[from] RecoveryError),
+    /// What its watchdog noted.
+    #[error("the watchdog's note in the data folder cannot be read: {0}; move `hung.json` away")]
+    Note(io::Error),
     /// A port.
     #[error("{what} cannot listen on {address}: {cause}; set another with --{flag}")]
     Bind {
@@ -88,7 +102,7 @@ pub struct Endpoints {
 pub struct Node {
     endpoints: Endpoints,
     receive_buffer_bytes: usize,
-    interrupted: u64,
+    ready: oneshot::Receiver<()>,
     control: mpsc::Sender<ControlEvent>,
     task: JoinHandle<Result<(), ControlError>>,
     // Held until the node has stopped: the folder is ours.
@@ -115,12 +129,36 @@ impl Node {
 
         let data = DataDir::open(&settings.data)?;
         let identity = ServerIdentity::open(&data)?;
-        let (store, interrupted) = Store::open(SqliteDirectory::open(data.path())?)?;
-
         let reported = Arc::new(Notify::new());
+        let (news_sender, news) = crossbeam_channel::unbounded();
+        let notify = Arc::clone(&reported);
+        let on_report = move |report: JournalReport| {
+            // Control hears of it, or has ended.
+            let _ = news_sender.send(report);
+            notify.notify_one();
+        };
+        let directory = SqliteDirectory::open(data.path())?;
+        let hung = watchdog::read_note(data.path()).map_err(StartError::Note)?;
+        let journal = SqliteJournal::open(data.path())?;
+        let recovered = if settings.journal {
+            gather(&journal, &directory, &hung, unix_ms())?
+        } else {
+            Recovered::default()
+        };
+        let (store, interrupted) =
+            Store::open_with_journal(directory, journal, Box::new(on_report))?;
+        if interrupted > 0 {
+            tracing::warn!(
+                interrupted,
+                "matches without a journal were cut off; they stay interrupted"
+            );
+        }
+        let journal = store.journal().expect("it was opened with one").clone();
+
         let (report_sender, reports) = crossbeam_channel::bounded(SHARD_REPORTS_MAX);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut shards = Vec::new();
+        let mut heartbeats = Vec::new();
         for (i, socket) in shard_sockets.into_iter().enumerate() {
             let shard = ShardId(i as u16);
             let role = EndpointRole::Shard(shard);
@@ -132,14 +170,22 @@ impl Node {
                 .incoming_buffer_size_total(INCOMING_BUFFER_TOTAL_BYTES);
             let endpoint = Arc::new(identity.quic_endpoint(role));
             let signer = identity.ticket_signer();
-            let core =
-                move |now| CoreConfig { shard, endpoint, server: Arc::new(server), signer, now };
+            let options = MatchOptions {
+                journaled: settings.journal,
+                hashes: if settings.state_hashes { Hashes::EveryTick } else { Hashes::EverySecond },
+            };
+            let server = Arc::new(server);
+            let core = move |now| CoreConfig { shard, endpoint, server, signer, options, now };
             let notify = Arc::clone(&reported);
+            let heartbeat = Arc::new(Heartbeat::default());
+            heartbeats.push(Arc::clone(&heartbeat));
             let config = ThreadConfig {
                 socket,
                 pin_to_cpu: settings.pin.then_some(i % cores),
                 reports: report_sender.clone(),
                 on_report: Box::new(move || notify.notify_one()),
+                journal: Box::new(journal_queue(journal.clone())),
+                heartbeat,
             };
             shards.push(thread::spawn::<G>(core, config).map_err(StartError::Shard)?);
         }
@@ -173,18 +219,28 @@ impl Node {
         };
         let receive_buffer_bytes =
             shards.iter().map(|handle| handle.receive_buffer_bytes).min().unwrap_or(0);
-        let control = Control::<G> {
+        watchdog::start(heartbeats, data.path().to_owned()).map_err(StartError::Shard)?;
+        let config = ControlConfig {
             lobby,
             modes: settings.modes,
+            shards: shards.iter().map(|handle| handle.shard).collect(),
+            is_journaled: settings.journal,
+        };
+        let (ready_sender, ready) = oneshot::channel();
+        let control = Control::<G> {
+            core: ControlCore::new(config, recovered, unix_ms()),
             shards,
             store,
+            journal,
             reports,
+            news,
             reported,
             inbox,
             sender: sender.clone(),
+            ready: Some(ready_sender),
             answers: HashMap::new(),
-            counters: NodeStats::default(),
             undelivered: VecDeque::new(),
+            unjournaled: VecDeque::new(),
         };
         let task = tokio::spawn(control.run());
         tokio::spawn(endpoint::serve(lobby_endpoint.clone(), sender.clone()));
@@ -194,15 +250,7 @@ impl Node {
         data.publish_fingerprint(&endpoints.lobby_fingerprint)?;
         data.publish_endpoints(&endpoints)?;
         let lobby = lobby_endpoint;
-        Ok(Self {
-            endpoints,
-            receive_buffer_bytes,
-            interrupted,
-            control: sender,
-            task,
-            data,
-            lobby,
-        })
+        Ok(Self { endpoints, receive_buffer_bytes, ready, control: sender, task, data, lobby })
     }
 
     /// Where the node is reached.
@@ -215,9 +263,10 @@ impl Node {
         self.receive_buffer_bytes
     }
 
-    /// Matches that a server before left unfinished in this data folder.
-    pub fn interrupted_matches(&self) -> u64 {
-        self.interrupted
+    /// Waits until every match of the process before is back, or was given up; players may come then.
+    pub async fn ready(&mut self) {
+        // Where control ended instead, whoever runs the node learns why.
+        let _ = (&mut self.ready).await;
     }
 
     /// The counters; `None` where the node is stopping.
@@ -268,6 +317,16 @@ fn bind_tcp(address: SocketAddr) -> Result<TcpListener, StartError> {
         flag: "admin",
         cause,
     })
+}
+
+/// The shards' way into the journal.
+fn journal_queue(journal: JournalHandle) -> impl FnMut(JournalItem) -> bool + Send {
+    move |item| match journal.try_hand_over(item) {
+        Ok(()) => true,
+        Err(NotTaken::NoRoom(_)) => false,
+        // It broke, and control ends the process; or it is closed, after everything.
+        Err(NotTaken::Closed(_)) => true,
+    }
 }
 
 /// Numbers from the system's generator.

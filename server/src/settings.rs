@@ -14,6 +14,8 @@ use matchkeep_shared::limits::{
 use matchkeep_shared::time::TickRate;
 use serde::{Deserialize, Serialize};
 
+use crate::shard::message::{MatchPolicy, Runaway};
+
 /// The lobby's UDP port, unless set.
 pub const LOBBY_PORT: u16 = 7777;
 /// The first shard's UDP port, unless set; the others follow.
@@ -26,6 +28,10 @@ pub const SHARDS_MAX: usize = 256;
 pub const MODES_MAX: usize = 64;
 /// The game's configuration of one mode, in bytes: it travels in the welcome, with a few numbers.
 const CONFIG_BYTES_MAX: usize = SERVER_MESSAGE_BYTES_MAX - 128;
+/// How far the journal may be behind in a mode that pauses then, in milliseconds.
+const UNDURABLE_MS: u64 = 1000;
+/// What can be set for that. Below a few flushes a match would stand still all the time.
+const UNDURABLE_MS_ALLOWED: std::ops::RangeInclusive<u64> = 250..=60_000;
 /// The longest a place can be held, in seconds.
 const HOLD_SECONDS_MAX: u64 = 3600;
 
@@ -91,6 +97,10 @@ pub struct SettingsFile {
     pub shards: Option<usize>,
     /// Whether each shard's thread is pinned to a core of its own.
     pub pin: Option<bool>,
+    /// Whether matches are journaled, so that they survive the process.
+    pub journal: Option<bool>,
+    /// Whether clients are told a hash of the state with every snapshot: for tests of recovery.
+    pub state_hashes: Option<bool>,
     /// The modes by name; none: those that come with the game.
     #[serde(default)]
     pub modes: toml::map::Map<String, toml::Value>,
@@ -104,9 +114,23 @@ struct ModeFile {
     players_min: Option<usize>,
     tick_rate_hz: Option<u16>,
     hold_seconds: Option<u64>,
+    when_undurable: Option<WhenUndurable>,
+    undurable_ms_max: Option<u64>,
+    runaway: Option<Runaway>,
     map: Option<String>,
     #[serde(default)]
     rules: toml::Table,
+}
+
+/// What a match does while its journal is far behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum WhenUndurable {
+    /// It plays on and shows how far behind the journal is.
+    #[default]
+    Play,
+    /// It stands still until the journal has caught up.
+    Pause,
 }
 
 /// Settings that a server can run with.
@@ -126,6 +150,10 @@ pub struct Settings<C> {
     pub shards: usize,
     /// Whether shards are pinned to cores.
     pub pin: bool,
+    /// Whether matches are journaled.
+    pub journal: bool,
+    /// Whether clients are told a hash of the state with every snapshot.
+    pub state_hashes: bool,
     /// The modes, at least one.
     pub modes: Vec<Mode<C>>,
 }
@@ -141,6 +169,8 @@ pub struct Mode<C> {
     pub rate: TickRate,
     /// How long a place is held for a player who lost the connection.
     pub hold: Duration,
+    /// How its matches are run.
+    pub policy: MatchPolicy,
     /// The map's name, where the operator set one.
     pub map: Option<String>,
     /// The game's configuration.
@@ -169,6 +199,8 @@ impl SettingsFile {
             admin: self.admin.or(below.admin),
             shards: self.shards.or(below.shards),
             pin: self.pin.or(below.pin),
+            journal: self.journal.or(below.journal),
+            state_hashes: self.state_hashes.or(below.state_hashes),
             modes: if self.modes.is_empty() { below.modes } else { self.modes },
         }
     }
@@ -227,6 +259,8 @@ impl SettingsFile {
             admin,
             shards,
             pin: self.pin.unwrap_or(true),
+            journal: self.journal.unwrap_or(true),
+            state_hashes: self.state_hashes.unwrap_or(false),
             modes: modes.collect::<Result<_, _>>()?,
         })
     }
@@ -263,6 +297,25 @@ fn resolve_mode<G: Game>(
         let allowed = format!("allowed are 0 to {HOLD_SECONDS_MAX}");
         return Err(SettingsError::invalid(key("hold_seconds"), hold_seconds, allowed));
     }
+    let undurable_max = match mode.when_undurable.unwrap_or_default() {
+        WhenUndurable::Pause => {
+            let ms = mode.undurable_ms_max.unwrap_or(UNDURABLE_MS);
+            if !UNDURABLE_MS_ALLOWED.contains(&ms) {
+                let (least, most) = (UNDURABLE_MS_ALLOWED.start(), UNDURABLE_MS_ALLOWED.end());
+                let allowed = format!("allowed are {least} to {most}");
+                return Err(SettingsError::invalid(key("undurable_ms_max"), ms, allowed));
+            }
+            Some(Duration::from_millis(ms))
+        }
+        WhenUndurable::Play => {
+            if let Some(ms) = mode.undurable_ms_max {
+                let allowed = "only with when_undurable = \"pause\"";
+                return Err(SettingsError::invalid(key("undurable_ms_max"), ms, allowed));
+            }
+            None
+        }
+    };
+    let policy = MatchPolicy { undurable_max, runaway: mode.runaway.unwrap_or_default() };
     // A name without a path is a map that comes with the game; anything else is a file.
     let file = mode.map.as_deref().filter(|map| map.contains(['/', '.']));
     let text = file.map(|path| read_map(Path::new(path))).transpose()?;
@@ -286,7 +339,7 @@ fn resolve_mode<G: Game>(
         ));
     }
     let hold = Duration::from_secs(hold_seconds);
-    Ok(Mode { name, places: players_max, rate, hold, map: mode.map, config })
+    Ok(Mode { name, places: players_max, rate, hold, policy, map: mode.map, config })
 }
 
 fn read_map(path: &Path) -> Result<String, SettingsError> {

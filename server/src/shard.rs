@@ -10,6 +10,7 @@
 
 mod admission;
 pub mod core;
+pub mod journaling;
 pub mod message;
 mod schedule;
 mod session;

@@ -1,14 +1,19 @@
-//! What is durable beside the journal: players, matches and their results, in `matches.db`.
+//! What is durable: players, matches, their results and their journals, in `matches.db`.
 //!
-//! Owns: the [`Directory`] seam, its SQLite form, the one thread that writes, and how operators read.
+//! Owns: the [`Directory`] seam, its SQLite form and the journal's, the one thread that writes, and how
+//! operators read.
 //! Must not know: shards, sessions, what a game's state is, and what time it is; time is an argument.
 //!
 //! * [`Store`] is what the server holds: a handle that queues writes and answers when they are durable.
-//! * [`SqliteDirectory`] is what the thread behind it writes to.
+//! * [`SqliteDirectory`] and [`SqliteJournal`] are what the thread behind it writes to.
+//! * [`JournalHandle`] hands over pieces of journals, from shards too.
 //! * [`History`] reads a data folder, with or without a server that has it open.
 
 mod directory;
+mod handle;
 mod history;
+mod journal;
+mod pending;
 mod query;
 mod record;
 mod schema;
@@ -16,10 +21,13 @@ mod sqlite;
 mod thread;
 
 pub use directory::{Directory, StoreError};
+pub use handle::{JournalHandle, NotTaken};
 pub use history::History;
+pub use journal::{SqliteJournal, SqliteJournalReader};
+pub use pending::Pending;
 pub use record::{
     FinishedMatch, ListFilter, MatchRecord, MatchState, MatchSummary, NewMatch, PlayerRecord, Stat,
 };
 pub use schema::{DATABASE_FILE, StoreOpenError};
 pub use sqlite::SqliteDirectory;
-pub use thread::{Pending, Store};
+pub use thread::{OnReport, Store};

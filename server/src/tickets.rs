@@ -204,12 +204,13 @@ impl UsedTickets {
     /// where it is over, and [`DisconnectReason::ServerFull`] where no more can be remembered.
     pub fn insert(
         &mut self,
-        claims: &TicketClaims,
+        id: [u8; 16],
+        expires_unix_ms: u64,
         now_unix_ms: u64,
     ) -> Result<(), DisconnectReason> {
         self.forget_expired(now_unix_ms);
-        let expires = claims.expires_unix_ms;
-        if self.ids.contains(&claims.id) {
+        let expires = expires_unix_ms;
+        if self.ids.contains(&id) {
             return Err(DisconnectReason::TicketUsed);
         }
         if expires <= now_unix_ms.max(self.forgotten_until_unix_ms) {
@@ -218,8 +219,8 @@ impl UsedTickets {
         if self.ids.len() >= self.tickets_max {
             return Err(DisconnectReason::ServerFull);
         }
-        self.ids.insert(claims.id);
-        self.by_expiry.insert((expires, claims.id));
+        self.ids.insert(id);
+        self.by_expiry.insert((expires, id));
         Ok(())
     }
 

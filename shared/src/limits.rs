@@ -16,6 +16,14 @@ pub const MATCHES_PER_SHARD_MAX: usize = 4096;
 /// Ticks that are behind by up to this run back to back; deadlines further back are given up.
 pub const CATCH_UP_MAX: Duration = Duration::from_millis(100);
 
+/// The part of a tick's period that a match may take for step and snapshots, on average.
+pub const TICK_BUDGET_SHARE: f64 = 0.5;
+/// How long a match may take more than that before it is flagged, and what its mode says is done.
+pub const RUNAWAY_AFTER: Duration = Duration::from_secs(5);
+
+/// How long a step may take before the process is ended for it.
+pub const HUNG_TICK_MAX: Duration = Duration::from_secs(2);
+
 // Inputs
 
 /// Inputs in one client datagram: the newest and those before it.
@@ -139,8 +147,40 @@ pub const SHARD_COMMANDS_MAX: usize = 4096;
 pub const SHARD_REPORTS_MAX: usize = 16_384;
 /// Writes waiting for the store.
 pub const STORE_WRITES_MAX: usize = 16_384;
+/// Pieces of journals on their way to the store's thread: a second of 1,000 matches at 60 Hz.
+pub const JOURNAL_ITEMS_MAX: usize = 65_536;
 /// A list the admin interface answers in one piece.
 pub const LIST_ROWS_MAX: usize = 1000;
+
+// Journal
+
+/// Deaths of a match at one tick, across restarts; then it is set aside.
+pub const DEATHS_PER_TICK_MAX: u32 = 3;
+/// How often a match's whole state is written down.
+pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
+/// A match's whole state, encoded, in bytes.
+pub const CHECKPOINT_BYTES_MAX: usize = 1024 * 1024;
+/// Everything that enters a match in one tick, in bytes.
+pub const FRAME_BYTES_MAX: usize = 64 * 1024;
+/// What a shard collects before it waits for the journal to take it, in bytes.
+pub const JOURNAL_BATCH_BYTES_MAX: usize = 256 * 1024;
+/// Frames of one match that wait for the journal, in bytes; with more the match stands still. Some three
+/// minutes of a match of ten.
+pub const FRAMES_IN_MEMORY_BYTES_MAX: usize = 1024 * 1024;
+/// What waits for the disk is written together, this long after the first of it came.
+pub const JOURNAL_FLUSH: Duration = Duration::from_millis(50);
+/// A flush that found no space, or the database held, is tried again after this time.
+pub const JOURNAL_RETRY: Duration = Duration::from_millis(250);
+/// Journals of all matches that are not durable yet, in bytes: about six seconds of 1,000 matches.
+pub const JOURNAL_PENDING_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// What one record carries, in bytes: a checkpoint of a large state.
+pub const JOURNAL_PAYLOAD_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Why a match was set aside, in bytes of text; the rest is cut off.
+pub const JOURNAL_REASON_BYTES_MAX: usize = 1024;
+/// Records that one step of retention looks at: a flush waits for no more.
+pub const JOURNAL_RETAIN_RECORDS_MAX: usize = 2_000;
+/// Damaged records that recovery names one by one for each match; the others it counts.
+pub const JOURNAL_LOST_NAMED_MAX: usize = 1_000;
 
 // Files
 

@@ -2,6 +2,7 @@
 //! snapshots, a tick never waits for memory.
 
 use matchkeep_server::matches::Match;
+use matchkeep_server::matches::recorder::{JournalBatch, JournalItemKind};
 use matchkeep_shared::arena::{Arena, ArenaInput, Weapon, view};
 use matchkeep_shared::game::Game;
 use matchkeep_shared::ids::{Epoch, Slot};
@@ -40,8 +41,10 @@ fn ack(slot: u8, tick: u64) -> Option<Ack> {
 }
 
 #[test]
-fn a_tick_from_inputs_to_snapshots_takes_no_memory_once_warm() {
-    let mut game: Match<Arena> = samples::full_match(usize::from(PLAYERS));
+fn a_tick_from_inputs_to_snapshots_and_journal_takes_no_memory_once_warm() {
+    let mut game: Match<Arena> = samples::full_match(usize::from(PLAYERS), true);
+    let mut batch = JournalBatch::default();
+    let mut checkpoints = 0;
     let mut recent = [[ArenaInput::default(); INPUTS]; PLAYERS as usize];
     let mut datagrams: Vec<Vec<u8>> = vec![Vec::with_capacity(64); usize::from(PLAYERS)];
     let mut snapshot = Vec::with_capacity(2048);
@@ -65,11 +68,17 @@ fn a_tick_from_inputs_to_snapshots_takes_no_memory_once_warm() {
                 game.receive(Slot(slot), &datagram, |_| 50);
             }
         });
-        let (_, step) = asked_by(|| game.step(&mut expired));
+        let (_, step) = asked_by(|| {
+            game.step(&mut expired);
+            game.hand_over(&mut batch);
+        });
+        let taken = batch.items.iter().filter(|item| item.kind == JournalItemKind::Checkpoint);
+        checkpoints += taken.count();
+        batch.clear();
         let (_, encoding) = asked_by(|| {
             for slot in 0..PLAYERS {
                 snapshot.clear();
-                game.encode_snapshot(Slot(slot), DATAGRAM_BYTES_MIN, &mut snapshot);
+                game.encode_snapshot(Slot(slot), DATAGRAM_BYTES_MIN, false, &mut snapshot);
                 assert!(!snapshot.is_empty() && snapshot.len() <= DATAGRAM_BYTES_MIN);
             }
         });
@@ -81,6 +90,7 @@ fn a_tick_from_inputs_to_snapshots_takes_no_memory_once_warm() {
             }
         }
     }
+    assert!(checkpoints > 40, "{checkpoints} checkpoints");
     assert!(events > 200, "{events} events: is this a fight?");
     assert!(at_fault.is_empty(), "(tick, [receive, step, encode]): {at_fault:?}");
 }

@@ -50,6 +50,7 @@ fn a_planted_fault_is_found() {
         ("client/src/netcode.rs", "use quinn::Connection;", "quinn"),
         ("server/src/settings.rs", "let a: Arena;", "Arena"),
         ("server/src/lobby/core.rs", "std::fs::read(path)", "std::fs"),
+        ("server/src/journal/writer.rs", "use crate::matches::Match;", "crate::matches"),
         ("client/src/bots/arena/legs.rs", "bincode::encode(x)", "bincode"),
     ] {
         let source = Source { path: path.into(), text: text.into() };

@@ -13,6 +13,7 @@ mod lobby;
 mod messages;
 mod paths;
 mod playing;
+mod replays;
 mod results;
 mod round_trips;
 mod sources;

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use matchkeep_client::netcode::{join_message, leave_message};
-use matchkeep_server::matches::{Match, MatchSpec};
+use matchkeep_server::matches::{Match, MatchOptions, MatchSpec};
 use matchkeep_shared::Game;
 use matchkeep_shared::arena::{
     Arena, ArenaConfig, ArenaEvent, ArenaInput, Phase, RosterEntry, Weapon,
@@ -37,8 +37,8 @@ pub fn config(players: usize) -> ArenaConfig {
 ///
 /// # Panics
 /// Never: there are as many places as players.
-pub fn full_match(players: usize) -> Match<Arena> {
-    let mut game = Match::new(MatchSpec {
+pub fn full_match(players: usize, journaled: bool) -> Match<Arena> {
+    let spec = MatchSpec {
         id: MatchId(7),
         mode: "test".into(),
         places: players,
@@ -46,10 +46,11 @@ pub fn full_match(players: usize) -> Match<Arena> {
         hold_ticks: 60,
         config: config(players),
         seed: 1,
-    });
+    };
+    let mut game = Match::new(spec, MatchOptions { journaled, ..MatchOptions::default() });
     for i in 1..=players as u64 {
         let player = PlayerInfo { id: PlayerId(i), name: format!("player{i}") };
-        game.join(&player).expect("a place is free");
+        game.join(&player, None).expect("a place is free");
     }
     game
 }
@@ -58,7 +59,7 @@ pub fn full_match(players: usize) -> Match<Arena> {
 pub fn snapshots() -> &'static [Vec<u8>] {
     static SNAPSHOTS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
     SNAPSHOTS.get_or_init(|| {
-        let mut game = full_match(4);
+        let mut game = full_match(4, false);
         let mut snapshots = Vec::new();
         for tick in 1..=40_u64 {
             let input = ArenaInput { forward: 127, fire: true, ..ArenaInput::default() };
@@ -70,7 +71,7 @@ pub fn snapshots() -> &'static [Vec<u8>] {
             game.step(&mut Vec::new());
             for slot in 0..4 {
                 let mut snapshot = Vec::new();
-                game.encode_snapshot(Slot(slot), 1200, &mut snapshot);
+                game.encode_snapshot(Slot(slot), 1200, false, &mut snapshot);
                 if slot == 0 {
                     snapshots.push(snapshot);
                 }

@@ -11,6 +11,7 @@ use clap::Args;
 use matchkeep_server::control::NodeStats;
 use matchkeep_server::node::Node;
 use matchkeep_server::settings::{Mode, Settings};
+use matchkeep_server::shard::message::MatchPolicy;
 use matchkeep_server::shard::stats::Distribution;
 use matchkeep_shared::arena::{Arena, ArenaConfig};
 use matchkeep_shared::time::TickRate;
@@ -38,6 +39,8 @@ pub struct ServerArgs {
     hz: u16,
     #[arg(long)]
     data: PathBuf,
+    #[arg(long)]
+    journal: bool,
 }
 
 /// What the parent tells the server.
@@ -113,6 +116,7 @@ fn settings(args: &ServerArgs, rate: TickRate, config: ArenaConfig) -> Settings<
         places: args.per_match,
         rate,
         hold: Duration::from_secs(1),
+        policy: MatchPolicy::default(),
         map: None,
         config,
     };
@@ -125,6 +129,8 @@ fn settings(args: &ServerArgs, rate: TickRate, config: ArenaConfig) -> Settings<
         shards: 1,
         // The whole process is.
         pin: false,
+        journal: args.journal,
+        state_hashes: false,
         modes: vec![mode],
     }
 }

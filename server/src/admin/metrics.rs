@@ -85,11 +85,43 @@ impl Metrics {
                 shards.handshakes_deferred,
             ),
             ("matchkeep_joins_total", "Joins granted", shards.joins),
-            ("matchkeep_results_stored_total", "Results on stable storage", stats.results_stored),
-            ("matchkeep_results_lost_total", "Results never to be stored", stats.results_lost),
-            ("matchkeep_store_errors_total", "Writes the store refused", stats.store_errors),
+            (
+                "matchkeep_results_stored_total",
+                "Results on stable storage",
+                stats.control.results_stored,
+            ),
+            (
+                "matchkeep_results_lost_total",
+                "Results never to be stored",
+                stats.control.results_lost,
+            ),
+            (
+                "matchkeep_store_errors_total",
+                "Writes the store refused",
+                stats.control.store_errors,
+            ),
         ] {
             self.counter(name, help, &[], value);
+        }
+        let control = &stats.control;
+        for (name, help, value) in [
+            ("matchkeep_matches_died_total", "Games that panicked", shards.matches_died),
+            ("matchkeep_matches_resumed_total", "Matches gone on with", shards.matches_resumed),
+            (
+                "matchkeep_matches_recovered_total",
+                "Matches of an earlier process gone on with",
+                control.matches_recovered,
+            ),
+            ("matchkeep_matches_quarantined_total", "Set aside", control.matches_quarantined),
+            ("matchkeep_matches_foreign_total", "Of other rules", control.matches_foreign),
+            ("matchkeep_appends_stale_total", "Appends refused", control.stale_appends),
+        ] {
+            self.counter(name, help, &[], value);
+        }
+        for (cause, count) in &control.deaths {
+            let labels = [Label::from_static_parts("cause", cause)];
+            let help = "Matches restarted, by cause";
+            self.counter("matchkeep_match_restarts_total", help, &labels, *count);
         }
         for (reason, count) in &shards.disconnects {
             let labels = [Label::from_static_parts("reason", reason)];
@@ -101,7 +133,19 @@ impl Metrics {
             ("matchkeep_players", "Players connected now", shards.players),
             ("matchkeep_connections", "QUIC connections of shards now", shards.connections),
             ("matchkeep_entities", "Entities in all matches now", shards.entities),
-            ("matchkeep_results_pending", "Results not yet durable", stats.results_pending),
+            ("matchkeep_matches_hot", "Matches too slow for long", shards.matches_hot),
+            ("matchkeep_matches_standing", "Matches that stand still", shards.matches_standing),
+            (
+                "matchkeep_matches_undurable",
+                "Matches that wait for the journal",
+                shards.matches_undurable,
+            ),
+            (
+                "matchkeep_durable_lag_ticks_max",
+                "Ticks not durable yet, in the match where it is most",
+                shards.durable_lag_ticks_max,
+            ),
+            ("matchkeep_results_pending", "Results not yet durable", stats.control.results_pending),
         ] {
             self.gauge(name, help, value);
         }

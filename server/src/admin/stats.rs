@@ -35,6 +35,17 @@ pub struct StatsDocument {
     pub players: u64,
     pub connections: u64,
     pub entities: u64,
+    pub matches_died: u64,
+    pub matches_resumed: u64,
+    pub matches_hot: u64,
+    pub matches_standing: u64,
+    pub matches_undurable: u64,
+    pub durable_lag_ticks_max: u64,
+    pub matches_recovered: u64,
+    pub matches_quarantined: u64,
+    pub matches_foreign: u64,
+    pub match_restarts: BTreeMap<String, u64>,
+    pub appends_stale: u64,
     pub results_stored: u64,
     pub results_pending: u64,
     pub results_lost: u64,
@@ -44,6 +55,8 @@ pub struct StatsDocument {
 impl From<&NodeStats> for StatsDocument {
     fn from(stats: &NodeStats) -> Self {
         let shards = &stats.shards;
+        let control = &stats.control;
+        let deaths = control.deaths.iter();
         let disconnects = shards.disconnects.iter();
         Self {
             ticks: shards.ticks,
@@ -69,10 +82,21 @@ impl From<&NodeStats> for StatsDocument {
             players: shards.players,
             connections: shards.connections,
             entities: shards.entities,
-            results_stored: stats.results_stored,
-            results_pending: stats.results_pending,
-            results_lost: stats.results_lost,
-            store_errors: stats.store_errors,
+            matches_died: shards.matches_died,
+            matches_resumed: shards.matches_resumed,
+            matches_hot: shards.matches_hot,
+            matches_standing: shards.matches_standing,
+            matches_undurable: shards.matches_undurable,
+            durable_lag_ticks_max: shards.durable_lag_ticks_max,
+            matches_recovered: control.matches_recovered,
+            matches_quarantined: control.matches_quarantined,
+            matches_foreign: control.matches_foreign,
+            match_restarts: deaths.map(|(cause, n)| ((*cause).to_owned(), *n)).collect(),
+            appends_stale: control.stale_appends,
+            results_stored: control.results_stored,
+            results_pending: control.results_pending,
+            results_lost: control.results_lost,
+            store_errors: control.store_errors,
         }
     }
 }

@@ -52,7 +52,7 @@ struct ListArgs {
     /// Only matches of this mode
     #[arg(long, value_name = "NAME")]
     mode: Option<String>,
-    /// Only matches in this state: running, finished or interrupted
+    /// Only matches in this state: running, finished, interrupted or quarantined
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
 }
@@ -174,7 +174,11 @@ impl ListArgs {
         let state = match self.state.as_deref() {
             None => None,
             Some(label) => Some(MatchState::from_label(label).ok_or_else(|| {
-                CliError::flag("state", label, "allowed are running, finished and interrupted")
+                CliError::flag(
+                    "state",
+                    label,
+                    "allowed are running, finished, interrupted and quarantined",
+                )
             })?),
         };
         // A mode's name is plain by rule, so that it can stand in a URL as it is.

@@ -40,6 +40,12 @@ pub(super) struct ServeArgs {
     /// Pin each shard to a core of its own [default: true]
     #[arg(long, value_name = "BOOL", env = "MATCHKEEP_SERVER_PIN")]
     pin: Option<bool>,
+    /// Journal matches, so that they survive the process [default: true]
+    #[arg(long, value_name = "BOOL", env = "MATCHKEEP_SERVER_JOURNAL")]
+    journal: Option<bool>,
+    /// Tell clients a hash of the state with every snapshot, for tests [default: false]
+    #[arg(long, value_name = "BOOL", env = "MATCHKEEP_SERVER_STATE_HASHES", hide = true)]
+    state_hashes: Option<bool>,
     /// Print the addresses as one line of JSON when ready
     #[arg(long)]
     json: bool,
@@ -59,6 +65,8 @@ pub(super) fn run<G: Game>(args: ServeArgs) -> Result<(), CliError> {
         admin: args.admin,
         shards: args.shards,
         pin: args.pin,
+        journal: args.journal,
+        state_hashes: args.state_hashes,
         modes: toml::Table::new(),
     };
     let settings = flags.over(file).resolve::<G>()?;
@@ -77,7 +85,8 @@ async fn serve<G: Game>(
     let effective = describe(&settings);
     let mut terminate = signal(SignalKind::terminate()).map_err(CliError::failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::failed)?;
-    let node = Node::start::<G>(settings).await?;
+    let mut node = Node::start::<G>(settings).await?;
+    node.ready().await;
     let endpoints = node.endpoints();
     // Whoever started us may not read what we print.
     let mut out = std::io::stdout();
@@ -99,13 +108,6 @@ async fn serve<G: Game>(
         )
     };
     let _ = out.flush();
-    if node.interrupted_matches() > 0 {
-        let matches = node.interrupted_matches();
-        tracing::warn!(
-            matches,
-            "matches of an earlier run were cut off and are marked interrupted"
-        );
-    }
     let granted = node.receive_buffer_bytes();
     if granted < SOCKET_BUFFER_BYTES {
         tracing::warn!(

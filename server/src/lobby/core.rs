@@ -198,11 +198,20 @@ impl Lobby {
                 }
             }
             ShardEvent::CreateRefused { match_id } => {
-                self.placement.remove(*match_id);
+                self.refuse_match(*match_id, DisconnectReason::ServerFull);
+            }
+            ShardEvent::Resumed { match_id, players, .. } => {
+                self.placement.resumed(*match_id, players);
                 for to in self.take_waiting(*match_id) {
-                    self.refuse(to, DisconnectReason::ServerFull);
+                    if let Some(Session::Authenticated(player)) = self.sessions.get(&to).cloned() {
+                        self.assign(now_unix_ms, to, &player, *match_id);
+                    }
                 }
             }
+            // Control decides what becomes of it.
+            ShardEvent::ResumeFailed { .. }
+            | ShardEvent::Died { .. }
+            | ShardEvent::RanAway { .. } => {}
             ShardEvent::Joined { match_id, player } => self.placement.seated(*match_id, *player),
             ShardEvent::Left { match_id, player } => self.placement.vacated(*match_id, *player),
             // The place is held; the shard says when it no longer is.
@@ -210,6 +219,31 @@ impl Lobby {
             ShardEvent::Ended { match_id, .. } => self.placement.over(*match_id),
             ShardEvent::Closed { match_id } => self.placement.remove(*match_id),
         }
+    }
+
+    /// A match of an earlier process is being brought back; `mode` where there still is one.
+    pub fn expect_match(
+        &mut self,
+        match_id: MatchId,
+        mode: Option<usize>,
+        shard: ShardId,
+        places: usize,
+    ) {
+        // Of a mode that is gone nobody is sent to it, and those who have a place still find it.
+        self.placement.add(match_id, mode.unwrap_or(usize::MAX), shard, places);
+    }
+
+    /// A match cannot be made or goes on nowhere.
+    pub fn refuse_match(&mut self, match_id: MatchId, reason: DisconnectReason) {
+        self.placement.remove(match_id);
+        for to in self.take_waiting(match_id) {
+            self.refuse(to, reason);
+        }
+    }
+
+    /// A match goes on nowhere.
+    pub fn forget_match(&mut self, match_id: MatchId) {
+        self.refuse_match(match_id, DisconnectReason::MatchQuarantined);
     }
 
     /// Time passed.

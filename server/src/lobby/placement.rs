@@ -52,6 +52,19 @@ impl Placement {
         }
     }
 
+    /// The match goes on, with these players in it.
+    pub(super) fn resumed(&mut self, id: MatchId, players: &[PlayerId]) {
+        let Some(placed) = self.matches.get_mut(&id) else { return };
+        placed.stage = Stage::Running;
+        for seat in placed.seats.values_mut() {
+            seat.taken = false;
+        }
+        for player in players {
+            placed.seats.entry(*player).or_default().taken = true;
+        }
+        placed.seats.retain(|_, seat| seat.taken || seat.promised_until_unix_ms.is_some());
+    }
+
     /// The match takes nobody any more.
     pub(super) fn over(&mut self, id: MatchId) {
         if let Some(placed) = self.matches.get_mut(&id) {

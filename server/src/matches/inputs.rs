@@ -182,6 +182,11 @@ impl<I: Input> InputBuffer<I> {
         }
     }
 
+    /// Whether the input taken last was none of the player's.
+    pub fn was_substituted(&self) -> bool {
+        self.substituted & 1 != 0
+    }
+
     /// How the inputs fared so far.
     pub fn counts(&self) -> InputCounts {
         self.counts

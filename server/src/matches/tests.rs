@@ -3,6 +3,7 @@
 use super::*;
 use matchkeep_shared::arena::{Arena, ArenaInput};
 use matchkeep_shared::game::{MapSource, ModeSpec};
+use matchkeep_shared::limits::EMPTY_MATCH;
 use matchkeep_shared::wire::bits::BitReader;
 use matchkeep_shared::wire::client::Ack;
 use matchkeep_shared::wire::snapshot::SnapshotHead;
@@ -14,7 +15,7 @@ fn arena(places: usize) -> Match<Arena> {
     let map = Some(MapSource::Named("duel"));
     let mode = ModeSpec { players_max: places, players_min: 1, map, rules: &rules };
     let config = Arena::configure(&mode).expect("a mode as it should be");
-    Match::new(MatchSpec {
+    let spec = MatchSpec {
         id: MatchId(1),
         mode: "test".into(),
         places,
@@ -22,7 +23,8 @@ fn arena(places: usize) -> Match<Arena> {
         hold_ticks: HOLD_TICKS,
         config,
         seed: 1,
-    })
+    };
+    Match::new(spec, MatchOptions { journaled: true, ..MatchOptions::default() })
 }
 
 fn player(id: u64) -> PlayerInfo {
@@ -37,7 +39,7 @@ fn steps(game: &mut Match<Arena>, count: u64) -> Vec<PlayerId> {
 
 fn head(game: &mut Match<Arena>, slot: Slot) -> Option<SnapshotHead> {
     let mut datagram = Vec::new();
-    game.encode_snapshot(slot, 1200, &mut datagram);
+    game.encode_snapshot(slot, 1200, false, &mut datagram);
     (!datagram.is_empty()).then(|| {
         SnapshotHead::decode(&mut BitReader::new(&datagram)).expect("a snapshot has a head")
     })
@@ -46,31 +48,31 @@ fn head(game: &mut Match<Arena>, slot: Slot) -> Option<SnapshotHead> {
 #[test]
 fn a_match_has_as_many_places_as_it_says() {
     let mut game = arena(2);
-    assert_eq!(game.join(&player(1)), Ok(Slot(0)));
-    assert_eq!(game.join(&player(2)), Ok(Slot(1)));
-    assert_eq!(game.join(&player(3)), Err(JoinRefused::Full));
+    assert_eq!(game.join(&player(1), None), Ok(Slot(0)));
+    assert_eq!(game.join(&player(2), None), Ok(Slot(1)));
+    assert_eq!(game.join(&player(3), None), Err(JoinRefused::Full));
     assert_eq!(game.leave(Slot(0)), Some(PlayerId(1)));
-    assert_eq!(game.join(&player(3)), Ok(Slot(0)));
+    assert_eq!(game.join(&player(3), None), Ok(Slot(0)));
 }
 
 #[test]
 fn a_lost_players_place_is_held_and_then_given_up() {
     let mut game = arena(2);
-    game.join(&player(1)).expect("a place");
-    game.join(&player(2)).expect("a place");
+    game.join(&player(1), None).expect("a place");
+    game.join(&player(2), None).expect("a place");
     game.disconnect(Slot(0));
     assert!(steps(&mut game, HOLD_TICKS).is_empty());
-    assert_eq!(game.join(&player(3)), Err(JoinRefused::Full), "the place is held");
-    assert_eq!(game.join(&player(1)), Ok(Slot(0)), "for the one who lost it");
+    assert_eq!(game.join(&player(3), None), Err(JoinRefused::Full), "the place is held");
+    assert_eq!(game.join(&player(1), None), Ok(Slot(0)), "for the one who lost it");
     game.disconnect(Slot(0));
     assert_eq!(steps(&mut game, HOLD_TICKS + 1), [PlayerId(1)]);
-    assert_eq!(game.join(&player(3)), Ok(Slot(0)));
+    assert_eq!(game.join(&player(3), None), Ok(Slot(0)));
 }
 
 #[test]
 fn nothing_is_sent_to_a_place_without_a_connection() {
     let mut game = arena(2);
-    game.join(&player(1)).expect("a place");
+    game.join(&player(1), None).expect("a place");
     steps(&mut game, 1);
     assert!(head(&mut game, Slot(0)).is_some());
     game.disconnect(Slot(0));
@@ -82,7 +84,7 @@ fn nothing_is_sent_to_a_place_without_a_connection() {
 #[test]
 fn what_names_another_epoch_is_dropped() {
     let mut game = arena(2);
-    game.join(&player(1)).expect("a place");
+    game.join(&player(1), None).expect("a place");
     steps(&mut game, 1);
     assert_eq!(head(&mut game, Slot(0)).expect("connected").baseline_age, None);
     let ack = Some(Ack { newest_low16: 1, before: 0 });
@@ -103,7 +105,7 @@ fn what_names_another_epoch_is_dropped() {
 #[test]
 fn counts_of_players_who_left_stay_in_the_totals() {
     let mut game = arena(2);
-    game.join(&player(1)).expect("a place");
+    game.join(&player(1), None).expect("a place");
     let input = [ArenaInput::default()];
     game.receive(Slot(0), &ClientDatagram::new(Epoch(1), None, Tick(1), &input), |_| 0);
     steps(&mut game, 3);
@@ -116,7 +118,7 @@ fn counts_of_players_who_left_stay_in_the_totals() {
 #[test]
 fn a_match_that_nobody_plays_ends() {
     let mut game = arena(2);
-    game.join(&player(1)).expect("a place");
+    game.join(&player(1), None).expect("a place");
     steps(&mut game, 10);
     game.leave(Slot(0));
     let ticks = game.spec().rate.ticks_in(EMPTY_MATCH);

@@ -24,6 +24,9 @@ pub(super) struct Client {
     spare: Vec<Vec<Held>>,
     /// The newest datagram the client holds.
     acknowledged: Option<Tick>,
+    /// A tick that was sent more than once, because the match stood still: which of its datagrams the client
+    /// holds is not known, so that it is never a baseline.
+    sent_again: Option<Tick>,
     plan: Plan,
 }
 
@@ -86,6 +89,7 @@ impl Client {
             sent: VecDeque::with_capacity(BASELINE_TICKS_MAX as usize),
             spare: Vec::with_capacity(BASELINE_TICKS_MAX as usize),
             acknowledged: None,
+            sent_again: None,
             plan: Plan::default(),
         }
     }
@@ -125,7 +129,15 @@ impl Client {
         while self.sent.front().is_some_and(|v| now.since(v.tick) >= BASELINE_TICKS_MAX as i64) {
             self.recycle_oldest();
         }
-        let baseline = self.acknowledged.filter(|tick| self.view(*tick).is_some());
+        let is_again = self.sent.back().is_some_and(|view| view.tick == now);
+        if is_again && self.acknowledged != Some(now) {
+            self.sent_again = Some(now);
+            if let Some(view) = self.sent.pop_back() {
+                self.spare.push(view.held);
+            }
+        }
+        let is_kept = !is_again && self.sent_again != Some(now);
+        let baseline = self.acknowledged.filter(|tick| *tick < now && self.view(*tick).is_some());
 
         let mut plan = std::mem::take(&mut self.plan);
         let mut held = self.spare.pop().unwrap_or_default();
@@ -156,7 +168,11 @@ impl Client {
         writer.finish();
         debug_assert!(out.len() - start <= facts.bytes_max, "the budget was kept");
 
-        self.sent.push_back(SentView { tick: now, held });
+        if is_kept {
+            self.sent.push_back(SentView { tick: now, held });
+        } else {
+            self.spare.push(held);
+        }
         self.plan = plan;
     }
 }

@@ -7,6 +7,8 @@
 mod connections;
 mod hosting;
 mod joining;
+mod restarting;
+mod standing;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -18,19 +20,23 @@ use bytes::{Bytes, BytesMut};
 use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, PlayerId, ShardId};
+use matchkeep_shared::time::Tick;
 use quinn_proto::{
     ConnectionHandle, EcnCodepoint, Endpoint, EndpointConfig, ServerConfig, Transmit,
 };
 
 use super::admission::Admission;
-use super::message::{Command, ShardEvent};
+use super::message::{Command, MatchPolicy, ShardEvent};
 use super::schedule::Schedule;
 use super::session::Session;
 use super::stats::ShardStats;
 use super::timers::Timers;
 use super::tokens::Tokens;
-use crate::matches::Match;
+use crate::matches::recorder::JournalBatch;
+use crate::matches::{Match, MatchOptions};
 use crate::tickets::{TicketSigner, TicketVerifier, UsedTickets};
+use restarting::Returning;
+use standing::Pace;
 
 /// What a shard needs to know to begin.
 pub struct CoreConfig {
@@ -42,6 +48,8 @@ pub struct CoreConfig {
     pub server: Arc<ServerConfig>,
     /// Knows good tickets, and signs the tokens that bring players back.
     pub signer: TicketSigner,
+    /// What its matches are told.
+    pub options: MatchOptions,
     /// When the shard begins.
     pub now: Instant,
 }
@@ -67,7 +75,12 @@ pub struct Core<G: Game> {
     /// Packets that belong to no connection, ready to go.
     responses: VecDeque<(Transmit, Vec<u8>)>,
 
+    options: MatchOptions,
     hosts: Vec<Option<Host<G>>>,
+    /// Matches on their way back.
+    returning: VecDeque<Returning<G>>,
+    /// What matches have for the journal.
+    outgoing: JournalBatch,
     by_match: HashMap<MatchId, usize>,
     matches_made: u64,
     /// The next deadline of each match, and of nothing else.
@@ -76,6 +89,8 @@ pub struct Core<G: Game> {
     reports: VecDeque<ShardEvent>,
     stats: ShardStats,
     stopping: bool,
+    /// Handshakes wait until the matches of the process before are back.
+    is_open: bool,
 
     /// Memory that ticks use again and again.
     scratch: Scratch,
@@ -96,6 +111,8 @@ struct Connection {
 /// One match and who plays it.
 struct Host<G: Game> {
     game: Match<G>,
+    policy: MatchPolicy,
+    pace: Pace,
     schedule: Schedule,
     /// The connection of each slot, where it has one.
     sessions: Vec<Option<ConnectionHandle>>,
@@ -104,10 +121,12 @@ struct Host<G: Game> {
 
 /// Where a hosted match is in its life.
 enum Stage {
-    /// It ticks.
+    /// It ticks, or stands still.
     Running,
-    /// It ended; its result is on the way to stable storage.
-    Finishing,
+    /// Its game died; it waits for its new epoch.
+    Fallen,
+    /// It ended; its result is on the way to stable storage, if it is handed over already.
+    Finishing { is_written: bool },
     /// Its players were told; it goes when they left or this passed.
     Over { until: Instant },
 }
@@ -137,6 +156,8 @@ const POOL_BYTES: usize = 64 * 1024;
 /// A tick that ran.
 #[derive(Clone, Copy, Debug)]
 pub struct TickRun {
+    /// Which match's, for [`Core::note_cost`].
+    pub host: usize,
     /// When it should have started.
     pub deadline: Instant,
     /// When it started.
@@ -148,7 +169,7 @@ pub struct TickRun {
 impl<G: Game> Core<G> {
     /// A shard without matches.
     pub fn new(config: CoreConfig) -> Self {
-        let CoreConfig { shard, endpoint, server, signer, now } = config;
+        let CoreConfig { shard, endpoint, server, signer, options, now } = config;
         Self {
             shard,
             started: now,
@@ -163,13 +184,17 @@ impl<G: Game> Core<G> {
             timers: Timers::default(),
             dirty: VecDeque::new(),
             responses: VecDeque::new(),
+            options,
             hosts: Vec::new(),
+            returning: VecDeque::new(),
+            outgoing: JournalBatch::default(),
             by_match: HashMap::new(),
             matches_made: 0,
             due: BinaryHeap::new(),
             reports: VecDeque::new(),
             stats: ShardStats::default(),
             stopping: false,
+            is_open: false,
             scratch: Scratch::default(),
         }
     }
@@ -196,6 +221,11 @@ impl<G: Game> Core<G> {
         for host in self.hosts.iter().flatten() {
             stats.matches += 1;
             stats.entities += host.game.entities() as u64;
+            stats.matches_hot += u64::from(host.pace.is_flagged());
+            stats.matches_standing += u64::from(host.pace.stands());
+            stats.matches_undurable += u64::from(host.pace.waits_for_journal());
+            let lag = host.game.durable_lag().map_or(0, u64::from);
+            stats.durable_lag_ticks_max = stats.durable_lag_ticks_max.max(lag);
             stats.players += host.sessions.iter().flatten().count() as u64;
             stats.inputs += host.game.input_totals();
         }
@@ -233,7 +263,13 @@ impl<G: Game> Core<G> {
     /// Control wants something.
     pub fn handle_command(&mut self, now: Instant, command: Command<G>) {
         match command {
-            Command::Create(spec) => self.create(now, *spec),
+            Command::Create(new) => self.create(now, *new),
+            Command::Resume(resumption) => self.resume(*resumption),
+            Command::Restart { match_id, epoch } => self.restart(match_id, epoch),
+            Command::Drop { match_id, reason } => self.drop_match(now, match_id, reason),
+            Command::Open => self.is_open = true,
+            Command::Durable(ticks) => self.note_durable(&ticks),
+            Command::End { match_id, reason } => self.end(match_id, &reason),
             Command::Release { match_id, player } => self.release(now, match_id, player),
             Command::ResultDurable { match_id } => self.tell_result(now, match_id),
             Command::ResultLost { match_id } => self.give_up_result(now, match_id),
@@ -241,7 +277,7 @@ impl<G: Game> Core<G> {
                 // Whoever asked may have gone.
                 let _ = reply.send(self.stats());
             }
-            Command::Shutdown => self.shut_down(now),
+            Command::Shutdown(reason) => self.shut_down(now, reason),
         }
     }
 
@@ -273,13 +309,21 @@ impl<G: Game> Core<G> {
         self.due.peek().is_some_and(|Reverse((at, ..))| *at <= now)
     }
 
+    /// The match that is due first, and the tick it would reach.
+    pub fn due_tick(&self) -> Option<(MatchId, Tick)> {
+        let Reverse((_, index, match_id)) = self.due.peek()?;
+        let host = self.hosts.get(*index)?.as_ref()?;
+        Some((*match_id, host.game.tick() + 1))
+    }
+
     /// When something has to be done even if nothing arrives; in the past where it is now.
     pub fn next_wake(&mut self, now: Instant) -> Option<Instant> {
         let tick = self.next_deadline();
-        let handshake = self.admission.ready_at(now, tick);
+        let handshake = self.admission.ready_at(now, tick).filter(|_| self.is_open);
         // Control was behind: try again soon.
         let report = (!self.reports.is_empty()).then(|| now + REPORT_RETRY);
-        let times = [tick, self.timers.next(), handshake, report];
+        let replay = self.replaying().map(|_| now);
+        let times = [tick, self.timers.next(), handshake, report, replay];
         times.into_iter().flatten().min()
     }
 
@@ -317,6 +361,16 @@ impl<G: Game> Core<G> {
             }
         }
         None
+    }
+
+    /// What matches have for the journal.
+    pub fn outgoing(&self) -> &JournalBatch {
+        &self.outgoing
+    }
+
+    /// What matches have for the journal, for the shell to take or to leave.
+    pub fn outgoing_mut(&mut self) -> &mut JournalBatch {
+        &mut self.outgoing
     }
 
     /// The next thing control should know.

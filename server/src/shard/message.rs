@@ -1,21 +1,52 @@
 //! What control tells a shard and a shard tells control. Both ways through bounded channels; neither
 //! side ever waits for the other.
 
+use std::time::Duration;
+
 use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::game::Outcome;
-use matchkeep_shared::ids::{MatchId, PlayerId, ShardId};
+use matchkeep_shared::ids::{Epoch, MatchId, PlayerId, ShardId};
 use matchkeep_shared::time::Tick;
+use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::stats::ShardStats;
-use crate::matches::MatchSpec;
+use crate::matches::recorder::Base;
+use crate::matches::{Death, MatchSpec};
 
 /// Control to shard.
 #[derive(Debug)]
 pub enum Command<G: Game> {
     /// Make a match and start its ticks. One that is there already is left alone.
-    Create(Box<MatchSpec<G::Config>>),
+    Create(Box<NewHost<G>>),
+    /// Bring a match back and let it go on in a new epoch, which is claimed already.
+    Resume(Box<Resumption<G>>),
+    /// A match that died goes on in a new epoch, which is claimed already.
+    Restart {
+        /// The match.
+        match_id: MatchId,
+        /// Its new epoch.
+        epoch: Epoch,
+    },
+    /// A match goes on nowhere: its players are sent away and the shard forgets it.
+    Drop {
+        /// The match.
+        match_id: MatchId,
+        /// What the players are told.
+        reason: DisconnectReason,
+    },
+    /// The matches of the process before are back: players may come in.
+    Open,
+    /// What is on stable storage of these matches: all up to the tick.
+    Durable(Vec<(MatchId, Epoch, Tick)>),
+    /// End a match as it stands.
+    End {
+        /// The match.
+        match_id: MatchId,
+        /// Why, in a few words.
+        reason: String,
+    },
     /// The player gives up the place, connected or held.
     Release {
         /// The match.
@@ -35,8 +66,51 @@ pub enum Command<G: Game> {
     },
     /// How is the shard?
     Stats(oneshot::Sender<Box<ShardStats>>),
-    /// Tell every player, then stop.
-    Shutdown,
+    /// Tell every player this, then stop.
+    Shutdown(DisconnectReason),
+}
+
+/// A match to be made.
+#[derive(Debug)]
+pub struct NewHost<G: Game> {
+    /// What it is made of.
+    pub spec: MatchSpec<G::Config>,
+    /// How it is run.
+    pub policy: MatchPolicy,
+}
+
+/// A match that goes on.
+#[derive(Debug)]
+pub struct Resumption<G: Game> {
+    /// What it is made of and how it is run.
+    pub host: NewHost<G>,
+    /// The epoch it goes on in.
+    pub epoch: Epoch,
+    /// What it is rebuilt from.
+    pub base: Base,
+}
+
+/// How a match is run, as its mode says. Nothing of it decides what a step does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct MatchPolicy {
+    /// The match stands still while the durable tick is further behind than this; `None`: it plays on, as
+    /// long as there is memory.
+    pub undurable_max: Option<Duration>,
+    /// What becomes of a match that takes more than its share of the shard for long.
+    pub runaway: Runaway,
+}
+
+/// What becomes of a match that is too slow for too long.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Runaway {
+    /// It is told in the log, the metrics and `/v1`, and plays on.
+    #[default]
+    Flag,
+    /// It stands still until an operator lets it go on or ends it.
+    Pause,
+    /// It ends, as it stands.
+    End,
 }
 
 /// Shard to control.
@@ -92,6 +166,42 @@ pub enum ShardEvent {
         tick: Tick,
         /// How it ended.
         outcome: Outcome,
+    },
+    /// A match goes on.
+    Resumed {
+        /// The match.
+        match_id: MatchId,
+        /// Its new epoch.
+        epoch: Epoch,
+        /// The tick it goes on from.
+        tick: Tick,
+        /// Who has a place in it.
+        players: Vec<PlayerId>,
+    },
+    /// A match cannot be brought back from what was recorded.
+    ResumeFailed {
+        /// The match.
+        match_id: MatchId,
+        /// Why.
+        cause: String,
+    },
+    /// A match's game panicked; it stands until control has claimed a new epoch for it.
+    Died {
+        /// The match.
+        match_id: MatchId,
+        /// The epoch it died in.
+        epoch: Epoch,
+        /// How.
+        death: Death,
+    },
+    /// A match takes more than its share of the shard, and has for a while.
+    RanAway {
+        /// The match.
+        match_id: MatchId,
+        /// What becomes of it.
+        policy: Runaway,
+        /// What a tick takes, on average.
+        cost: Duration,
     },
     /// A match is gone from the shard.
     Closed {

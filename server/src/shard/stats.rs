@@ -123,6 +123,18 @@ pub struct ShardStats {
     pub connections: u64,
     /// Entities in all matches now.
     pub entities: u64,
+    /// Matches whose game died.
+    pub matches_died: u64,
+    /// Matches that went on in a new epoch.
+    pub matches_resumed: u64,
+    /// Matches now that take more than their share, and have for a while.
+    pub matches_hot: u64,
+    /// Matches now that stand still.
+    pub matches_standing: u64,
+    /// Of those, the ones that wait for the journal.
+    pub matches_undurable: u64,
+    /// How far the durable tick is behind now, in ticks, in the match where it is furthest.
+    pub durable_lag_ticks_max: u64,
 }
 
 impl ShardStats {
@@ -157,5 +169,11 @@ impl ShardStats {
         self.players += other.players;
         self.connections += other.connections;
         self.entities += other.entities;
+        self.matches_died += other.matches_died;
+        self.matches_resumed += other.matches_resumed;
+        self.matches_hot += other.matches_hot;
+        self.matches_standing += other.matches_standing;
+        self.matches_undurable += other.matches_undurable;
+        self.durable_lag_ticks_max = self.durable_lag_ticks_max.max(other.durable_lag_ticks_max);
     }
 }

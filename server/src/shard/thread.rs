@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use matchkeep_shared::Game;
-use matchkeep_shared::ids::ShardId;
+use matchkeep_shared::ids::{MatchId, ShardId};
 use matchkeep_shared::limits::{SHARD_COMMANDS_MAX, SOCKET_BUFFER_BYTES};
+use matchkeep_shared::time::Tick;
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
 use rustix::event::{EventfdFlags, epoll};
 use rustix::time::{
@@ -20,8 +21,11 @@ use rustix::time::{
 };
 
 use super::core::{Core, CoreConfig};
-use super::message::{Command, Report};
+use super::journaling;
+use super::message::{Command, Report, ShardEvent};
+use crate::journal::JournalItem;
 use crate::wall::unix_ms;
+use crate::watchdog::Heartbeat;
 
 /// How long a stopping shard waits for its connections to wind down.
 const STOP_GRACE: Duration = Duration::from_millis(500);
@@ -34,6 +38,8 @@ const COALESCE: Duration = Duration::from_millis(1);
 const BATCHES_PER_PASS_MAX: usize = 16;
 /// Commands carried out in one pass, so that ticks go on under a flood of them.
 const COMMANDS_PER_PASS_MAX: usize = 64;
+/// How long frames gather before the journal gets them: one message for many ticks of many matches.
+const JOURNAL_HAND_OVER: Duration = Duration::from_millis(8);
 /// How much of the receive pool is set aside at once, in bytes.
 const POOL_BYTES: usize = 256 * 1024;
 
@@ -87,7 +93,14 @@ pub struct ThreadConfig {
     pub reports: Sender<Report>,
     /// Wakes whoever reads them.
     pub on_report: Box<dyn Fn() + Send>,
+    /// Where matches' frames go.
+    pub journal: JournalQueue,
+    /// What the watchdog looks at.
+    pub heartbeat: Arc<Heartbeat>,
 }
+
+/// Takes a piece of a match's journal, or says that there is no room for it now. Never waits.
+pub type JournalQueue = Box<dyn FnMut(JournalItem) -> bool + Send>;
 
 /// Starts a shard's thread.
 ///
@@ -97,7 +110,7 @@ pub fn spawn<G: Game>(
     core: impl FnOnce(Instant) -> CoreConfig + Send + 'static,
     config: ThreadConfig,
 ) -> io::Result<ShardHandle<G>> {
-    let ThreadConfig { socket, pin_to_cpu, reports, on_report } = config;
+    let ThreadConfig { socket, pin_to_cpu, reports, on_report, journal, heartbeat } = config;
     let address = socket.local_addr()?;
     let udp = Udp::new(socket)?;
     let receive_buffer_bytes = udp.state.recv_buffer_size(UdpSockRef::from(&udp.socket))?;
@@ -118,7 +131,20 @@ pub fn spawn<G: Game>(
                 }
             }
             let core = Core::<G>::new(core_config);
-            Shell { core, udp, waiter, wake, commands: received, reports, on_report }.run()
+            let (commands, journal_due) = (received, None);
+            Shell {
+                core,
+                udp,
+                waiter,
+                wake,
+                commands,
+                reports,
+                on_report,
+                journal,
+                heartbeat,
+                journal_due,
+            }
+            .run()
         }
     })?;
     Ok(ShardHandle { shard, address, receive_buffer_bytes, commands, wake, thread })
@@ -137,6 +163,10 @@ struct Shell<G: Game> {
     commands: Receiver<Command<G>>,
     reports: Sender<Report>,
     on_report: Box<dyn Fn() + Send>,
+    journal: JournalQueue,
+    heartbeat: Arc<Heartbeat>,
+    /// When the journal is to have what waits for it.
+    journal_due: Option<Instant>,
 }
 
 impl<G: Game> Shell<G> {
@@ -145,7 +175,7 @@ impl<G: Game> Shell<G> {
         let mut stop_by: Option<Instant> = None;
         loop {
             let wake = self.core.next_wake(now());
-            let wake = wake.into_iter().chain(stop_by).min();
+            let wake = wake.into_iter().chain(stop_by).chain(self.journal_due).min();
             self.waiter.wait(wake, now())?;
 
             self.core.set_wall_clock(unix_ms());
@@ -155,13 +185,20 @@ impl<G: Game> Shell<G> {
                 }
             }
             self.take_commands(&mut stop_by);
+            if let Some((match_id, tick)) = self.core.replaying() {
+                self.heartbeat.begin(match_id, tick);
+                self.core.replay_some(now());
+                self.heartbeat.end();
+            }
             self.core.handle_timeouts(now());
             self.run_tick();
             self.core.admit(now());
             self.udp.send_all(&mut self.core, now());
+            self.hand_over_journal(stop_by.is_some());
             self.hand_over_reports();
 
-            if stop_by.is_some_and(|by| self.core.has_stopped() || now() >= by) {
+            let is_done = self.core.has_stopped() && self.core.outgoing().is_empty();
+            if stop_by.is_some_and(|by| is_done || now() >= by) {
                 return Ok(());
             }
         }
@@ -170,7 +207,7 @@ impl<G: Game> Shell<G> {
     fn take_commands(&mut self, stop_by: &mut Option<Instant>) {
         for _ in 0..COMMANDS_PER_PASS_MAX {
             let Ok(command) = self.commands.try_recv() else { return };
-            if matches!(command, Command::Shutdown) {
+            if matches!(command, Command::Shutdown(_)) {
                 *stop_by = Some(now() + STOP_GRACE);
             }
             self.core.handle_command(now(), command);
@@ -186,20 +223,49 @@ impl<G: Game> Shell<G> {
         if !self.core.tick_is_due(started) {
             return;
         }
-        let Some(run) = self.core.run_tick(started) else { return };
+        let (match_id, tick) = self.core.due_tick().unwrap_or((MatchId(0), Tick(0)));
+        self.heartbeat.begin(match_id, tick);
+        let run = self.core.run_tick(started);
+        self.heartbeat.end();
+        let Some(run) = run else { return };
         self.udp.send_all(&mut self.core, now());
         let sent = now();
+        let took = sent.saturating_duration_since(run.started);
+        self.core.note_cost(sent, run.host, took);
         let stats = self.core.stats_mut();
-        stats.tick_work.record(sent.saturating_duration_since(run.started));
+        stats.tick_work.record(took);
         if run.sends {
             stats.tick_sent.record(sent.saturating_duration_since(run.deadline));
         }
     }
 
+    /// Gives the journal what matches have for it, every few milliseconds; where it has no room that is
+    /// tried again, and matches keep what comes meanwhile.
+    fn hand_over_journal(&mut self, is_stopping: bool) {
+        if self.core.outgoing().is_empty() {
+            self.journal_due = None;
+            return;
+        }
+        let now = now();
+        let due = *self.journal_due.get_or_insert(now + JOURNAL_HAND_OVER);
+        if now < due && !is_stopping && !self.core.outgoing().is_urgent() {
+            return;
+        }
+        let batch = self.core.outgoing_mut();
+        let is_done = journaling::hand_over(batch, unix_ms(), &mut self.journal);
+        self.journal_due = (!is_done).then_some(now + JOURNAL_HAND_OVER);
+    }
+
     fn hand_over_reports(&mut self) {
         let mut any = false;
         let shard = self.core.shard();
+        let journal_has_all = self.core.outgoing().is_empty();
         while let Some(event) = self.core.poll_report() {
+            // Control acts on a death in the journal, behind the last frames.
+            if matches!(event, ShardEvent::Died { .. }) && !journal_has_all {
+                self.core.return_report(event);
+                break;
+            }
             match self.reports.try_send(Report { shard, event }) {
                 Ok(()) => any = true,
                 // Control is behind. What waits is bounded by what players do; it goes with a later pass.

@@ -7,6 +7,7 @@ use matchkeep_shared::ids::{MatchId, PlayerId};
 use matchkeep_shared::limits::{PLAYER_NAME_BYTES_MAX, STORE_WRITES_MAX};
 
 use super::record::{FinishedMatch, ListFilter, MatchRecord, MatchSummary, NewMatch};
+use crate::journal::JournalError;
 
 /// Why a call to the store failed. Cloned to everyone whose write shared the transaction.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -117,6 +118,16 @@ impl StoreError {
     }
 }
 
+impl From<JournalError> for StoreError {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Full { place } => Self::Full { database: place },
+            JournalError::Busy { place } => Self::Busy { database: place },
+            JournalError::Broken { cause } => Self::Broken { cause },
+        }
+    }
+}
+
 /// What is durable beside the journal: players, matches, results.
 ///
 /// Called on the store's thread alone. Writes lie between [`begin`](Self::begin) and
@@ -163,12 +174,20 @@ pub trait Directory: Send {
     /// storage's own.
     fn finish(&mut self, finished: &FinishedMatch) -> Result<(), StoreError>;
 
-    /// Marks every match that is still running as interrupted, and says how many there were. For the
-    /// time when nothing runs: right after opening, and before a server that stops closes.
+    /// Marks every match that is still running and has no journal as interrupted, and says how many there
+    /// were. For the time when nothing runs: right after opening, and before a server that stops closes.
+    /// Matches with a journal stay running: they go on from it.
     ///
     /// # Errors
     /// Storage's own.
     fn interrupt_running(&mut self) -> Result<u64, StoreError>;
+
+    /// Notes that a match cannot go on and is set aside. A match that is set aside already, or has its
+    /// result, stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownMatch`], or storage's own.
+    fn quarantine(&mut self, id: MatchId, why: &str) -> Result<(), StoreError>;
 
     /// Matches, newest first.
     ///

@@ -51,13 +51,16 @@ pub enum MatchState {
     Running,
     /// It ended and its result is known.
     Finished,
-    /// The server stopped before it ended.
+    /// The server stopped before it ended, and it has no journal to go on from.
     Interrupted,
+    /// It cannot go on: it was set aside with all its data.
+    Quarantined,
 }
 
 impl MatchState {
     /// Every state there is.
-    pub const ALL: [Self; 3] = [Self::Running, Self::Finished, Self::Interrupted];
+    pub const ALL: [Self; 4] =
+        [Self::Running, Self::Finished, Self::Interrupted, Self::Quarantined];
 
     /// The state as the database and JSON have it.
     pub fn label(self) -> &'static str {
@@ -65,6 +68,7 @@ impl MatchState {
             Self::Running => "running",
             Self::Finished => "finished",
             Self::Interrupted => "interrupted",
+            Self::Quarantined => "quarantined",
         }
     }
 

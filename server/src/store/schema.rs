@@ -4,14 +4,16 @@
 //! written into the tables.
 //!
 //! Whose a file is gets read from its first 100 bytes, before SQLite sees it: SQLite may write to a
-//! file by opening it (it recovers a journal), and a stranger's must stay as it is.
+//! file by opening it (it recovers its own log), and a stranger's must stay as it is.
 
+use std::ffi::c_int;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::hooks::Wal;
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 /// The database's name in a data folder.
 pub const DATABASE_FILE: &str = "matches.db";
@@ -20,9 +22,16 @@ pub const DATABASE_FILE: &str = "matches.db";
 const APPLICATION_ID: i32 = 0x4d4b_5052;
 /// How long another program's transaction is waited for. Only the store's thread waits.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// The write-ahead log is emptied into the database from this many pages on.
+const LOG_PAGES: c_int = 2_000;
+/// What is kept of the log's file once it is empty, in bytes: a reader may have let it grow.
+const LOG_KEPT_BYTES: i64 = 64 * 1024 * 1024;
+/// Statements kept prepared.
+const STATEMENTS_MAX: usize = 64;
 
 /// Entry N makes version N + 1 of version N. Never changed once released, only added to.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE players (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         name TEXT NOT NULL UNIQUE,
@@ -72,7 +81,93 @@ const MIGRATIONS: &[&str] = &["
         UNIQUE (match, position, nth)
     ) STRICT;
     CREATE INDEX player_stats_by_player ON player_stats (player, name);
-"];
+",
+    "
+    -- One row for each match that ever had a journal; it stays, so that an owner who comes late is refused.
+    -- `number` is the match in the tables below. `state` is open, finished, quarantined, or retired:
+    -- finished, and its records deleted by age or size.
+    CREATE TABLE journals (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        match TEXT NOT NULL UNIQUE,
+        state TEXT NOT NULL
+            CHECK (state IN ('open', 'finished', 'quarantined', 'retired')),
+        epoch INTEGER NOT NULL,
+        last_tick INTEGER NOT NULL,
+        first_row INTEGER NOT NULL,
+        last_row INTEGER NOT NULL,
+        records INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        incidents INTEGER NOT NULL,
+        set_aside INTEGER NOT NULL,
+        claimed_unix_ms INTEGER NOT NULL,
+        ended_unix_ms INTEGER,
+        why TEXT
+    ) STRICT;
+    CREATE INDEX journals_by_state ON journals (state, number);
+    -- In the order in which retention takes them.
+    CREATE INDEX journals_finished ON journals (ended_unix_ms, number) WHERE state = 'finished';
+
+    -- All matches' records in the order of their append. No index by match: it would cost a page for each
+    -- match and flush. A match's records lie between its `first_row` and its `last_row`.
+    CREATE TABLE journal_records (
+        row INTEGER PRIMARY KEY,
+        journal INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        epoch INTEGER NOT NULL,
+        first_tick INTEGER NOT NULL,
+        last_tick INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        record BLOB NOT NULL
+    ) STRICT;
+
+    -- Where a match's checkpoints lie: recovery reads from the newest one on.
+    CREATE TABLE journal_checkpoints (
+        journal INTEGER NOT NULL,
+        tick INTEGER NOT NULL,
+        row INTEGER NOT NULL,
+        PRIMARY KEY (journal, tick, row)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Records behind the last good one when an epoch was claimed: evidence, never deleted.
+    CREATE TABLE journal_set_aside (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        by_epoch INTEGER NOT NULL,
+        row INTEGER NOT NULL,
+        journal INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        epoch INTEGER NOT NULL,
+        first_tick INTEGER NOT NULL,
+        last_tick INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        record BLOB NOT NULL
+    ) STRICT;
+
+    -- A match may now be set aside for good. SQLite changes no CHECK: the table is made anew.
+    CREATE TABLE matches_new (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        mode TEXT NOT NULL,
+        game TEXT NOT NULL,
+        rules_version INTEGER NOT NULL,
+        map TEXT,
+        shard INTEGER NOT NULL,
+        tick_rate_hz INTEGER NOT NULL,
+        created_unix_ms INTEGER NOT NULL,
+        ended_unix_ms INTEGER,
+        ticks INTEGER,
+        state TEXT NOT NULL
+            CHECK (state IN ('running', 'finished', 'interrupted', 'quarantined')),
+        reason TEXT
+    ) STRICT;
+    INSERT INTO matches_new SELECT * FROM matches;
+    DROP TABLE matches;
+    ALTER TABLE matches_new RENAME TO matches;
+    CREATE INDEX matches_by_mode ON matches (mode, number);
+    CREATE INDEX matches_by_state ON matches (state, number);
+",
+];
 
 const VERSION: i32 = MIGRATIONS.len() as i32;
 
@@ -156,16 +251,39 @@ pub(super) fn open_for_writing(folder: &Path) -> Result<Connection, StoreOpenErr
         return Err(StoreOpenError::NewerVersion { path, found });
     }
     connection.pragma_update(None, "synchronous", "FULL").map_err(error)?;
-    connection.pragma_update(None, "foreign_keys", "ON").map_err(error)?;
+    // A migration may make anew a table that others refer to.
+    connection.pragma_update(None, "foreign_keys", "OFF").map_err(error)?;
     // Before WAL is switched on: so a new file is never ours in its log and a stranger's in its header.
     migrate(&mut connection).map_err(error)?;
+    connection.pragma_update(None, "foreign_keys", "ON").map_err(error)?;
     let got: String = connection
         .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
         .map_err(error)?;
     if got != "wal" {
         return Err(StoreOpenError::NoWriteAheadLog { path, got });
     }
+    connection.pragma_update(None, "journal_size_limit", LOG_KEPT_BYTES).map_err(error)?;
+    connection.wal_hook(Some(empty_log)).map_err(error)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     Ok(connection)
+}
+
+/// Moves what is committed from the write-ahead log into the database, when there is enough of it. SQLite
+/// would do it by itself, but not tell of a failed fsync.
+fn empty_log(log: &mut Wal, pages: c_int) -> rusqlite::Result<()> {
+    if pages < LOG_PAGES {
+        return Ok(());
+    }
+    match log.checkpoint() {
+        // The commit stands, and the log just grows until this passes.
+        Err(error) if may_pass(&error) => Ok(()),
+        result => result,
+    }
+}
+
+fn may_pass(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(code, Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
 /// Opens the database in `folder` for reading, beside a server or without one.
@@ -276,7 +394,7 @@ mod tests {
                 connection.pragma_query_value(None, name, |row| row.get(0)).expect("known")
             };
             assert_eq!(pragma("application_id"), i64::from(APPLICATION_ID));
-            assert_eq!(pragma("user_version"), 1);
+            assert_eq!(pragma("user_version"), i64::from(VERSION));
             assert_eq!(pragma("synchronous"), 2, "FULL");
             assert_eq!(pragma("foreign_keys"), 1);
         }
@@ -322,12 +440,12 @@ mod tests {
         newer.pragma_update(None, "user_version", VERSION + 1).expect("set");
         // The version is in the log alone, as after a kill.
         let error = open_for_writing(temporary.path()).expect_err("newer");
-        assert!(matches!(error, StoreOpenError::NewerVersion { found: 2, .. }), "{error}");
+        assert!(matches!(error, StoreOpenError::NewerVersion { found: 3, .. }), "{error}");
         let error = open_for_reading(temporary.path()).expect_err("newer");
-        assert!(matches!(error, StoreOpenError::NewerVersion { found: 2, .. }), "{error}");
+        assert!(matches!(error, StoreOpenError::NewerVersion { found: 3, .. }), "{error}");
         drop(newer);
         for error in refused(temporary.path()) {
-            assert!(matches!(error, StoreOpenError::NewerVersion { found: 2, .. }), "{error}");
+            assert!(matches!(error, StoreOpenError::NewerVersion { found: 3, .. }), "{error}");
         }
     }
 

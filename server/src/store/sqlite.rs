@@ -156,10 +156,21 @@ impl SqliteDirectory {
     fn try_interrupt_running(&self) -> Result<u64, QueryError> {
         let changed = self.connection.execute(
             "UPDATE matches SET state = 'interrupted', reason = 'the server stopped'
-             WHERE state = 'running'",
+             WHERE state = 'running'
+                AND NOT EXISTS (SELECT 1 FROM journals WHERE journals.match = matches.id)",
             (),
         )?;
         Ok(changed as u64)
+    }
+
+    fn try_quarantine(&self, id: MatchId, why: &str) -> Result<(), QueryError> {
+        let state = query::show(&self.connection, id)?.summary.state;
+        if matches!(state, MatchState::Running | MatchState::Interrupted) {
+            self.connection
+                .prepare("UPDATE matches SET state = 'quarantined', reason = ? WHERE id = ?")?
+                .execute((why, id.to_string()))?;
+        }
+        Ok(())
     }
 }
 
@@ -192,6 +203,10 @@ impl Directory for SqliteDirectory {
 
     fn interrupt_running(&mut self) -> Result<u64, StoreError> {
         self.query(self.try_interrupt_running())
+    }
+
+    fn quarantine(&mut self, id: MatchId, why: &str) -> Result<(), StoreError> {
+        self.query(self.try_quarantine(id, why))
     }
 
     fn list(&self, filter: &ListFilter) -> Result<Vec<MatchSummary>, StoreError> {

@@ -5,63 +5,47 @@
 //!
 //! The thread takes everything that waits into one transaction: while one flush is under way the next
 //! batch gathers, so that a slow disk costs time and not throughput. An answer is sent when the commit
-//! returned, and never before.
+//! returned, and never before. Pieces of journals come by a queue of their own and are written together
+//! every [`JOURNAL_FLUSH`](matchkeep_shared::limits::JOURNAL_FLUSH), or at once where somebody waits.
 
-use std::future::Future;
-use std::pin::Pin;
+mod batch;
+mod journals;
+
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use matchkeep_shared::ids::PlayerId;
-use matchkeep_shared::limits::STORE_WRITES_MAX;
-use tokio::sync::oneshot;
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never, select};
+use matchkeep_shared::ids::{MatchId, PlayerId};
+use matchkeep_shared::limits::{JOURNAL_ITEMS_MAX, JOURNAL_PENDING_BYTES_MAX, STORE_WRITES_MAX};
 
 use super::directory::{Directory, StoreError};
+use super::handle::JournalHandle;
+use super::pending::{Answer, Pending, pending};
 use super::record::{FinishedMatch, NewMatch};
+use crate::journal::{
+    Journal, JournalEntry, JournalError, JournalState, Load, Recovered, Retained, Retention, Room,
+    Unrecoverable,
+};
+use batch::{Applied, Batch};
+pub use journals::OnReport;
+use journals::{Ask, Journals};
 
-type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+/// How much lower than the others' the thread's priority is with journals: ticks come first.
+const NICE: i32 = 5;
 
+/// A write to the directory.
 enum Write {
     Player { name: String, now_unix_ms: u64, answer: Answer<PlayerId> },
     Create { new: Box<NewMatch>, answer: Answer<()> },
     Finish { finished: Box<FinishedMatch>, answer: Answer<()> },
     InterruptRunning { answer: Answer<()> },
+    Quarantine { match_id: MatchId, why: String, answer: Answer<()> },
 }
 
-/// A write on its way. Resolves when it is durable, or is known not to be. Dropping it does not take
-/// the write back.
-#[derive(Debug)]
-#[must_use = "whether the write is durable is only known from here"]
-pub struct Pending<T>(oneshot::Receiver<Result<T, StoreError>>);
-
-impl<T> Pending<T> {
-    /// The answer, if it is there. Ask no more once it was.
-    pub fn poll_now(&mut self) -> Option<Result<T, StoreError>> {
-        match self.0.try_recv() {
-            Ok(answer) => Some(answer),
-            Err(oneshot::error::TryRecvError::Empty) => None,
-            Err(oneshot::error::TryRecvError::Closed) => Some(Err(StoreError::Closed)),
-        }
-    }
-
-    /// Waits for the answer. Not for an async task's thread, where it panics.
-    ///
-    /// # Errors
-    /// The write's own.
-    pub fn wait(self) -> Result<T, StoreError> {
-        self.0.blocking_recv().unwrap_or(Err(StoreError::Closed))
-    }
-}
-
-impl<T> Future for Pending<T> {
-    type Output = Result<T, StoreError>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = Pin::new(&mut self.0).poll(context);
-        answer.map(|answer| answer.unwrap_or(Err(StoreError::Closed)))
-    }
+enum Message {
+    Write(Write),
+    Quarantine { match_id: MatchId, why: String, answer: Answer<()> },
+    Ask(Ask),
 }
 
 /// A handle to the store's thread; clones share it. No call blocks but [`close`](Self::close).
@@ -71,14 +55,15 @@ impl<T> Future for Pending<T> {
 #[derive(Clone)]
 pub struct Store {
     queue: Arc<Queue>,
-    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+    thread: Arc<Mutex<Option<JoinHandle<Option<StoreError>>>>>,
+    journal: Option<JournalHandle>,
 }
 
 /// The one sender of all handles. Taking it away is what closes the store: everything sent before is in
 /// the channel, and nothing comes after. (A sender for each handle would not do: crossbeam's bounded
 /// channel keeps what it holds until the last sender is gone, so a write that came in as the thread
 /// ended would never be answered.)
-struct Queue(Mutex<Option<Sender<Write>>>);
+struct Queue(Mutex<Option<Sender<Message>>>);
 
 impl Queue {
     fn close(&self) {
@@ -98,26 +83,56 @@ impl Drop for CloseAtEnd {
 }
 
 impl Store {
-    /// Marks what a server before left running as interrupted, and starts the thread. Also gives the
-    /// number of those matches, so that it can be told.
+    /// Starts the thread without journals. First marks as interrupted what a server before left running
+    /// and what has no journal; also gives the number of those matches, so that it can be told.
     ///
     /// # Errors
     /// Storage's own, and [`StoreError::Broken`] where the system has no thread to give.
-    pub fn open(mut directory: impl Directory + 'static) -> Result<(Self, u64), StoreError> {
+    pub fn open(directory: impl Directory + 'static) -> Result<(Self, u64), StoreError> {
+        Self::start(directory, None)
+    }
+
+    /// As [`open`](Self::open), with journals: [`journal`](Self::journal) hands over, `on_report` hears of
+    /// every flush, on the store's thread.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with_journal(
+        directory: impl Directory + 'static,
+        journal: impl Journal + 'static,
+        on_report: OnReport,
+    ) -> Result<(Self, u64), StoreError> {
+        Self::start(directory, Some((Box::new(journal), on_report)))
+    }
+
+    fn start(
+        mut directory: impl Directory + 'static,
+        journal: Option<(Box<dyn Journal>, OnReport)>,
+    ) -> Result<(Self, u64), StoreError> {
         directory.begin()?;
         let interrupted = directory.interrupt_running()?;
         directory.commit()?;
-        let (sender, writes) = bounded(STORE_WRITES_MAX);
+        let (sender, messages) = bounded(STORE_WRITES_MAX);
         let queue = Arc::new(Queue(Mutex::new(Some(sender))));
         let close_at_end = CloseAtEnd(Arc::downgrade(&queue));
+        let (journals, handle) = journal
+            .map(|(journal, on_report)| {
+                let (items, handed_over) = bounded(JOURNAL_ITEMS_MAX);
+                let (urgent, woken) = bounded(1);
+                let room = Room::new(JOURNAL_PENDING_BYTES_MAX);
+                let journals = Journals::new(journal, on_report, handed_over, woken);
+                (journals, JournalHandle::new(room, items, urgent))
+            })
+            .unzip();
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || {
                 let _close_at_end = close_at_end;
-                run(directory, &writes);
+                run(directory, journals, &messages)
             })
             .map_err(|e| StoreError::Broken { cause: format!("no thread: {e}") })?;
-        Ok((Self { queue, thread: Arc::new(Mutex::new(Some(thread))) }, interrupted))
+        let thread = Arc::new(Mutex::new(Some(thread)));
+        Ok((Self { queue, thread, journal: handle }, interrupted))
     }
 
     /// The account of this name; a new one where there is none.
@@ -126,7 +141,7 @@ impl Store {
     /// [`StoreError::QueueFull`] and [`StoreError::Closed`]; the others come with the answer.
     pub fn player(&self, name: &str, now_unix_ms: u64) -> Result<Pending<PlayerId>, StoreError> {
         let name = name.to_owned();
-        self.send(|answer| Write::Player { name, now_unix_ms, answer })
+        self.write(|answer| Write::Player { name, now_unix_ms, answer })
     }
 
     /// Notes that a match begins; see [`Directory::create`].
@@ -134,7 +149,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::QueueFull`] and [`StoreError::Closed`]; the others come with the answer.
     pub fn create(&self, new: NewMatch) -> Result<Pending<()>, StoreError> {
-        self.send(|answer| Write::Create { new: Box::new(new), answer })
+        self.write(|answer| Write::Create { new: Box::new(new), answer })
     }
 
     /// Notes a match's result; see [`Directory::finish`]. Players are told it after the answer.
@@ -142,15 +157,63 @@ impl Store {
     /// # Errors
     /// [`StoreError::QueueFull`] and [`StoreError::Closed`]; the others come with the answer.
     pub fn finish(&self, finished: FinishedMatch) -> Result<Pending<()>, StoreError> {
-        self.send(|answer| Write::Finish { finished: Box::new(finished), answer })
+        self.write(|answer| Write::Finish { finished: Box::new(finished), answer })
     }
 
-    /// Marks every match that has no result as interrupted: the last write of a server that stops.
+    /// Marks every match that has no result and no journal as interrupted: the last write of a server
+    /// that stops.
     ///
     /// # Errors
     /// [`StoreError::QueueFull`] and [`StoreError::Closed`]; the others come with the answer.
     pub fn interrupt_running(&self) -> Result<Pending<()>, StoreError> {
-        self.send(|answer| Write::InterruptRunning { answer })
+        self.write(|answer| Write::InterruptRunning { answer })
+    }
+
+    /// Sets a match aside for good, in the journal and in the directory; see [`Journal::quarantine`] and
+    /// [`Directory::quarantine`].
+    ///
+    /// # Errors
+    /// [`StoreError::QueueFull`] and [`StoreError::Closed`]; the others come with the answer,
+    /// [`StoreError::UnknownMatch`] where one of the two does not know it.
+    pub fn quarantine(&self, match_id: MatchId, why: &str) -> Result<Pending<()>, StoreError> {
+        let why = why.to_owned();
+        self.send(|answer| Message::Quarantine { match_id, why, answer })
+    }
+
+    /// For handing over what goes into journals; `None` where the store was opened without.
+    pub fn journal(&self) -> Option<&JournalHandle> {
+        self.journal.as_ref()
+    }
+
+    /// Reads matches back; what was handed over before is in it. See [`recover`](crate::journal::recover()).
+    ///
+    /// # Errors
+    /// [`StoreError::QueueFull`] and [`StoreError::Closed`], which is also the answer without a journal;
+    /// the others come with the answer.
+    pub fn recover(
+        &self,
+        wanted: Vec<Load>,
+    ) -> Result<Pending<Vec<Result<Recovered, Unrecoverable>>>, StoreError> {
+        self.send(|answer| Message::Ask(Ask::Recover { wanted, answer }))
+    }
+
+    /// The journals in this state, or all. As many as there are: for a start, ask for the open ones.
+    ///
+    /// # Errors
+    /// As [`recover`](Self::recover).
+    pub fn journals(
+        &self,
+        state: Option<JournalState>,
+    ) -> Result<Pending<Vec<JournalEntry>>, StoreError> {
+        self.send(|answer| Message::Ask(Ask::List { state, answer }))
+    }
+
+    /// One step of retention; ask again while there is more.
+    ///
+    /// # Errors
+    /// As [`recover`](Self::recover).
+    pub fn retain(&self, limits: Retention) -> Result<Pending<Retained>, StoreError> {
+        self.send(|answer| Message::Ask(Ask::Retain { limits, answer }))
     }
 
     /// How many writes wait, of at most [`STORE_WRITES_MAX`].
@@ -163,135 +226,135 @@ impl Store {
     /// handles get [`StoreError::Closed`] from here on. Right also where another handle closed it.
     ///
     /// # Errors
-    /// [`StoreError::Broken`] where the thread died of a defect.
+    /// [`StoreError::Broken`] where the thread died of a defect, or journals could not be written.
     pub fn close(self) -> Result<(), StoreError> {
         self.queue.close();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         match thread.map(JoinHandle::join) {
             Some(Err(_)) => Err(StoreError::Broken { cause: "its thread panicked".to_owned() }),
-            Some(Ok(())) | None => Ok(()),
+            Some(Ok(Some(unwritten))) => Err(unwritten),
+            Some(Ok(None)) | None => Ok(()),
         }
     }
 
-    fn send<T>(&self, write: impl FnOnce(Answer<T>) -> Write) -> Result<Pending<T>, StoreError> {
-        let (answer, pending) = oneshot::channel();
+    fn write<T>(&self, write: impl FnOnce(Answer<T>) -> Write) -> Result<Pending<T>, StoreError> {
+        self.send(|answer| Message::Write(write(answer)))
+    }
+
+    fn send<T>(
+        &self,
+        message: impl FnOnce(Answer<T>) -> Message,
+    ) -> Result<Pending<T>, StoreError> {
+        let (answer, pending) = pending();
         // Held for a `try_send`, which does not wait.
         let sender = self.queue.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(sender) = sender.as_ref() else { return Err(StoreError::Closed) };
-        match sender.try_send(write(answer)) {
-            Ok(()) => Ok(Pending(pending)),
+        match sender.try_send(message(answer)) {
+            Ok(()) => Ok(pending),
             Err(TrySendError::Full(_)) => Err(StoreError::QueueFull),
             Err(TrySendError::Disconnected(_)) => Err(StoreError::Closed),
         }
     }
 }
 
-fn run(mut directory: impl Directory, writes: &Receiver<Write>) {
+/// Ends when the queue is closed, or every handle gone, and nothing waits. What journals could not be
+/// written is the answer.
+fn run(
+    mut directory: impl Directory,
+    mut journals: Option<Journals>,
+    messages: &Receiver<Message>,
+) -> Option<StoreError> {
+    if journals.is_some() {
+        // Of this thread alone, on Linux. Where it is refused the thread is as urgent as the others.
+        let _ = rustix::process::nice(NICE);
+    }
     let mut broken = None;
-    // Ends when the queue is closed, or every handle gone, and nothing waits.
-    while let Ok(first) = writes.recv() {
-        let mut batch = Batch { directory: &mut directory, begun: false, failed: broken.clone() };
-        let waiting = std::iter::once(first).chain(writes.try_iter()).take(STORE_WRITES_MAX);
-        let applied: Vec<_> = waiting.map(|write| batch.apply(write)).collect();
-        let failed = batch.commit();
-        for applied in applied {
-            applied.answer(failed.as_ref());
-        }
-        if matches!(failed, Some(StoreError::Broken { .. })) {
-            broken = failed;
-        }
-    }
-}
-
-/// One transaction with the writes of everyone who waited.
-struct Batch<'a, D> {
-    directory: &'a mut D,
-    begun: bool,
-    failed: Option<StoreError>,
-}
-
-impl<D: Directory> Batch<'_, D> {
-    fn apply(&mut self, write: Write) -> Applied {
-        match write {
-            Write::Player { name, now_unix_ms, answer } => {
-                Applied::Player(answer, self.attempt(|d| d.player(&name, now_unix_ms)))
-            }
-            Write::Create { new, answer } => {
-                Applied::Match(answer, self.attempt(|d| d.create(&new)))
-            }
-            Write::Finish { finished, answer } => {
-                Applied::Match(answer, self.attempt(|d| d.finish(&finished)))
-            }
-            Write::InterruptRunning { answer } => {
-                Applied::Match(answer, self.attempt(|d| d.interrupt_running().map(|_| ())))
-            }
-        }
-    }
-
-    fn attempt<T>(
-        &mut self,
-        write: impl FnOnce(&mut D) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        if let Some(failed) = &self.failed {
-            return Err(failed.clone());
-        }
-        let try_write = || {
-            if !self.begun {
-                self.directory.begin()?;
-                self.begun = true;
-            }
-            write(self.directory)
+    let (no_items, nobody, no_timer) = (never(), never(), never());
+    loop {
+        let (items, urgent, due) = match &journals {
+            None => (&no_items, &nobody, &no_timer),
+            Some(journals) if journals.is_due() => (&no_items, &journals.urgent, &journals.due),
+            Some(journals) => (&journals.items, &journals.urgent, &journals.due),
         };
-        let result = try_write();
-        if let Err(error) = &result
-            && !error.is_callers_fault()
-        {
-            self.failed = Some(error.clone());
+        select! {
+            recv(urgent) -> told => journals.as_mut().expect("it woke").woken(told),
+            recv(due) -> _ => journals.as_mut().expect("it was due").flush(),
+            recv(items) -> first => {
+                // An error says that every handle is gone; `woken` finds that out too.
+                if let (Ok(first), Some(journals)) = (first, &mut journals) {
+                    journals.first(first);
+                }
+            }
+            recv(messages) -> first => {
+                let Ok(first) = first else { break };
+                let waiting = std::iter::once(first).chain(messages.try_iter());
+                let waiting = waiting.take(STORE_WRITES_MAX);
+                serve(&mut directory, journals.as_mut(), &mut broken, waiting);
+            }
         }
-        result
+        // One file is under both: what one cannot trust the other cannot either.
+        if let Some(journals) = &mut journals {
+            match &broken {
+                None => broken = journals.broken(),
+                Some(error) => {
+                    journals.break_off(JournalError::Broken { cause: error.to_string() })
+                }
+            }
+        }
     }
+    journals.and_then(Journals::close)
+}
 
-    /// Ends the transaction; `Some` is the error that took everyone's writes.
-    fn commit(mut self) -> Option<StoreError> {
-        if !self.begun {
-            return self.failed;
+/// Serves everyone who waits: the writes in one transaction, then, outside of it, what asks for journals.
+fn serve(
+    directory: &mut impl Directory,
+    mut journals: Option<&mut Journals>,
+    broken: &mut Option<StoreError>,
+    waiting: impl Iterator<Item = Message>,
+) {
+    let mut batch = Batch::new(directory, broken.clone());
+    let mut applied = Vec::new();
+    let mut others = Vec::new();
+    for message in waiting {
+        match message {
+            Message::Write(write) => applied.push(batch.apply(write)),
+            other => others.push(other),
         }
-        if self.failed.is_none() {
-            self.failed = self.directory.commit().err();
+    }
+    commit(batch, applied, broken);
+    for message in others {
+        match (message, &mut journals) {
+            (Message::Ask(ask), Some(journals)) => journals.answer(ask),
+            // Without journals an ask is dropped, and its answer is that the store is closed to it.
+            (Message::Ask(_), None) | (Message::Write(_), _) => {}
+            (Message::Quarantine { match_id, why, answer }, journals) => {
+                let in_journal = match journals {
+                    Some(journals) => journals.quarantine(match_id, &why),
+                    None => Ok(()),
+                };
+                if let Err(error) = in_journal {
+                    drop(answer.send(Err(error)));
+                    continue;
+                }
+                let mut batch = Batch::new(directory, broken.clone());
+                let applied = batch.apply(Write::Quarantine { match_id, why, answer });
+                commit(batch, vec![applied], broken);
+            }
         }
-        if self.failed.is_some()
-            && let Err(worse) = self.directory.roll_back()
-        {
-            self.failed = Some(match worse {
-                StoreError::Broken { .. } => worse,
-                other => StoreError::Broken { cause: format!("rolling back: {other}") },
-            });
-        }
-        self.failed
     }
 }
 
-/// A write that waits for its transaction's end.
-enum Applied {
-    Player(Answer<PlayerId>, Result<PlayerId, StoreError>),
-    Match(Answer<()>, Result<(), StoreError>),
-}
-
-impl Applied {
-    fn answer(self, failed: Option<&StoreError>) {
-        // Whoever asked may have stopped listening; the write stands all the same.
-        match self {
-            Self::Player(answer, result) => drop(answer.send(outcome(result, failed))),
-            Self::Match(answer, result) => drop(answer.send(outcome(result, failed))),
-        }
+fn commit(
+    batch: Batch<'_, impl Directory>,
+    applied: Vec<Applied>,
+    broken: &mut Option<StoreError>,
+) {
+    let failed = batch.commit();
+    for applied in applied {
+        applied.answer(failed.as_ref());
     }
-}
-
-fn outcome<T>(result: Result<T, StoreError>, failed: Option<&StoreError>) -> Result<T, StoreError> {
-    match failed {
-        // Even a caller's own mistake: it was judged by what was rolled back.
-        Some(failed) => Err(failed.clone()),
-        None => result,
+    if matches!(failed, Some(StoreError::Broken { .. })) {
+        *broken = failed;
     }
 }
 

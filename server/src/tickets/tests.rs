@@ -157,30 +157,48 @@ proptest! {
 #[test]
 fn a_ticket_is_good_once_until_it_expires_and_never_after() {
     let mut used = UsedTickets::new();
-    assert_eq!(used.insert(&claims(1), NOW), Ok(()));
-    assert_eq!(used.insert(&claims(1), NOW), Err(DisconnectReason::TicketUsed));
-    assert_eq!(used.insert(&claims(1), NOW + 59_999), Err(DisconnectReason::TicketUsed));
-    assert_eq!(used.insert(&claims(1), NOW + 60_000), Err(DisconnectReason::TicketExpired));
+    assert_eq!(used.insert(claims(1).id, claims(1).expires_unix_ms, NOW), Ok(()));
+    assert_eq!(
+        used.insert(claims(1).id, claims(1).expires_unix_ms, NOW),
+        Err(DisconnectReason::TicketUsed)
+    );
+    assert_eq!(
+        used.insert(claims(1).id, claims(1).expires_unix_ms, NOW + 59_999),
+        Err(DisconnectReason::TicketUsed)
+    );
+    assert_eq!(
+        used.insert(claims(1).id, claims(1).expires_unix_ms, NOW + 60_000),
+        Err(DisconnectReason::TicketExpired)
+    );
     assert!(used.is_empty(), "what expired is forgotten");
 }
 
 #[test]
 fn a_clock_set_back_makes_no_ticket_good_again() {
     let mut used = UsedTickets::new();
-    assert_eq!(used.insert(&claims(1), NOW), Ok(()));
+    assert_eq!(used.insert(claims(1).id, claims(1).expires_unix_ms, NOW), Ok(()));
     let later = TicketClaims { expires_unix_ms: NOW + 200_000, ..claims(2) };
-    assert_eq!(used.insert(&later, NOW + 100_000), Ok(()));
+    assert_eq!(used.insert(later.id, later.expires_unix_ms, NOW + 100_000), Ok(()));
     assert_eq!(used.len(), 1);
-    assert_eq!(used.insert(&claims(1), NOW), Err(DisconnectReason::TicketExpired));
+    assert_eq!(
+        used.insert(claims(1).id, claims(1).expires_unix_ms, NOW),
+        Err(DisconnectReason::TicketExpired)
+    );
 }
 
 #[test]
 fn a_full_memory_refuses_and_has_room_again_after_expiry() {
     let mut used = UsedTickets::with_room_for(2);
-    assert_eq!(used.insert(&claims(1), NOW), Ok(()));
-    assert_eq!(used.insert(&claims(2), NOW), Ok(()));
-    assert_eq!(used.insert(&claims(3), NOW), Err(DisconnectReason::ServerFull));
-    assert_eq!(used.insert(&claims(1), NOW), Err(DisconnectReason::TicketUsed));
+    assert_eq!(used.insert(claims(1).id, claims(1).expires_unix_ms, NOW), Ok(()));
+    assert_eq!(used.insert(claims(2).id, claims(2).expires_unix_ms, NOW), Ok(()));
+    assert_eq!(
+        used.insert(claims(3).id, claims(3).expires_unix_ms, NOW),
+        Err(DisconnectReason::ServerFull)
+    );
+    assert_eq!(
+        used.insert(claims(1).id, claims(1).expires_unix_ms, NOW),
+        Err(DisconnectReason::TicketUsed)
+    );
     let later = TicketClaims { expires_unix_ms: NOW + 120_000, ..claims(3) };
-    assert_eq!(used.insert(&later, NOW + 60_000), Ok(()));
+    assert_eq!(used.insert(later.id, later.expires_unix_ms, NOW + 60_000), Ok(()));
 }

@@ -102,6 +102,13 @@ impl Serve {
         self.endpoints[key].as_str().expect("it is there, and text")
     }
 
+    /// Its counters.
+    pub(crate) fn stats(&self) -> serde_json::Value {
+        let (status, body) = self.get("/v1/stats");
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).expect("JSON")
+    }
+
     /// Asks its admin interface; the status and the body.
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
         let agent: ureq::Agent = ureq::Agent::config_builder()

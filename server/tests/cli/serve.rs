@@ -86,14 +86,19 @@ fn assert_stops_well(signal: Signal) {
     let shutdown = ClientError::Disconnected(DisconnectReason::ServerShutdown).to_string();
     assert_eq!(told.to_string(), shutdown);
 
-    // Nothing is left that says the match still ran, or the server.
+    // Nothing is left that says the server ran; the match has not ended, and goes on with the next one.
     let list = run_json(&["history", "ls", "--data", arg(&data), "--json"]);
-    assert_eq!(list[0]["state"].as_str(), Some("interrupted"), "{list}");
+    assert_eq!(list[0]["state"].as_str(), Some("running"), "{list}");
     assert!(!data.join("endpoints.json").exists());
+    let next = Serve::start(&data, &[]);
+    let stats = next.stats();
+    assert_eq!(stats["matches_recovered"].as_u64(), Some(1), "{stats}");
+    assert_eq!(stats["matches"].as_u64(), Some(1), "{stats}");
+    assert_eq!(next.stop(signal), Some(0));
 }
 
 #[test]
-fn sigterm_tells_players_marks_matches_and_exits_0() {
+fn sigterm_tells_players_keeps_matches_and_exits_0() {
     assert_stops_well(Signal::TERM);
 }
 
@@ -119,7 +124,11 @@ fn history_reads_through_a_running_server_and_without_one_the_same() {
     assert_eq!(serve.stop(Signal::TERM), Some(0));
 
     let after: Value = run_json(&["history", "show", &id, "--data", arg(&data), "--json"]);
-    assert_eq!(after["state"].as_str(), Some("interrupted"), "{after}");
+    assert_eq!(
+        after["state"].as_str(),
+        Some("running"),
+        "{after}: it goes on with the next server"
+    );
 }
 
 #[test]
@@ -133,8 +142,10 @@ fn a_server_that_was_killed_leaves_a_folder_that_the_next_one_takes_over() {
     let list = run_json(&["history", "ls", "--data", arg(&data), "--json"]);
     assert_eq!(list[0]["state"].as_str(), Some("running"), "{list}");
     let next = Serve::start(&data, &[]);
+    let stats = next.stats();
+    assert_eq!(stats["matches_recovered"].as_u64(), Some(1), "{stats}");
     let list = run_json(&["history", "ls", "--data", arg(&data), "--json"]);
-    assert_eq!(list[0]["state"].as_str(), Some("interrupted"), "{list}");
+    assert_eq!(list[0]["state"].as_str(), Some("running"), "{list}");
     assert_eq!(next.stop(Signal::TERM), Some(0));
 }
 

@@ -23,6 +23,9 @@ const THREADS: &[&str] = &["std::thread", "thread::spawn", "crossbeam_channel"];
 /// The one piece of tokio that may cross into a thread without a runtime: an answer for somebody who waits.
 const ONESHOT: &str = "use tokio::sync::oneshot;";
 
+/// The store's thread gives way to ticks.
+const LOWER_PRIORITY: &str = "let _ = rustix::process::nice(NICE);";
+
 /// All rules, each with the lists of names that it shares with others.
 pub(super) fn rules() -> Vec<(Rule, &'static [&'static [&'static str]])> {
     let rule = |files, except, never, because| Rule { files, except, never, but: &[], because };
@@ -118,11 +121,31 @@ pub(super) fn rules() -> Vec<(Rule, &'static [&'static [&'static str]])> {
                     "crate::node",
                     "tokio",
                 ],
-                but: &[ONESHOT],
+                but: &[ONESHOT, LOWER_PRIORITY],
                 because: "the store stands at the side: whoever writes hands over and goes on, and time \
                           is an argument",
             },
             &[CLOCKS, SOCKETS],
+        ),
+        (
+            rule(
+                &["server/src/journal"],
+                &[],
+                &[
+                    "Game",
+                    "Instant",
+                    "quinn_proto",
+                    "crate::store",
+                    "crate::matches",
+                    "crate::shard",
+                    "crate::lobby",
+                    "crate::control",
+                    "crate::node",
+                ],
+                "the journal is bytes and their order: it works for every game, on any disk, and under \
+                 virtual time",
+            ),
+            &[CLOCKS, SOCKETS, RUNTIMES, FILES, THREADS],
         ),
         (
             rule(
@@ -186,7 +209,7 @@ pub(super) fn rules() -> Vec<(Rule, &'static [&'static [&'static str]])> {
                     "server/src/cli",
                     "server/src/lobby/endpoint.rs",
                     "server/src/shard/message.rs",
-                    "server/src/store/thread.rs",
+                    "server/src/store/pending.rs",
                     "client/src/transport",
                     "client/src/bots/swarm.rs",
                 ],

@@ -11,7 +11,7 @@ use matchkeep_shared::wire::client::ClientDatagram;
 use matchkeep_shared::wire::frame::FrameReader;
 use quinn_proto::{ConnectionError, ConnectionHandle, Dir, Event, Incoming, StreamEvent, VarInt};
 
-use super::{ACK_HOLD, Connection, Core, Stage};
+use super::{ACK_HOLD, Connection, Core};
 use crate::shard::admission::Verdict;
 use crate::shard::message::ShardEvent;
 use crate::shard::session::Session;
@@ -39,6 +39,9 @@ impl<G: Game> Core<G> {
 
     /// Begins the handshake that waited longest, where there is time for one. Says whether it did.
     pub fn admit(&mut self, now: Instant) -> bool {
+        if !self.is_open {
+            return false;
+        }
         let deadline = self.next_deadline();
         let Some(incoming) = self.admission.next(now, deadline) else { return false };
         self.stats.handshakes += 1;
@@ -115,7 +118,7 @@ impl<G: Game> Core<G> {
                 let host = self.hosts[playing.host].as_ref();
                 host.is_some_and(|host| {
                     let next = host.schedule.deadline(host.game.tick() + 1);
-                    matches!(host.stage, Stage::Running) && next <= now + ACK_HOLD
+                    host.is_running() && next <= now + ACK_HOLD
                 })
             }
             _ => false,

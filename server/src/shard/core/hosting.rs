@@ -14,13 +14,15 @@ use matchkeep_shared::wire::frame::write_frame;
 use matchkeep_shared::wire::message::ServerMessage;
 
 use super::{
-    ASK_AGAIN_TICKS, Core, Host, RENEW_TOKENS_TICKS, Schedule, Session, Stage, TickRun, Tokens,
+    ASK_AGAIN_TICKS, Core, Host, Pace, RENEW_TOKENS_TICKS, Schedule, Session, Stage, TickRun,
+    Tokens,
 };
-use crate::matches::{Match, MatchSpec};
-use crate::shard::message::ShardEvent;
+use crate::matches::Match;
+use crate::shard::message::{MatchPolicy, NewHost, ShardEvent};
 
 impl<G: Game> Core<G> {
-    pub(super) fn create(&mut self, now: Instant, spec: MatchSpec<G::Config>) {
+    pub(super) fn create(&mut self, now: Instant, new: NewHost<G>) {
+        let NewHost { spec, policy } = new;
         let match_id = spec.id;
         if self.by_match.contains_key(&match_id) {
             self.reports.push_back(ShardEvent::Created { match_id });
@@ -30,11 +32,21 @@ impl<G: Game> Core<G> {
             self.reports.push_back(ShardEvent::CreateRefused { match_id });
             return;
         }
-        let schedule = Schedule::new(spec.rate, now, self.started, self.matches_made);
+        let game = Match::new(spec, self.options);
+        self.seat_host(now, game, policy);
+        self.reports.push_back(ShardEvent::Created { match_id });
+    }
+
+    /// A match begins to tick here.
+    pub(super) fn seat_host(&mut self, now: Instant, game: Match<G>, policy: MatchPolicy) {
+        let spec = game.spec();
+        let match_id = spec.id;
+        let (tick, nth) = (game.tick(), self.matches_made);
+        let schedule = Schedule::new(spec.rate, tick, now, self.started, nth);
         self.matches_made += 1;
         let sessions = vec![None; spec.places];
-        let game = Match::new(spec);
-        let host = Host { game, schedule, sessions, stage: Stage::Running };
+        let (pace, stage) = (Pace::default(), Stage::Running);
+        let host = Host { game, policy, pace, schedule, sessions, stage };
         let free = self.hosts.iter().position(Option::is_none);
         let index = free.unwrap_or_else(|| {
             self.hosts.push(None);
@@ -43,24 +55,32 @@ impl<G: Game> Core<G> {
         self.due.push(Reverse((host.schedule.deadline(host.game.tick() + 1), index, match_id)));
         self.hosts[index] = Some(host);
         self.by_match.insert(match_id, index);
-        self.reports.push_back(ShardEvent::Created { match_id });
     }
 
     /// Runs the tick that is due first.
     ///
     /// 1. what is overdue beyond catching up is given up, and counted
     /// 2. the match steps: time-outs, inputs, the game, the world quantised once
-    /// 3. snapshots go to every client, unless the next tick is due already and will send newer ones
-    /// 4. events go to their streams
-    /// 5. a result goes to control; players hear of it when it is durable
+    /// 3. what entered it goes to the journal's queue
+    /// 4. snapshots go to every client, unless the next tick is due already and will send newer ones
+    /// 5. events go to their streams
+    /// 6. a result goes to the journal; players hear of it when it is durable
     pub fn run_tick(&mut self, now: Instant) -> Option<TickRun> {
         let Reverse((deadline, index, match_id)) = self.due.pop()?;
         let same = |host: &Host<G>| host.game.spec().id == match_id;
         let host = self.hosts[index].as_mut().filter(|host| same(host))?;
-        if let Stage::Finishing | Stage::Over { .. } = host.stage {
+        if let Stage::Finishing { .. } | Stage::Over { .. } = host.stage {
             self.linger(now, index);
             return None;
         }
+        if host.game.death().is_some() {
+            self.bury(now, index);
+            return None;
+        }
+        if self.stands_still(now, index) {
+            return None;
+        }
+        let host = self.hosts[index].as_mut()?;
 
         let tick = host.game.tick() + 1;
         self.stats.ticks_skipped += host.schedule.give_up(tick, now);
@@ -68,12 +88,13 @@ impl<G: Game> Core<G> {
         self.stats.ticks += 1;
 
         host.game.step(&mut self.scratch.expired);
+        host.game.hand_over(&mut self.outgoing);
         let next = host.schedule.deadline(tick + 1);
         let sends = next > now || host.game.outcome().is_some();
         self.due.push(Reverse((next, index, match_id)));
 
         if sends {
-            self.send_snapshots(index);
+            self.send_snapshots(index, false);
         }
         self.send_events(now, index);
         self.renew_tokens(now, index);
@@ -81,10 +102,10 @@ impl<G: Game> Core<G> {
             self.reports.push_back(ShardEvent::Left { match_id, player });
         }
         self.finish_ended(index);
-        Some(TickRun { deadline, started: now, sends })
+        Some(TickRun { host: index, deadline, started: now, sends })
     }
 
-    fn send_snapshots(&mut self, index: usize) {
+    pub(super) fn send_snapshots(&mut self, index: usize, paused: bool) {
         let Some(host) = &mut self.hosts[index] else { return };
         let asks_again = host.game.tick().0.is_multiple_of(ASK_AGAIN_TICKS);
         for slot in 0..host.sessions.len() {
@@ -93,7 +114,7 @@ impl<G: Game> Core<G> {
             let bytes_max = connection.quic.datagrams().max_size().unwrap_or(0);
             let snapshot = &mut self.scratch.snapshot;
             snapshot.clear();
-            host.game.encode_snapshot(Slot(slot as u8), bytes_max, snapshot);
+            host.game.encode_snapshot(Slot(slot as u8), bytes_max, paused, snapshot);
             let bytes = Self::pooled(&mut self.scratch.pool, snapshot);
             let length = bytes.len() as u64;
             // An older one that could not go yet is stale now.
@@ -192,7 +213,9 @@ impl<G: Game> Core<G> {
         if let Some(outcome) = host.game.outcome() {
             let outcome = outcome.clone();
             let (match_id, tick) = (host.game.spec().id, host.game.tick());
-            host.stage = Stage::Finishing;
+            // The end follows the frames it came from; where there is no room for it, it is tried again.
+            let is_written = host.game.hand_over_end(&mut self.outgoing);
+            host.stage = Stage::Finishing { is_written };
             self.reports.push_back(ShardEvent::Ended { match_id, tick, outcome });
         }
     }
@@ -201,7 +224,9 @@ impl<G: Game> Core<G> {
     pub(super) fn tell_result(&mut self, now: Instant, match_id: MatchId) {
         let Some(index) = self.by_match.get(&match_id).copied() else { return };
         let Some(host) = &mut self.hosts[index] else { return };
-        let (Stage::Finishing, Some(outcome)) = (&host.stage, host.game.outcome()) else { return };
+        let (Stage::Finishing { .. }, Some(outcome)) = (&host.stage, host.game.outcome()) else {
+            return;
+        };
         host.stage = Stage::Over { until: now + ENDED_LINGER };
         let (epoch, tick) = (host.game.epoch(), host.game.tick());
         let frame = result_frame(epoch, tick, outcome.clone());
@@ -234,7 +259,14 @@ impl<G: Game> Core<G> {
         let match_id = host.game.spec().id;
         let over = match host.stage {
             Stage::Over { until } => now >= until || host.sessions.iter().all(Option::is_none),
-            Stage::Running | Stage::Finishing => false,
+            Stage::Finishing { is_written } => {
+                if !is_written {
+                    let is_written = host.game.hand_over_end(&mut self.outgoing);
+                    host.stage = Stage::Finishing { is_written };
+                }
+                false
+            }
+            Stage::Running | Stage::Fallen => false,
         };
         if !over {
             let again = now + host.game.spec().rate.period();
@@ -272,17 +304,43 @@ impl<G: Game> Core<G> {
         }
     }
 
-    pub(super) fn shut_down(&mut self, now: Instant) {
+    /// What is on stable storage of some matches.
+    pub(super) fn note_durable(&mut self, ticks: &[(MatchId, Epoch, Tick)]) {
+        for (match_id, epoch, tick) in ticks {
+            let Some(index) = self.by_match.get(match_id).copied() else { continue };
+            let Some(host) = &mut self.hosts[index] else { continue };
+            if host.game.epoch() == *epoch {
+                host.game.set_durable(*tick);
+            }
+        }
+    }
+
+    /// Somebody wants a match to end.
+    pub(super) fn end(&mut self, match_id: MatchId, reason: &str) {
+        let Some(index) = self.by_match.get(&match_id).copied() else { return };
+        let Some(host) = &mut self.hosts[index] else { return };
+        if host.is_running() {
+            host.pace = Pace::default();
+            host.game.end(reason);
+        }
+    }
+
+    /// Tells every player why, steps no more, and hands over what the journal has not yet.
+    pub(super) fn shut_down(&mut self, now: Instant, reason: DisconnectReason) {
         self.stopping = true;
+        for host in self.hosts.iter_mut().flatten() {
+            host.game.hand_over(&mut self.outgoing);
+        }
         let waiting: Vec<_> = self.admission.drain().collect();
         for incoming in waiting {
             self.endpoint.ignore(incoming);
         }
         for handle in 0..self.connections.len() {
             let handle = quinn_proto::ConnectionHandle(handle);
-            self.dismiss(now, handle, DisconnectReason::ServerShutdown);
+            self.dismiss(now, handle, reason);
         }
         self.due.clear();
+        self.returning.clear();
     }
 }
 

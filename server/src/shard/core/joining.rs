@@ -17,8 +17,9 @@ use matchkeep_shared::wire::message::{
 };
 use quinn_proto::{ConnectionHandle, ReadableError, StreamId};
 
-use super::{Connection, Core, Stage};
+use super::{Connection, Core, Host, Stage};
 use crate::matches::JoinRefused;
+use crate::matches::state::UsedTicket;
 use crate::shard::message::ShardEvent;
 use crate::shard::session::{Allowance, Outbox, Playing, Session};
 use crate::shard::tokens::Tokens;
@@ -95,15 +96,15 @@ impl<G: Game> Core<G> {
         let ticket = self.tickets.verify(ticket, self.wall_unix_ms)?;
         let index = *self.by_match.get(&ticket.match_id).ok_or(DisconnectReason::MatchUnknown)?;
         // From here on the ticket is spent, whatever becomes of the join.
-        self.used_tickets.insert(&ticket, self.wall_unix_ms)?;
+        self.used_tickets.insert(ticket.id, ticket.expires_unix_ms, self.wall_unix_ms)?;
         let host = self.hosts[index].as_mut().ok_or(DisconnectReason::MatchUnknown)?;
-        if !matches!(host.stage, Stage::Running) {
-            return Err(DisconnectReason::MatchOver);
-        }
+        host.admits()?;
+        let used = UsedTicket { id: ticket.id, expires_unix_ms: ticket.expires_unix_ms };
         let player = PlayerInfo { id: ticket.player, name: ticket.name };
-        let slot = host.game.join(&player).map_err(|refused| match refused {
+        let slot = host.game.join(&player, Some(used)).map_err(|refused| match refused {
             JoinRefused::Full => DisconnectReason::MatchFull,
             JoinRefused::Over => DisconnectReason::MatchOver,
+            JoinRefused::Died => DisconnectReason::JoinUndone,
         })?;
         Ok((index, slot, player.id))
     }
@@ -113,15 +114,15 @@ impl<G: Game> Core<G> {
         let token = self.tickets.verify_token(token, self.wall_unix_ms)?;
         let index = *self.by_match.get(&token.match_id).ok_or(DisconnectReason::MatchUnknown)?;
         let host = self.hosts[index].as_mut().ok_or(DisconnectReason::MatchUnknown)?;
-        if !matches!(host.stage, Stage::Running) {
-            return Err(DisconnectReason::MatchOver);
-        }
+        host.admits()?;
         if host.game.slot_of(token.player) != Some(token.slot)
             || !Tokens::is_current(&host.game, &token)
         {
             return Err(DisconnectReason::TokenExpired);
         }
-        host.game.rejoin(token.slot);
+        if !host.game.rejoin(token.slot, None) {
+            return Err(DisconnectReason::JoinUndone);
+        }
         Ok((index, token.slot, token.player))
     }
 
@@ -188,5 +189,17 @@ impl<G: Game> Core<G> {
             playing.outbox.flush(&mut connection.quic, stream);
         }
         Ok(())
+    }
+}
+
+impl<G: Game> Host<G> {
+    /// Whether players may come in now.
+    fn admits(&self) -> Result<(), DisconnectReason> {
+        match self.stage {
+            Stage::Running if self.game.death().is_none() => Ok(()),
+            // It will be back in a moment, and so may they.
+            Stage::Running | Stage::Fallen => Err(DisconnectReason::JoinUndone),
+            Stage::Finishing { .. } | Stage::Over { .. } => Err(DisconnectReason::MatchOver),
+        }
     }
 }

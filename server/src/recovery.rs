@@ -1,0 +1,192 @@
+//! What is left of the process before: which of its matches go on, from where, and what is lost of them.
+//!
+//! Owns: the judgement on each unfinished match, and what the operator is told of it. Must not know: how the
+//! journal stores it, and who plays it on.
+
+use std::collections::BTreeMap;
+
+use matchkeep_shared::Game;
+use matchkeep_shared::encoding::decode;
+use matchkeep_shared::game::Outcome;
+use matchkeep_shared::ids::{Epoch, MatchId};
+use matchkeep_shared::limits::{CHECKPOINT_BYTES_MAX, DEATHS_PER_TICK_MAX};
+use matchkeep_shared::time::Tick;
+
+use crate::journal::{
+    self, JournalError, JournalReader, JournalState, Kind, Load, LoadFrom, Lost, Unrecoverable,
+};
+use crate::matches::MatchSpec;
+use crate::matches::header::{HeaderError, MatchHeader};
+use crate::matches::incident::Incident;
+use crate::matches::recorder::Base;
+use crate::store::{Directory, FinishedMatch, ListFilter, MatchState, StoreError};
+
+/// Why nothing can be recovered at all.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoveryError {
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The matches cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Looks through everything that the process before left unfinished. `hung` is what its watchdog noted.
+///
+/// # Errors
+/// [`RecoveryError`] where storage fails; what is wrong with a single match is judged, match by match.
+pub fn gather<G: Game>(
+    journal: &impl JournalReader,
+    directory: &impl Directory,
+    hung: &BTreeMap<MatchId, Incident>,
+    now_unix_ms: u64,
+) -> Result<Recovered<G>, RecoveryError> {
+    let mut open = Vec::new();
+    journal.list(Some(JournalState::Open), &mut |entry| open.push(entry.match_id))?;
+    // A match whose journal has its end and whose result was not stored: the process ended in between.
+    let mut filter = ListFilter { state: Some(MatchState::Running), ..ListFilter::default() };
+    loop {
+        let page = directory.list(&filter)?;
+        for summary in &page {
+            let entry = journal.entry(summary.id)?;
+            if entry.is_some_and(|entry| entry.state == JournalState::Finished) {
+                open.push(summary.id);
+            }
+        }
+        match page.last() {
+            Some(last) if page.len() == filter.limit => filter.before = Some(last.id),
+            _ => break,
+        }
+    }
+    let newest = LoadFrom::Checkpoint(Tick(u64::MAX));
+    let wanted: Vec<Load> =
+        open.iter().map(|match_id| Load { match_id: *match_id, from: newest }).collect();
+    let mut recovered = Recovered::default();
+    for (load, found) in wanted.iter().zip(journal::recover(journal, &wanted)?) {
+        let hung = hung.get(&load.match_id).cloned();
+        recovered.judge(load.match_id, found, hung, now_unix_ms);
+    }
+    Ok(recovered)
+}
+
+/// All that goes on, and what does not.
+#[derive(Debug)]
+pub struct Recovered<G: Game> {
+    /// The matches that go on.
+    pub matches: Vec<Returning<G>>,
+    /// Matches whose journal has its end and whose result was not stored yet.
+    pub finished: Vec<FinishedMatch>,
+    /// Matches to be set aside, and why.
+    pub quarantined: Vec<(MatchId, String)>,
+    /// Matches left as they are: they were played by other rules.
+    pub foreign: u64,
+}
+
+impl<G: Game> Default for Recovered<G> {
+    fn default() -> Self {
+        Self { matches: Vec::new(), finished: Vec::new(), quarantined: Vec::new(), foreign: 0 }
+    }
+}
+
+/// A match that goes on.
+#[derive(Debug)]
+pub struct Returning<G: Game> {
+    /// What it is made of.
+    pub spec: MatchSpec<G::Config>,
+    /// What it is rebuilt from.
+    pub base: Base,
+    /// The ticks at which it died, in order.
+    pub deaths: Vec<Tick>,
+    /// A step of it that did not come back, noted by the process before and not in the journal yet.
+    pub hung: Option<Incident>,
+    /// What the journal has to know to go on.
+    pub journal: Box<journal::Recovered>,
+}
+
+impl<G: Game> Returning<G> {
+    /// The epoch it goes on in.
+    pub fn epoch(&self) -> Epoch {
+        Epoch(self.journal.epoch().0 + 1)
+    }
+}
+
+impl<G: Game> Recovered<G> {
+    /// Judges one match whose journal is open.
+    pub fn judge(
+        &mut self,
+        match_id: MatchId,
+        found: Result<journal::Recovered, Unrecoverable>,
+        hung: Option<Incident>,
+        now_unix_ms: u64,
+    ) {
+        let journal = match found {
+            Ok(journal) => Box::new(journal),
+            Err(error) => {
+                self.quarantined.push((match_id, error.to_string()));
+                return;
+            }
+        };
+        let header = MatchHeader::decode(&journal.header);
+        let spec = match header.and_then(|header| header.spec::<G>()) {
+            Ok(spec) => spec,
+            Err(error @ HeaderError::Foreign { .. }) => {
+                tracing::warn!(%match_id, %error, "the match is left as it is");
+                self.foreign += 1;
+                return;
+            }
+            Err(error @ HeaderError::Unreadable(_)) => {
+                self.quarantined.push((match_id, error.to_string()));
+                return;
+            }
+        };
+        for lost in Lost::lines(&journal.lost) {
+            tracing::error!(%match_id, "lost: {lost}");
+        }
+        if journal.lost_records > 0 {
+            let (records, tick) = (journal.lost_records, journal.tick());
+            tracing::error!(%match_id, records, %tick, "the match goes on from its last good record");
+        }
+        if let Some(result) = journal.result() {
+            match decode::<Outcome, CHECKPOINT_BYTES_MAX>("result", result) {
+                Ok(outcome) => self.finished.push(FinishedMatch {
+                    id: match_id,
+                    outcome,
+                    ticks: journal.tick(),
+                    ended_unix_ms: now_unix_ms,
+                }),
+                Err(error) => self.quarantined.push((match_id, error.to_string())),
+            }
+            return;
+        }
+        let mut hung = hung;
+        let mut deaths: Vec<Tick> = Vec::new();
+        for piece in journal.pieces.iter().filter(|piece| piece.kind == Kind::Incident) {
+            match Incident::decode(&piece.payload) {
+                Ok(incident) => {
+                    // A process that ended before it could remove the note.
+                    hung = hung.filter(|hung| *hung != incident);
+                    deaths.push(incident.tick);
+                }
+                Err(error) => tracing::warn!(%match_id, %error, "an incident cannot be read"),
+            }
+        }
+        deaths.extend(hung.as_ref().map(|hung| hung.tick));
+        let next = journal.tick() + 1;
+        let here = deaths.iter().filter(|tick| **tick == next).count();
+        if here >= DEATHS_PER_TICK_MAX as usize {
+            self.quarantined.push((match_id, format!("it died {here} times at tick {next}")));
+            return;
+        }
+        let (checkpoint, checkpoint_bytes) = match journal.checkpoint() {
+            Some((tick, bytes)) => (Some(tick), bytes.to_vec()),
+            None => (None, Vec::new()),
+        };
+        let mut frames = Vec::new();
+        for piece in journal.frames() {
+            frames.extend_from_slice(&piece.payload);
+        }
+        let base = Base { checkpoint, checkpoint_bytes, frames };
+        self.matches.push(Returning { spec, base, deaths, hung, journal });
+    }
+}

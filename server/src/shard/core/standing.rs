@@ -1,0 +1,111 @@
+//! Matches that stand still: they make no steps and keep sending what is, so that nobody takes them for gone.
+
+use std::cmp::Reverse;
+use std::time::{Duration, Instant};
+
+use matchkeep_shared::Game;
+use matchkeep_shared::limits::{RUNAWAY_AFTER, TICK_BUDGET_SHARE};
+
+use super::{Core, Host};
+use crate::shard::message::{Runaway, ShardEvent};
+
+/// How often a match that stands still sends.
+const STILL_SENDS_EVERY: Duration = Duration::from_millis(100);
+/// How much one tick weighs in the average of what ticks cost.
+const COST_WEIGHT: f64 = 1.0 / 32.0;
+
+/// What a host knows of its match's pace.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// It stands still because the journal is too far behind.
+    waits_for_journal: bool,
+    /// It stands still because it was too slow.
+    is_held: bool,
+    /// When it last sent while standing still.
+    sent: Option<Instant>,
+    /// What a tick costs, on average, in seconds.
+    cost: f64,
+    /// Since when it costs too much.
+    too_slow_since: Option<Instant>,
+    is_flagged: bool,
+}
+
+impl Pace {
+    /// Whether the match is known to be too slow.
+    pub(super) fn is_flagged(&self) -> bool {
+        self.is_flagged
+    }
+
+    /// Whether it stands still.
+    pub(super) fn stands(&self) -> bool {
+        self.waits_for_journal || self.is_held
+    }
+
+    /// Whether it waits for the journal.
+    pub(super) fn waits_for_journal(&self) -> bool {
+        self.waits_for_journal
+    }
+}
+
+impl<G: Game> Host<G> {
+    /// Whether the journal is so far behind that the match must wait for it. Once it waits it does so until
+    /// the journal is at most half as far behind.
+    fn must_wait(&self) -> bool {
+        if self.game.must_wait_for_journal() {
+            return true;
+        }
+        let Some(limit) = self.policy.undurable_max else { return false };
+        let Some(lag) = self.game.durable_lag() else { return false };
+        let lag = self.game.spec().rate.elapsed(lag.into());
+        lag > if self.pace.waits_for_journal { limit / 2 } else { limit }
+    }
+}
+
+impl<G: Game> Core<G> {
+    /// Whether a match stands still now; it has sent what is, if that was due.
+    pub(super) fn stands_still(&mut self, now: Instant, index: usize) -> bool {
+        let Some(host) = &mut self.hosts[index] else { return false };
+        let stood = host.pace.stands();
+        host.game.hand_over(&mut self.outgoing);
+        host.pace.waits_for_journal = host.must_wait();
+        if !host.pace.stands() {
+            if stood {
+                host.schedule.go_on(host.game.tick() + 1, now);
+            }
+            return false;
+        }
+        let again = now + host.game.spec().rate.period();
+        self.due.push(Reverse((again, index, host.game.spec().id)));
+        if host.pace.sent.is_none_or(|sent| now - sent >= STILL_SENDS_EVERY) {
+            host.pace.sent = Some(now);
+            self.send_snapshots(index, true);
+        }
+        true
+    }
+
+    /// What the tick that ran last took, from its step to its last datagram.
+    pub fn note_cost(&mut self, now: Instant, index: usize, took: Duration) {
+        let Some(host) = self.hosts.get_mut(index).and_then(Option::as_mut) else { return };
+        let pace = &mut host.pace;
+        pace.cost += (took.as_secs_f64() - pace.cost) * COST_WEIGHT;
+        let budget = host.game.spec().rate.period().as_secs_f64() * TICK_BUDGET_SHARE;
+        if pace.cost <= budget {
+            pace.too_slow_since = None;
+            pace.is_flagged = false;
+            return;
+        }
+        let since = *pace.too_slow_since.get_or_insert(now);
+        if pace.is_flagged || now - since < RUNAWAY_AFTER {
+            return;
+        }
+        pace.is_flagged = true;
+        let policy = host.policy.runaway;
+        match policy {
+            Runaway::Flag => {}
+            Runaway::Pause => pace.is_held = true,
+            Runaway::End => host.game.end("too slow"),
+        }
+        let (match_id, cost) = (host.game.spec().id, Duration::from_secs_f64(host.pace.cost));
+        self.reports.push_back(ShardEvent::RanAway { match_id, policy, cost });
+    }
+}

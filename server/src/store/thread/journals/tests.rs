@@ -1,0 +1,172 @@
+//! Journals through the store's thread, on real SQLite.
+
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, unbounded};
+use matchkeep_shared::ids::{Epoch, ShardId};
+use matchkeep_shared::time::{Tick, TickRate};
+
+use super::super::super::{
+    JournalHandle, ListFilter, MatchState, NewMatch, NotTaken, SqliteDirectory, SqliteJournal,
+    Store,
+};
+use super::*;
+use crate::journal::{Entry, JournalItem, LoadFrom};
+
+fn open(folder: &std::path::Path) -> (Store, Receiver<JournalReport>) {
+    let (sender, reports) = unbounded();
+    let directory = SqliteDirectory::open(folder).expect("ours");
+    let journal = SqliteJournal::open(folder).expect("ours");
+    let on_report = Box::new(move |report| {
+        let _ = sender.send(report);
+    });
+    let (store, _) = Store::open_with_journal(directory, journal, on_report).expect("started");
+    (store, reports)
+}
+
+fn hand(handle: &JournalHandle, id: u64, epoch: u32, entry: Entry) {
+    let item = JournalItem { match_id: MatchId(id), epoch: Epoch(epoch), entry };
+    handle.try_hand_over(item).expect("room");
+}
+
+fn begin() -> Entry {
+    Entry::Begin { header: b"arena".to_vec(), claim: Vec::new(), unix_ms: 1 }
+}
+
+fn frames(first: u64, last: u64) -> Entry {
+    let bytes = (first..=last).map(|tick| tick as u8).collect();
+    Entry::Frames { first: Tick(first), last: Tick(last), bytes }
+}
+
+fn finish(tick: u64) -> Entry {
+    Entry::Finish { tick: Tick(tick), bytes: b"won".to_vec(), unix_ms: 2 }
+}
+
+fn newest(id: u64) -> Vec<Load> {
+    vec![Load { match_id: MatchId(id), from: LoadFrom::Checkpoint(Tick(u64::MAX)) }]
+}
+
+fn new_match(id: u64) -> NewMatch {
+    NewMatch {
+        id: MatchId(id),
+        mode: "duel".to_owned(),
+        game: "arena".to_owned(),
+        rules_version: 1,
+        map: None,
+        shard: ShardId(0),
+        tick_rate: TickRate::default(),
+        created_unix_ms: 0,
+    }
+}
+
+/// The next report; there is one within any time that makes sense.
+fn next(reports: &Receiver<JournalReport>) -> JournalReport {
+    reports.recv_timeout(Duration::from_secs(20)).expect("a report comes")
+}
+
+#[test]
+fn a_match_is_claimed_written_and_read_back() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (store, reports) = open(folder.path());
+    let handle = store.journal().expect("it was opened with one").clone();
+    hand(&handle, 1, 1, begin());
+    assert_eq!(next(&reports).claimed, [(MatchId(1), Epoch(1))]);
+    hand(&handle, 1, 1, frames(1, 3));
+    hand(&handle, 1, 1, frames(4, 6));
+    let durable = next(&reports).durable;
+    assert_eq!(durable.len(), 1);
+    assert_eq!((durable[0].tick, durable[0].is_finished), (Tick(6), false));
+    assert_eq!(handle.pending_bytes(), 0);
+    hand(&handle, 1, 1, frames(7, 7));
+    // Asking writes what was handed over before.
+    let recovered = store.recover(newest(1)).expect("room").wait().expect("readable").remove(0);
+    let recovered = recovered.expect("good");
+    assert_eq!((recovered.tick(), &*recovered.header), (Tick(7), &b"arena"[..]));
+    let bytes: Vec<u8> = recovered.frames().flat_map(|piece| piece.payload.clone()).collect();
+    assert_eq!(bytes, [1, 2, 3, 4, 5, 6, 7]);
+    hand(&handle, 1, 1, finish(7));
+    store.close().expect("closed");
+    let ended: Vec<_> = reports.iter().flat_map(|report| report.durable).collect();
+    assert!(ended.last().expect("told").is_finished);
+    let item = JournalItem { match_id: MatchId(1), epoch: Epoch(1), entry: frames(8, 8) };
+    assert!(matches!(handle.try_hand_over(item), Err(NotTaken::Closed(_))));
+}
+
+#[test]
+fn closing_writes_what_waits_and_a_match_goes_on_after_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (store, _reports) = open(folder.path());
+    store.create(new_match(5)).expect("room").wait().expect("new");
+    store.create(new_match(6)).expect("room").wait().expect("new");
+    let handle = store.journal().expect("it was opened with one").clone();
+    hand(&handle, 5, 1, begin());
+    for tick in 1..=100 {
+        hand(&handle, 5, 1, frames(tick, tick));
+    }
+    store.close().expect("closed");
+
+    let (store, reports) = open(folder.path());
+    let open_ones =
+        store.journals(Some(JournalState::Open)).expect("room").wait().expect("readable");
+    assert_eq!(open_ones.len(), 1);
+    assert_eq!((open_ones[0].epoch, open_ones[0].tick), (Epoch(1), Tick(100)));
+    let recovered = store.recover(newest(5)).expect("room").wait().expect("readable").remove(0);
+    let recovered = Box::new(recovered.expect("good"));
+    assert_eq!((recovered.tick(), recovered.lost_records), (Tick(100), 0));
+    let handle = store.journal().expect("it was opened with one").clone();
+    hand(&handle, 5, 2, Entry::Resume { recovered, claim: Vec::new(), unix_ms: 3 });
+    hand(&handle, 5, 2, frames(101, 101));
+    let mut durable = Vec::new();
+    while durable.is_empty() {
+        durable = next(&reports).durable;
+    }
+    assert_eq!((durable[0].epoch, durable[0].tick), (Epoch(2), Tick(101)));
+    // A match with a journal goes on; one without was interrupted.
+    store.close().expect("closed");
+    let directory = SqliteDirectory::open(folder.path()).expect("ours");
+    use super::super::super::Directory;
+    let list = directory.list(&ListFilter::default()).expect("readable");
+    let state = |id| list.iter().find(|found| found.id == MatchId(id)).expect("there").state;
+    assert_eq!((state(5), state(6)), (MatchState::Running, MatchState::Interrupted));
+}
+
+#[test]
+fn a_match_set_aside_is_so_in_the_journal_and_in_the_directory() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (store, reports) = open(folder.path());
+    store.create(new_match(7)).expect("room").wait().expect("new");
+    let handle = store.journal().expect("it was opened with one").clone();
+    hand(&handle, 7, 1, begin());
+    hand(&handle, 7, 1, frames(1, 9));
+    store.quarantine(MatchId(7), "it died three times").expect("room").wait().expect("there");
+    let unknown = store.quarantine(MatchId(8), "-").expect("room").wait();
+    assert_eq!(unknown, Err(StoreError::UnknownMatch(MatchId(8))));
+    hand(&handle, 7, 1, frames(10, 10));
+    let refused = loop {
+        let report = next(&reports);
+        if let Some(refused) = report.refused.first() {
+            break *refused;
+        }
+    };
+    assert_eq!((refused.match_id, refused.epoch), (MatchId(7), Epoch(1)));
+    let entries = store.journals(None).expect("room").wait().expect("readable");
+    assert_eq!(entries[0].state, JournalState::Quarantined);
+    assert_eq!(entries[0].why.as_deref(), Some("it died three times"));
+    let recovered = store.recover(newest(7)).expect("room").wait().expect("readable").remove(0);
+    assert_eq!(recovered.expect("all its data is there").tick(), Tick(9));
+    store.close().expect("closed");
+    let history = super::super::super::History::open(folder.path()).expect("there");
+    let shown = history.show(MatchId(7)).expect("there").summary;
+    assert_eq!(shown.state, MatchState::Quarantined);
+    assert_eq!(shown.reason.as_deref(), Some("it died three times"));
+}
+
+#[test]
+fn without_journals_asking_for_one_is_answered() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let directory = SqliteDirectory::open(folder.path()).expect("ours");
+    let (store, _) = Store::open(directory).expect("started");
+    assert!(store.journal().is_none());
+    assert_eq!(store.recover(newest(1)).expect("room").wait().err(), Some(StoreError::Closed));
+    store.close().expect("closed");
+}
