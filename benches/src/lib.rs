@@ -1,4 +1,5 @@
-//! What the benchmarks share: scripted play, a match in memory, and the parts of the program `load`.
+//! What the benchmarks share: scripted play, a match in memory, and the parts of the programs `load` and
+//! `recovery`.
 //!
 //! A benchmark asserts its result as well as timing it: what it plays is played twice first, and both
 //! must come to the same bits.
@@ -8,4 +9,5 @@ pub mod load;
 pub mod machine;
 pub mod metronome;
 pub mod play;
+pub mod recovery;
 pub mod rehearsal;

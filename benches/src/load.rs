@@ -9,6 +9,7 @@
 
 pub mod bots;
 pub mod child;
+pub mod compare;
 pub mod echo;
 pub mod pair;
 pub mod plan;
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::machine;
-use plan::{LoadArgs, Plan};
+use plan::{Journal, LoadArgs, Plan};
 
 /// Measures what a player costs the server, beside what raw UDP alone would cost.
 #[derive(Debug, Parser)]
@@ -82,6 +83,9 @@ fn measure(plan: &Plan) -> anyhow::Result<()> {
         plan.pairs,
         plan.seconds,
     );
+    if plan.journal == Journal::Compare {
+        return compare::measure(plan, measured, others);
+    }
     let mut pairs = Vec::new();
     for number in 1..=plan.pairs {
         let pair = pair::run(plan, measured, others)?;

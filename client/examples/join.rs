@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 
 use matchkeep_client::netcode::MatchEvent;
-use matchkeep_client::transport::{Fingerprint, LobbyClient, MatchClient, endpoint};
+use matchkeep_client::transport::{Fingerprint, LobbyClient, MatchClient, Return, endpoint};
 use matchkeep_shared::arena::{Arena, ArenaEntity, ArenaInput};
 
 /// How many ticks to stay.
@@ -19,13 +19,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let lobby_address: SocketAddr = args.next().ok_or(usage)?.parse()?;
     let fingerprint: Fingerprint = args.next().ok_or(usage)?.parse()?;
 
-    // One socket serves the lobby and the match.
+    let name = "visitor".to_owned();
     let socket = endpoint(lobby_address.ip())?;
     let mut lobby =
-        LobbyClient::connect::<Arena>(&socket, lobby_address, fingerprint, "visitor").await?;
+        LobbyClient::connect::<Arena>(&socket, lobby_address, fingerprint, &name).await?;
     let assignment = lobby.find_match("ffa").await?;
     println!("match {}", assignment.match_id);
-    let mut game = MatchClient::<Arena>::join(&socket, assignment).await?;
+    // Should the server go away for a while, the client comes back to the match by itself.
+    let way = Return::ByLobby { lobby: lobby_address, fingerprint, name };
+    let mut game = MatchClient::<Arena>::join(assignment, way).await?;
 
     let mut first_tick = None;
     loop {
@@ -42,8 +44,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                     break;
                 }
             }
-            MatchEvent::Snapshot(tick) if tick.0.is_multiple_of(60) => {
-                let Some((_, entities)) = game.snapshot() else { continue };
+            MatchEvent::Snapshot(info) if info.tick.0.is_multiple_of(60) => {
+                let Some((tick, entities)) = game.snapshot() else { continue };
                 let players: Vec<_> = entities
                     .filter_map(|(_, entity)| match entity {
                         ArenaEntity::Player(player) => Some((player.slot, player.position)),
@@ -57,7 +59,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 println!("over: {}", outcome.reason);
                 break;
             }
-            MatchEvent::Snapshot(_) | MatchEvent::RolledBack { .. } => {}
+            MatchEvent::RolledBack { from, to } => println!("back from tick {from} to {to}"),
+            MatchEvent::Reconnected { gap, .. } => println!("back after {} ms", gap.as_millis()),
+            MatchEvent::Snapshot(_) | MatchEvent::Interrupted | MatchEvent::Paused(_) => {}
         }
     }
     game.leave().await;

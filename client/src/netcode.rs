@@ -1,7 +1,9 @@
 //! One player's side of a match, sans-IO: stream bytes, datagrams and `now` go in, datagrams and events
-//! come out. Knows no socket and reads no clock; [`crate::transport`] puts QUIC around it.
+//! come out. Knows no socket and reads no clock; [`crate::link`] puts QUIC around it.
 
 mod clock;
+mod event;
+mod playing;
 mod views;
 
 use std::collections::VecDeque;
@@ -9,23 +11,19 @@ use std::time::{Duration, Instant};
 
 use matchkeep_shared::Game;
 use matchkeep_shared::encoding::decode;
-use matchkeep_shared::game::{Input, Outcome};
-use matchkeep_shared::ids::{EntityId, Epoch, MatchId, PlayerId, Slot};
-use matchkeep_shared::limits::{
-    CLIENT_MESSAGE_BYTES_MAX, INPUTS_PER_DATAGRAM_MAX, SERVER_MESSAGE_BYTES_MAX,
-};
+use matchkeep_shared::ids::{EntityId, Slot};
+use matchkeep_shared::limits::{CLIENT_MESSAGE_BYTES_MAX, SERVER_MESSAGE_BYTES_MAX};
 use matchkeep_shared::schema::Entity;
 use matchkeep_shared::time::{Tick, TickRate};
-use matchkeep_shared::wire::client::ClientDatagram;
 use matchkeep_shared::wire::codec::CodecId;
 use matchkeep_shared::wire::frame::{FrameReader, write_frame};
 use matchkeep_shared::wire::message::{
-    ClientMessage, Credential, GameVersion, Join, ServerMessage,
+    ClientMessage, Credential, GameVersion, Join, ServerMessage, Welcome,
 };
-use matchkeep_shared::wire::snapshot::InputFeedback;
 
-use clock::TickClock;
-use views::{Received, Views};
+pub use event::{Joined, MatchEvent, SessionCounts, SnapshotInfo};
+
+use playing::Playing;
 
 /// Something a server sent that is none of the protocol. The connection is of no use any more.
 #[derive(Debug, thiserror::Error)]
@@ -44,102 +42,26 @@ pub enum ProtocolError {
     Snapshot(#[from] matchkeep_shared::wire::Malformed),
 }
 
-/// What a match tells its player.
-#[derive(Debug)]
-pub enum MatchEvent<G: Game> {
-    /// The player is in.
-    Joined(Box<Joined<G>>),
-    /// A newer snapshot is there; see [`MatchSession::snapshot`].
-    Snapshot(Tick),
-    /// Time to make the input for this tick and hand it to [`MatchSession::push_input`].
-    InputDue(Tick),
-    /// Something happened in the match.
-    Event {
-        /// In the step of this tick.
-        tick: Tick,
-        /// What it was.
-        event: G::Event,
-    },
-    /// The match was restarted: what is known beyond `to` did not happen.
-    RolledBack {
-        /// The newest tick seen before.
-        from: Tick,
-        /// The tick the match goes on from.
-        to: Tick,
-    },
-    /// The match is over and its result is stored.
-    Ended {
-        /// The last tick.
-        tick: Tick,
-        /// How it ended.
-        outcome: Outcome,
-    },
-}
-
-/// What a player knows on joining.
-#[derive(Clone, Debug)]
-pub struct Joined<G: Game> {
-    /// The match.
-    pub match_id: MatchId,
-    /// The player's account.
-    pub player: PlayerId,
-    /// The player's place.
-    pub slot: Slot,
-    /// How fast the match ticks.
-    pub rate: TickRate,
-    /// The steps made so far.
-    pub tick: Tick,
-    /// The game's configuration: the map and the like.
-    pub config: G::Config,
-}
-
-/// What passed between this client and the server.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct SessionCounts {
-    /// Inputs made, one a tick.
-    pub inputs_sent: u64,
-    /// Snapshot datagrams received and decoded.
-    pub snapshots_received: u64,
-    /// Bytes of those.
-    pub snapshot_bytes: u64,
-    /// Snapshots dropped: of an old epoch, or against a baseline that is gone.
-    pub snapshots_dropped: u64,
-    /// Ticks of which the server said that their input was missing.
-    pub inputs_substituted: u64,
-}
-
-/// One player in one match.
+/// One player in one match, over one connection after the other.
 pub struct MatchSession<G: Game> {
     reader: FrameReader,
-    state: State<G>,
+    /// Whether the connection's first message, its welcome, is there.
+    welcomed: bool,
+    playing: Option<Box<Playing<G>>>,
     events: VecDeque<MatchEvent<G>>,
     counts: SessionCounts,
-}
-
-enum State<G: Game> {
-    /// The join message is out.
-    Joining,
-    Playing(Box<Playing<G>>),
-}
-
-struct Playing<G: Game> {
-    epoch: Epoch,
-    codec: CodecId,
-    views: Views,
-    clock: TickClock,
-    /// The newest inputs, newest first.
-    inputs: VecDeque<G::Input>,
-    /// The tick of the newest input.
-    newest_input: Option<Tick>,
+    has_ended: bool,
 }
 
 impl<G: Game> Default for MatchSession<G> {
     fn default() -> Self {
         Self {
             reader: FrameReader::default(),
-            state: State::Joining,
+            welcomed: false,
+            playing: None,
             events: VecDeque::new(),
             counts: SessionCounts::default(),
+            has_ended: false,
         }
     }
 }
@@ -164,58 +86,111 @@ fn frame(message: &ClientMessage) -> Vec<u8> {
 }
 
 impl<G: Game> MatchSession<G> {
+    /// A new connection takes over: the next message is its welcome, and what it says of the match that is
+    /// played goes on from what is known.
+    pub fn begin_connection(&mut self) {
+        self.reader = FrameReader::default();
+        self.welcomed = false;
+    }
+
+    /// A second connection takes over with this message, its welcome; where it is none, the match goes on
+    /// over the one before. For those who cut streams into messages themselves.
+    ///
+    /// # Errors
+    /// [`ProtocolError`]: close the second connection.
+    pub fn take_over(&mut self, now: Instant, welcome: &[u8]) -> Result<(), ProtocolError> {
+        let before = std::mem::replace(&mut self.welcomed, false);
+        let taken = self.handle_message(now, welcome);
+        if taken.is_err() {
+            self.welcomed = before;
+        }
+        taken
+    }
+
     /// Bytes of the stream arrived.
     ///
     /// # Errors
     /// [`ProtocolError`]: close the connection.
     pub fn handle_stream(&mut self, now: Instant, bytes: &[u8]) -> Result<(), ProtocolError> {
-        self.reader.extend(bytes);
-        while let Some(message) = self.reader.next(SERVER_MESSAGE_BYTES_MAX)? {
-            let message = ServerMessage::decode(message)?;
-            match (message, &mut self.state) {
-                (ServerMessage::Welcome(welcome), State::Joining) => {
-                    let config =
-                        decode::<G::Config, SERVER_MESSAGE_BYTES_MAX>("config", &welcome.config)?;
-                    self.state = State::Playing(Box::new(Playing {
-                        epoch: welcome.epoch,
-                        codec: welcome.codec,
-                        views: Views::new(welcome.tick),
-                        clock: TickClock::new(welcome.rate, welcome.tick, now),
-                        inputs: VecDeque::with_capacity(INPUTS_PER_DATAGRAM_MAX + 1),
-                        newest_input: None,
-                    }));
-                    self.events.push_back(MatchEvent::Joined(Box::new(Joined {
-                        match_id: welcome.match_id,
-                        player: welcome.player,
-                        slot: welcome.slot,
-                        rate: welcome.rate,
-                        tick: welcome.tick,
-                        config,
-                    })));
-                }
-                (ServerMessage::Event { epoch, tick, event }, State::Playing(playing)) => {
-                    if epoch >= playing.epoch {
-                        let before = playing.views.newest().map(|(newest, _)| newest);
-                        playing.enter_epoch(epoch, before, tick, &mut self.events);
-                        let event = decode::<G::Event, SERVER_MESSAGE_BYTES_MAX>("event", &event)?;
-                        self.events.push_back(MatchEvent::Event { tick, event });
-                    }
-                }
-                (ServerMessage::Ended { epoch, tick, outcome }, State::Playing(playing)) => {
-                    if epoch >= playing.epoch {
-                        self.events.push_back(MatchEvent::Ended { tick, outcome });
-                    }
-                }
-                (ServerMessage::Welcome(_), State::Playing(_)) => {
-                    return Err(ProtocolError::Unexpected("a second welcome"));
-                }
-                (ServerMessage::Token(_) | ServerMessage::Resumed { .. }, State::Playing(_)) => {}
-                (_, State::Joining) => {
-                    return Err(ProtocolError::Unexpected("something before the welcome"));
-                }
+        let mut reader = std::mem::take(&mut self.reader);
+        reader.extend(bytes);
+        let mut taken = Ok(());
+        while taken.is_ok()
+            && let Some(message) = reader.next(SERVER_MESSAGE_BYTES_MAX)?
+        {
+            taken = self.handle_message(now, message);
+        }
+        self.reader = reader;
+        taken
+    }
+
+    /// A whole message of the stream arrived, for those who cut it into messages themselves.
+    ///
+    /// # Errors
+    /// [`ProtocolError`]: close the connection.
+    pub fn handle_message(&mut self, now: Instant, bytes: &[u8]) -> Result<(), ProtocolError> {
+        let message = ServerMessage::decode(bytes)?;
+        let message = match message {
+            ServerMessage::Welcome(welcome) => return self.enter(now, welcome),
+            message => message,
+        };
+        let playing = self.playing.as_mut().filter(|_| self.welcomed);
+        let playing = playing.ok_or(ProtocolError::Unexpected("something before the welcome"))?;
+        match message {
+            ServerMessage::Event { epoch, tick, event } if epoch == playing.epoch => {
+                let event = decode::<G::Event, SERVER_MESSAGE_BYTES_MAX>("event", &event)?;
+                self.events.push_back(MatchEvent::Event { tick, event });
             }
+            ServerMessage::Ended { epoch, tick, outcome } if epoch == playing.epoch => {
+                self.has_ended = true;
+                self.events.push_back(MatchEvent::Ended { tick, outcome });
+            }
+            // Of another epoch: what it says did not happen.
+            ServerMessage::Event { .. } | ServerMessage::Ended { .. } => {}
+            ServerMessage::Token(token) => playing.token = token,
+            ServerMessage::Resumed { epoch, tick } => {
+                playing.enter_epoch(epoch, tick, &mut self.events, &mut self.counts);
+            }
+            ServerMessage::Welcome(_) => {}
         }
         Ok(())
+    }
+
+    fn enter(&mut self, now: Instant, welcome: Welcome) -> Result<(), ProtocolError> {
+        if std::mem::replace(&mut self.welcomed, true) {
+            return Err(ProtocolError::Unexpected("a second welcome"));
+        }
+        let Some(playing) = &mut self.playing else {
+            self.events.push_back(Self::joined(&welcome)?);
+            self.playing = Some(Box::new(Playing::new(now, welcome)));
+            return Ok(());
+        };
+        if welcome.match_id != playing.match_id {
+            return Err(ProtocolError::Unexpected("a welcome to another match"));
+        }
+        if welcome.epoch < playing.epoch {
+            return Err(ProtocolError::Unexpected("a welcome to an epoch that is over"));
+        }
+        let joined = match welcome.slot == playing.slot {
+            true => None,
+            // The place was lost, and this is another one.
+            false => Some(Self::joined(&welcome)?),
+        };
+        playing.come_back(now, welcome, &mut self.events, &mut self.counts);
+        self.events.extend(joined);
+        Ok(())
+    }
+
+    fn joined(welcome: &Welcome) -> Result<MatchEvent<G>, ProtocolError> {
+        let config = decode::<G::Config, SERVER_MESSAGE_BYTES_MAX>("config", &welcome.config)?;
+        Ok(MatchEvent::Joined(Box::new(Joined {
+            match_id: welcome.match_id,
+            player: welcome.player,
+            slot: welcome.slot,
+            rate: welcome.rate,
+            tick: welcome.tick,
+            config,
+        })))
     }
 
     /// A datagram arrived.
@@ -224,30 +199,26 @@ impl<G: Game> MatchSession<G> {
     /// [`ProtocolError`]: close the connection.
     pub fn handle_datagram(&mut self, now: Instant, bytes: &[u8]) -> Result<(), ProtocolError> {
         // The welcome may still be on its way; the snapshots before it cannot be used.
-        let State::Playing(playing) = &mut self.state else { return Ok(()) };
-        let before = playing.views.newest().map(|(newest, _)| newest);
-        match playing.views.receive(G::Entity::KINDS, playing.codec, playing.epoch, bytes)? {
-            Received::Newer { tick, epoch, feedback } => {
-                playing.enter_epoch(epoch, before, tick, &mut self.events);
-                self.counts.snapshots_received += 1;
-                self.counts.snapshot_bytes += bytes.len() as u64;
-                self.counts.inputs_substituted += u64::from(feedback.substituted & 1);
-                let has_input = playing.newest_input.is_some();
-                playing.clock.observe(tick, now, has_input.then_some(feedback));
-                self.events.push_back(MatchEvent::Snapshot(tick));
-            }
-            Received::Older => {
-                self.counts.snapshots_received += 1;
-                self.counts.snapshot_bytes += bytes.len() as u64;
-            }
-            Received::Dropped => self.counts.snapshots_dropped += 1,
+        let Some(playing) = self.playing.as_mut().filter(|_| self.welcomed) else { return Ok(()) };
+        playing.receive(now, bytes, &mut self.events, &mut self.counts)
+    }
+
+    /// Nothing was heard for too long, or the connection ended, and a way back is being tried. The game is
+    /// told, once, until snapshots come again.
+    pub fn interrupt(&mut self) {
+        if let Some(playing) = &mut self.playing {
+            playing.interrupt(&mut self.events, &mut self.counts);
         }
-        Ok(())
+    }
+
+    /// Whether a round trip as the transport measures it would be of use to the session now.
+    pub fn needs_round_trip(&self) -> bool {
+        self.playing.as_ref().is_some_and(|playing| playing.clock.needs_round_trip())
     }
 
     /// Tells the session how long a packet takes there and back, as the transport measured it.
     pub fn set_round_trip(&mut self, round_trip: Duration) {
-        if let State::Playing(playing) = &mut self.state {
+        if let Some(playing) = &mut self.playing {
             playing.clock.set_round_trip(round_trip);
         }
     }
@@ -257,48 +228,85 @@ impl<G: Game> MatchSession<G> {
         if let Some(event) = self.events.pop_front() {
             return Some(event);
         }
-        let State::Playing(playing) = &mut self.state else { return None };
-        playing.clock.poll_due(now).map(MatchEvent::InputDue)
+        self.playing.as_mut()?.poll_due(now).map(MatchEvent::InputDue)
+    }
+
+    /// Whether something happened that was not polled yet.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
     }
 
     /// When the next input is due, as far as is known.
     pub fn next_due(&self) -> Option<Instant> {
-        match &self.state {
-            State::Playing(playing) => playing.clock.next_due(),
-            State::Joining => None,
-        }
+        self.playing.as_ref()?.next_due()
     }
 
     /// The input that was due: the datagram to send is appended to `out`.
     pub fn push_input(&mut self, tick: Tick, input: G::Input, out: &mut Vec<u8>) {
-        let State::Playing(playing) = &mut self.state else { return };
-        // A datagram's inputs are of neighbouring ticks: where some were left out, the one before counts
-        // for them, without its presses.
-        let gap = playing.newest_input.map_or(1, |newest| tick.since(newest));
-        if gap < 1 {
-            return;
+        let Some(playing) = &mut self.playing else { return };
+        if playing.push_input(tick, input, out) {
+            self.counts.inputs_sent += 1;
         }
-        for _ in 1..gap.min(INPUTS_PER_DATAGRAM_MAX as i64) {
-            if let Some(before) = playing.inputs.front().copied() {
-                playing.inputs.push_front(before.held());
-            }
-        }
-        playing.inputs.push_front(input);
-        playing.inputs.truncate(INPUTS_PER_DATAGRAM_MAX);
-        playing.newest_input = Some(tick);
-        self.counts.inputs_sent += 1;
-        let inputs = playing.inputs.make_contiguous();
-        ClientDatagram::new(playing.epoch, playing.views.ack(), tick, inputs).encode(out);
     }
 
     /// The newest snapshot's tick and entities; `None` before the first one.
     pub fn snapshot(&self) -> Option<(Tick, impl Iterator<Item = (EntityId, G::Entity)> + '_)> {
-        let State::Playing(playing) = &self.state else { return None };
-        let (tick, view) = playing.views.newest()?;
+        let (tick, view) = self.playing.as_ref()?.views.newest()?;
         let entities = view.iter(G::Entity::KINDS);
         let entities =
             entities.filter_map(|(id, kind, fields)| Some((id, G::Entity::read(kind, fields)?)));
         Some((tick, entities))
+    }
+
+    /// What the newest snapshot's head said; `None` before the first one.
+    pub fn newest(&self) -> Option<SnapshotInfo> {
+        self.playing.as_ref()?.newest
+    }
+
+    /// All up to this tick was durable when the newest snapshot was sent; `None` where that is not known.
+    pub fn durable_tick(&self) -> Option<Tick> {
+        self.newest()?.durable
+    }
+
+    /// The highest durable tick that any snapshot named: no restart may ever go back beyond it.
+    pub fn durable_tick_highest(&self) -> Option<Tick> {
+        self.playing.as_ref()?.durable_highest
+    }
+
+    /// When the server last showed that the match is alive: a welcome, a newer snapshot, the same one of a
+    /// match that stands still, or one of an epoch that we are yet to be told of. `None` before the first.
+    pub fn last_sign_of_life(&self) -> Option<Instant> {
+        self.playing.as_ref().map(|playing| playing.heard)
+    }
+
+    /// Whether nothing was heard for a while and snapshots are yet to come again.
+    pub fn is_interrupted(&self) -> bool {
+        self.playing.as_ref().is_some_and(|playing| playing.is_interrupted())
+    }
+
+    /// What brings the player back to the place; the newest one given.
+    pub fn token(&self) -> Option<&[u8]> {
+        self.playing.as_ref().map(|playing| playing.token.as_slice())
+    }
+
+    /// For how long the place is held for a player who lost the connection.
+    pub fn hold(&self) -> Option<Duration> {
+        self.playing.as_ref().map(|playing| playing.hold)
+    }
+
+    /// The match's tick rate, once known.
+    pub fn rate(&self) -> Option<TickRate> {
+        self.playing.as_ref().map(|playing| playing.rate)
+    }
+
+    /// The player's place, once known.
+    pub fn slot(&self) -> Option<Slot> {
+        self.playing.as_ref().map(|playing| playing.slot)
+    }
+
+    /// Whether the result of the match was told.
+    pub fn has_ended(&self) -> bool {
+        self.has_ended
     }
 
     /// What passed so far.
@@ -306,29 +314,3 @@ impl<G: Game> MatchSession<G> {
         self.counts
     }
 }
-
-impl<G: Game> Playing<G> {
-    /// Goes over to a higher epoch: what was known of the old one beyond its end did not happen.
-    fn enter_epoch(
-        &mut self,
-        epoch: Epoch,
-        newest: Option<Tick>,
-        tick: Tick,
-        events: &mut VecDeque<MatchEvent<G>>,
-    ) {
-        if epoch <= self.epoch {
-            return;
-        }
-        let from = newest.unwrap_or(tick);
-        self.epoch = epoch;
-        self.views.forget_other_epochs(epoch);
-        self.inputs.clear();
-        self.newest_input = None;
-        self.clock.restart(tick);
-        events.retain(|event| !matches!(event, MatchEvent::Snapshot(_)));
-        events.push_back(MatchEvent::RolledBack { from, to: tick });
-    }
-}
-
-/// What the feedback in a snapshot says, for whoever steers the clock.
-type Feedback = InputFeedback;

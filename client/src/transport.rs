@@ -1,25 +1,30 @@
-//! QUIC around the netcode: the only part of this crate, beside the bots' swarm, that knows sockets and
-//! clocks.
+//! The shells: the only part of this crate, beside the bots' swarm, that knows sockets and clocks. A
+//! [`LobbyClient`] is plain quinn; a [`MatchClient`] is a socket around a [`Core`](crate::link::Core).
 
 pub mod congestion;
 mod game;
 mod lobby;
-mod tls;
+pub(crate) mod return_path;
+pub(crate) mod tls;
 pub mod tuning;
+pub(crate) mod udp;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::limits::LOBBY_MESSAGE_BYTES_MAX;
+use matchkeep_shared::wire::lobby::Assignment;
 use matchkeep_shared::wire::{ALPN_LOBBY, ALPN_MATCH};
 use quinn::{Connection, ConnectionError, Endpoint, VarInt};
 
 pub use game::MatchClient;
 pub use lobby::LobbyClient;
+pub use return_path::Return;
 pub use tls::{Fingerprint, FingerprintError};
 
+use crate::link::{LinkError, Place};
 use tuning::{Side, transport_config};
 
 /// Why a client's connection does not come about or does not go on.
@@ -47,23 +52,47 @@ pub enum ClientError {
     Socket(#[from] std::io::Error),
 }
 
-/// The one place of this module where the clock is read.
+impl ClientError {
+    /// What a core found out about a match at this address.
+    pub(crate) fn of(address: SocketAddr, why: LinkError) -> Self {
+        match why {
+            LinkError::Disconnected(reason) => Self::Disconnected(reason),
+            LinkError::Untrusted(cause) | LinkError::Failed(cause) => {
+                Self::Connection { address, cause }
+            }
+            LinkError::Protocol(error) => Self::Protocol(error),
+        }
+    }
+}
+
+/// The one place where a client's clock is read.
 #[expect(clippy::disallowed_methods, reason = "the transport is where a client's clock is read")]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// A UDP socket that connections are made from. One serves many connections.
+/// What makes two clients differ in what need not be secret.
+pub(crate) fn random_seed() -> u64 {
+    let mut bytes = [0; 8];
+    let random = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes);
+    random.map_or(0, |()| u64::from_le_bytes(bytes))
+}
+
+/// The place that a lobby assigned.
+pub(crate) fn place(assignment: Assignment) -> Result<Place, ClientError> {
+    let port = assignment.port;
+    Place::of(assignment).ok_or_else(|| ClientError::Connection {
+        address: SocketAddr::from(([0, 0, 0, 0], port)),
+        cause: "the assignment names no address".into(),
+    })
+}
+
+/// A UDP socket that connections to lobbies are made from. One serves many connections.
 ///
 /// # Errors
 /// Where the system has none.
 pub fn endpoint(to: IpAddr) -> Result<Endpoint, ClientError> {
-    let any = match to {
-        IpAddr::V4(to) if to.is_loopback() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-    };
-    Ok(Endpoint::client(SocketAddr::new(any, 0))?)
+    Ok(Endpoint::client(udp::any_address(to))?)
 }
 
 /// Connects to a server that shows the certificate with this fingerprint.

@@ -36,6 +36,6 @@ pub use item::{Encode, Entry, JournalItem};
 pub use record::{CHECKSUM_BYTES, FORMAT_VERSION, HEAD_BYTES, Head, Kind, Record, RecordHash};
 pub use recover::{Piece, Recovered, Unrecoverable, recover};
 pub use report::{Durable, JournalReport, Refused, WhyRefused};
-pub use room::{Permit, Room};
+pub use room::{Handover, Permit, Room};
 pub use verify::{Lost, Verifier};
-pub use writer::{Handover, Writer};
+pub use writer::Writer;

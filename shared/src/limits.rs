@@ -120,6 +120,16 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(2);
 pub const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 /// How long a place is held for a player who lost the connection, unless the mode says otherwise.
 pub const PLACE_HOLD: Duration = Duration::from_secs(30);
+/// A client to whom no snapshot came for this long tries to come back over a second connection,
+pub const COME_BACK_AFTER: Duration = Duration::from_millis(300);
+/// or after so many snapshots did not come, whichever is later.
+pub const COME_BACK_AFTER_INTERVALS: u32 = 4;
+/// From the first try to come back to the second, where nobody answers; later ones are further apart,
+pub const COME_BACK_PAUSE_MIN: Duration = Duration::from_millis(150);
+/// up to this. What a try sends by itself in that time is never further apart than half of it.
+pub const COME_BACK_PAUSE_MAX: Duration = Duration::from_millis(600);
+/// A try to come back that is answered goes on for as long as something comes at least this often.
+pub const COME_BACK_ANSWERED: Duration = Duration::from_secs(2);
 /// How long an ended match stays up for its players to fetch the result.
 pub const ENDED_LINGER: Duration = Duration::from_secs(3);
 

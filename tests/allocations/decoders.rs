@@ -15,6 +15,9 @@ const FROM_SERVERS_BYTES: usize = 1024 * KIB;
 /// What is read from files: a small factor over what a map or a recording of this size holds.
 const FROM_FILES_BYTES: usize = 2 * KIB * KIB;
 
+/// What is read from a journal: what it holds, and a list of what is damaged.
+const FROM_JOURNALS_BYTES: usize = 64 * KIB;
+
 /// The bound of each decoder.
 fn bound(name: &str) -> usize {
     match name {
@@ -25,6 +28,7 @@ fn bound(name: &str) -> usize {
             FROM_SERVERS_BYTES
         }
         "recording" | "map" => FROM_FILES_BYTES,
+        "journal_record" => FROM_JOURNALS_BYTES,
         _ => panic!("decoder `{name}` has no bound"),
     }
 }

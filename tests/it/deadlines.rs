@@ -50,7 +50,7 @@ async fn a_silent_player_is_lost_then_the_place_is_held_then_free() {
     let mut place = server.place("ada", "pair").await;
     let id = place.match_id;
     place.port = link.address().port();
-    let mut ada = Player::join_at(server.socket(), place).await.expect("through the link");
+    let mut ada = Player::join_at(place).await.expect("through the link");
     ada.play(Duration::from_millis(300)).await.expect("the match goes on");
 
     link.cut();
@@ -77,7 +77,7 @@ async fn a_silent_player_is_lost_then_the_place_is_held_then_free() {
     let place = within(30, "a free place", free).await;
     let held_until = IDLE_TIMEOUT + Duration::from_secs(1);
     assert!(cut.elapsed() >= held_until - Duration::from_millis(500), "{:?}", cut.elapsed());
-    let cyd = Player::join_at(server.socket(), place).await.expect("the place is free");
+    let cyd = Player::join_at(place).await.expect("the place is free");
     assert_eq!(cyd.match_id(), id);
 
     let end = within(30, "Ada's end", ada).await.expect("no panic");

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use matchkeep_client::netcode::MatchEvent;
-use matchkeep_client::transport::{LobbyClient, MatchClient, endpoint};
+use matchkeep_client::transport::{LobbyClient, MatchClient, Return, endpoint};
 use matchkeep_shared::arena::{Arena, ArenaInput};
 use matchkeep_tests::server::TestServer;
 use matchkeep_tests::watch::Watch;
@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 const HERD: usize = 200;
-/// Clients that share a UDP socket.
+/// Clients that share a UDP socket on their way through the lobby.
 const PER_SOCKET: usize = 50;
 
 const MODES: &str = "
@@ -48,7 +48,8 @@ async fn two_hundred_clients_at_once_all_get_in_and_nobody_who_plays_notices() {
             let lobby = LobbyClient::connect::<Arena>(&socket, lobby, fingerprint, &name).await;
             let place = lobby.expect("the lobby answers").find_match("herd").await;
             let place = place.expect("there is a place");
-            let mut client = MatchClient::<Arena>::join(&socket, place).await.expect("it answers");
+            let mut client =
+                MatchClient::<Arena>::join(place, Return::Never).await.expect("it answers");
             loop {
                 match client.next().await.expect("it is let in and stays") {
                     MatchEvent::Joined(joined) => {

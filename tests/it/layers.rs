@@ -48,6 +48,8 @@ fn a_planted_fault_is_found() {
         ("server/src/matches/seat.rs", "a\nuse crate::shard::core::Core;", "crate::shard"),
         ("server/src/replication.rs", "fn f<G: Game>() {}", "Game"),
         ("client/src/netcode.rs", "use quinn::Connection;", "quinn"),
+        ("client/src/link/player.rs", "tokio::spawn(x)", "tokio"),
+        ("client/src/link.rs", "links: HashMap<Handle, Link>,", "HashMap"),
         ("server/src/settings.rs", "let a: Arena;", "Arena"),
         ("server/src/lobby/core.rs", "std::fs::read(path)", "std::fs"),
         ("server/src/journal/writer.rs", "use crate::matches::Match;", "crate::matches"),

@@ -55,7 +55,7 @@ async fn a_place_given_up_is_free_at_once() {
             Err(other) => panic!("{other}"),
         }
     };
-    let cyd = Player::join_at(server.socket(), place).await.expect("the place is free");
+    let cyd = Player::join_at(place).await.expect("the place is free");
     assert_eq!((cyd.match_id(), cyd.slot()), (id, slot));
     drop(ben);
     server.stop().await;
@@ -86,7 +86,7 @@ async fn a_lost_player_comes_back_to_the_same_place_by_match_id() {
 
     let mut lobby = server.sign_in("ada").await;
     let place = lobby.locate(id).await.expect("the place is held");
-    let mut ada = Player::join_at(server.socket(), place).await.expect("the way back is open");
+    let mut ada = Player::join_at(place).await.expect("the way back is open");
     assert_eq!((ada.match_id(), ada.slot()), (id, slot));
     ada.play(SECOND / 2).await.expect("the match goes on");
     assert!(ada.seen.newest > newest, "the match went on meanwhile");

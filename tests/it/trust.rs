@@ -1,6 +1,6 @@
 //! Whom a client believes: the certificate it was told of, and only from whoever has its key.
 
-use matchkeep_client::transport::{ClientError, Fingerprint, LobbyClient, MatchClient};
+use matchkeep_client::transport::{ClientError, Fingerprint, LobbyClient, MatchClient, Return};
 use matchkeep_shared::arena::Arena;
 use matchkeep_shared::wire::{ALPN_LOBBY, ALPN_MATCH};
 use matchkeep_tests::impostor::Impostor;
@@ -40,7 +40,7 @@ async fn a_ticket_is_not_shown_to_a_shard_with_the_wrong_key() {
 
     let impostor = Impostor::showing(shown, ALPN_MATCH);
     place.port = impostor.address().port();
-    let join = MatchClient::<Arena>::join(server.socket(), place);
+    let join = MatchClient::<Arena>::join(place, Return::Never);
     let (joined, believed) =
         within(20, "an answer", async { tokio::join!(join, impostor.is_believed()) }).await;
     let Err(error) = joined else { panic!("the signature is of another key") };
@@ -59,7 +59,7 @@ async fn another_certificate_than_the_one_told_is_refused() {
 
     let mut place = server.place("ada", "room").await;
     place.fingerprint = server.fingerprint().0;
-    let joined = within(20, "an answer", MatchClient::<Arena>::join(server.socket(), place)).await;
+    let joined = within(20, "an answer", MatchClient::<Arena>::join(place, Return::Never)).await;
     let Err(error) = joined else { panic!("the lobby's certificate is not the shard's") };
     assert_is_tls(&error);
     server.stop().await;

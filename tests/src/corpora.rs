@@ -3,10 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
+use matchkeep_server::journal::{Batch, Kind};
 use matchkeep_shared::arena::Map;
 use matchkeep_shared::encoding::encode;
 
-use crate::decoders::script;
+use crate::decoders::{journal_script, script};
+use crate::journal_play::Scribe;
 use crate::{recordings, samples};
 
 /// The folder with a folder for each decoder.
@@ -42,6 +44,7 @@ pub fn seeds(decoder: &str) -> Vec<Vec<u8>> {
             let duel = Map::builtin("duel").expect("it ships with the game");
             vec![small_map.into(), duel.into()]
         }
+        "journal_record" => journals(),
         _ => panic!("no decoder `{decoder}`"),
     }
 }
@@ -55,5 +58,25 @@ fn sessions() -> Vec<Vec<u8>> {
         script(&[two[0], (false, &messages[1]), two[1], (false, &messages[2])]),
         // Without the welcome in front: the stream brings it.
         [&[0], &script(&[(false, &messages[0]), two[0]])[1..]].concat(),
+    ]
+}
+
+fn journals() -> Vec<Vec<u8>> {
+    let mut scribe = Scribe::new(7);
+    let mut batch = scribe.begin().records;
+    scribe.frames(3, &mut batch);
+    scribe.record(Kind::Checkpoint, &mut batch);
+    scribe.record(Kind::Incident, &mut batch);
+    let claimed = scribe.claim(None).records;
+    let mut after = Batch::default();
+    scribe.frames(1, &mut after);
+    scribe.record(Kind::Finish, &mut after);
+    let records: Vec<_> =
+        [&batch, &claimed, &after].into_iter().flat_map(Batch::iter).map(|r| r.bytes).collect();
+    vec![
+        journal_script(&records),
+        // From the checkpoint on.
+        journal_script(&[&records[..1], &records[3..]].concat()),
+        journal_script(&records[..2]),
     ]
 }

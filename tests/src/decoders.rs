@@ -3,6 +3,7 @@
 //!
 //! Each also says what must hold of what it accepts: it encodes again, and to what it was.
 
+mod journal;
 mod session;
 
 use std::sync::OnceLock;
@@ -27,6 +28,7 @@ use matchkeep_shared::wire::snapshot::SnapshotHead;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
 use crate::samples;
+pub use journal::{checksum, journal_record, journal_script};
 pub use session::{script, session};
 
 /// A decoder: passes when it returns.
@@ -47,6 +49,7 @@ pub const DECODERS: &[(&str, Decoder)] = &[
     ("config", config),
     ("recording", recording),
     ("map", map),
+    ("journal_record", journal_record),
 ];
 
 /// A client's datagram, as a shard reads it. What is accepted is never longer than it must be by more than

@@ -2,13 +2,19 @@
 //! clients that play by the rules and clients that do not, and every decoder of network bytes as a
 //! function that fuzzers and tests call alike.
 //!
-//! The tests themselves are in `it/` (one binary, a module for each subject) and `allocations/` (a
-//! binary of its own, because its allocator counts). `fuzz/` beside this package calls [`decoders`].
+//! [`memory_journal`] is a disk that fails by seed, and [`journal_play`] what is played onto it.
+//!
+//! The tests themselves are in `it/` (one binary, a module for each subject), `allocations/` (a binary of
+//! its own, because its allocator counts) and `disks/` (real disks that fail; a binary of its own, because
+//! nothing else can be measured beside it). `fuzz/` beside this package calls [`decoders`].
 
 pub mod corpora;
 pub mod decoders;
+pub mod fragile;
 pub mod impostor;
+pub mod journal_play;
 pub mod link;
+pub mod memory_journal;
 pub mod player;
 pub mod raw;
 pub mod recordings;

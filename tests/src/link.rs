@@ -43,6 +43,11 @@ impl Link {
     pub fn cut(&self) {
         self.is_cut.store(true, Ordering::Relaxed);
     }
+
+    /// Lets everything through again.
+    pub fn mend(&self) {
+        self.is_cut.store(false, Ordering::Relaxed);
+    }
 }
 
 impl Drop for Link {

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use matchkeep_client::netcode::{Joined, MatchEvent, SessionCounts};
-use matchkeep_client::transport::{ClientError, MatchClient};
+use matchkeep_client::transport::{ClientError, MatchClient, Return};
 use matchkeep_shared::arena::{Arena, ArenaInput};
 use matchkeep_shared::game::Outcome;
 use matchkeep_shared::ids::{MatchId, Slot};
 use matchkeep_shared::time::Tick;
 use matchkeep_shared::wire::lobby::Assignment;
-use quinn::Endpoint;
 use tokio::time::Instant;
 
 use crate::server::TestServer;
@@ -24,6 +23,8 @@ pub struct Player {
     joined: Joined<Arena>,
     /// The ticks of the snapshots seen, and how far apart they were.
     pub seen: Seen,
+    /// For how long no snapshots came, each time that they came again.
+    pub gaps: Vec<Duration>,
     /// How the match ended, once the player was told.
     pub outcome: Option<Outcome>,
 }
@@ -46,21 +47,30 @@ impl Player {
     /// Where the way is barred.
     pub async fn join(server: &TestServer, name: &str, mode: &str) -> Self {
         let place = server.place(name, mode).await;
-        Self::join_at(server.socket(), place).await.expect("the shard lets the player in")
+        Self::join_at(place).await.expect("the shard lets the player in")
     }
 
-    /// Goes where an assignment says.
+    /// Goes where an assignment says; the end of the connection will be the end.
     ///
     /// # Errors
     /// What the shard says.
-    pub async fn join_at(socket: &Endpoint, place: Assignment) -> Result<Self, ClientError> {
+    pub async fn join_at(place: Assignment) -> Result<Self, ClientError> {
+        Self::join_to_return(place, Return::Never).await
+    }
+
+    /// Goes where an assignment says, and comes back this way.
+    ///
+    /// # Errors
+    /// What the shard says.
+    pub async fn join_to_return(place: Assignment, way: Return) -> Result<Self, ClientError> {
         within(JOIN_SECONDS, "joining", async {
-            let mut client = MatchClient::<Arena>::join(socket, place).await?;
+            let mut client = MatchClient::<Arena>::join(place, way).await?;
             loop {
                 // A snapshot can overtake nothing here: before the welcome the session says nothing.
                 if let MatchEvent::Joined(joined) = client.next().await? {
                     let seen = Seen::default();
-                    return Ok(Self { client, joined: *joined, seen, outcome: None });
+                    let (joined, gaps) = (*joined, Vec::new());
+                    return Ok(Self { client, joined, seen, gaps, outcome: None });
                 }
             }
         })
@@ -140,9 +150,14 @@ impl Player {
                 let input = ArenaInput { yaw, forward: 127, fire: true, ..ArenaInput::default() };
                 self.client.send_input(tick, input);
             }
-            MatchEvent::Snapshot(tick) => self.seen.note(tick),
+            MatchEvent::Snapshot(info) => self.seen.note(info.tick),
+            MatchEvent::Reconnected { gap, .. } => self.gaps.push(gap),
             MatchEvent::Ended { outcome, .. } => self.outcome = Some(outcome),
-            MatchEvent::Joined(_) | MatchEvent::Event { .. } | MatchEvent::RolledBack { .. } => {}
+            MatchEvent::Joined(_)
+            | MatchEvent::Event { .. }
+            | MatchEvent::RolledBack { .. }
+            | MatchEvent::Interrupted
+            | MatchEvent::Paused(_) => {}
         }
     }
 

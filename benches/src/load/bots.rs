@@ -89,6 +89,9 @@ async fn play(args: &BotsArgs) -> anyhow::Result<()> {
             name: format!("bot{}-", first / BATCH + 1),
             seed: first as u64 + 1,
             play_for: None,
+            // The server stops at the end and does not come back.
+            come_back: false,
+            observer: None,
         };
         swarms.spawn(swarm::run::<Arena>(plan, Arc::default(), events.clone()));
         while joined < first + count {

@@ -10,6 +10,8 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::machine::cpu_of;
+
 /// Lines of a child that wait to be read.
 const LINES_MAX: usize = 64;
 /// How often an ending child is looked after.
@@ -54,6 +56,11 @@ impl Child {
         Ok(child)
     }
 
+    /// User plus system time that the child took so far; `None` where it is gone.
+    pub fn cpu(&self) -> Option<Duration> {
+        cpu_of(self.process.id())
+    }
+
     /// What the child says next.
     ///
     /// # Errors
@@ -77,6 +84,11 @@ impl Child {
         let line = serde_json::to_string(order)? + "\n";
         let input = self.process.stdin.as_mut().expect("it was asked for a pipe");
         input.write_all(line.as_bytes()).with_context(|| format!("the {} is gone", self.name))
+    }
+
+    /// Closes the child's input: for one that ends then.
+    pub fn close_input(&mut self) {
+        drop(self.process.stdin.take());
     }
 
     /// Waits for the child's end.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::bots::{Farewell, InMatches};
 use super::child::Child;
 use super::echo::{EchoWindow, Listening};
-use super::plan::Plan;
+use super::plan::{Journal, Plan};
 use super::report::summary;
 use super::server::{Order, Ready, Window};
 use crate::machine::core_busy;
@@ -40,7 +40,8 @@ pub struct Pair {
 pub fn run(plan: &Plan, measured: usize, others: usize) -> anyhow::Result<Pair> {
     let mut attempt = 1;
     let server = loop {
-        let server = run_server(plan, measured, others).context("the server's run")?;
+        let journaled = plan.journal == Journal::On;
+        let server = run_server(plan, journaled, measured, others).context("the server's run")?;
         match server {
             Some(server) => break server,
             None if attempt < ATTEMPTS_MAX => attempt += 1,
@@ -52,7 +53,12 @@ pub fn run(plan: &Plan, measured: usize, others: usize) -> anyhow::Result<Pair> 
 }
 
 /// One run of the server; `None` where not all bots got into their matches.
-fn run_server(plan: &Plan, measured: usize, others: usize) -> anyhow::Result<Option<Window>> {
+pub(super) fn run_server(
+    plan: &Plan,
+    journaled: bool,
+    measured: usize,
+    others: usize,
+) -> anyhow::Result<Option<Window>> {
     let data = tempfile::Builder::new().prefix("matchkeep-load-").tempdir()?;
     let folder = data.path().join("data").display().to_string();
     let mut server = Child::start(
@@ -62,6 +68,7 @@ fn run_server(plan: &Plan, measured: usize, others: usize) -> anyhow::Result<Opt
             ("per-match", plan.per_match.to_string()),
             ("hz", u16::from(plan.rate).to_string()),
             ("data", folder),
+            ("journal", journaled.to_string()),
         ],
     )?;
     let ready: Ready = server.hear(READY_WITHIN)?;
@@ -83,23 +90,26 @@ fn run_server(plan: &Plan, measured: usize, others: usize) -> anyhow::Result<Opt
     }
     std::thread::sleep(SETTLE);
     let before = [core_busy(measured), core_busy(others)];
+    let bots_before = bots.cpu();
     server.tell(&Order::Begin)?;
     std::thread::sleep(Duration::from_secs(plan.seconds));
     server.tell(&Order::End)?;
     let window: Window = server.hear(ENDED_WITHIN)?;
     let after = [core_busy(measured), core_busy(others)];
+    let bots_cpu = bots.cpu().zip(bots_before).map(|(after, before)| after - before);
     server.tell(&Order::Stop)?;
     let farewell: Farewell = bots.hear(ENDED_WITHIN)?;
     bots.finish(ENDED_WITHIN)?;
     server.finish(ENDED_WITHIN)?;
     eprintln!(
         "  server: {:.0} inputs and {:.0} datagrams a second in, {:.0} out; the bots made {} inputs in \
-         all and took {:.1} s of CPU",
+         all and took {:.1} s of CPU, {:.1} us for each bot and tick in the window",
         window.inputs_applied as f64 / window.seconds,
         window.udp_received as f64 / window.seconds,
         window.udp_sent as f64 / window.seconds,
         farewell.inputs_sent,
         farewell.cpu_seconds,
+        bots_cpu.unwrap_or_default().as_secs_f64() * 1e6 / window.player_ticks.max(1) as f64,
     );
     if let ([Some(a), Some(b)], [Some(c), Some(d)]) = (before, after) {
         let share = |busy: Duration| busy.as_secs_f64() / window.seconds * 100.0;

@@ -1,6 +1,6 @@
 //! The flags of `load`, checked.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use matchkeep_shared::limits::{
     CONNECTIONS_PER_SHARD_MAX, PLAYERS_PER_MATCH_MAX, TICK_RATE_HZ_MAX, TICK_RATE_HZ_MIN,
 };
@@ -31,9 +31,24 @@ pub struct LoadArgs {
     /// Pairs of a server's run and an echo's run; the median counts, of at least 3
     #[arg(long, value_name = "N", default_value_t = 3)]
     pairs: usize,
+    /// Whether the server journals its matches; `compare` measures the journal instead: each pair is a run
+    /// without and one with it
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = Journal::Off)]
+    journal: Journal,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+}
+
+/// What is measured of the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Journal {
+    /// There is none.
+    Off,
+    /// Every run has it.
+    On,
+    /// What it costs.
+    Compare,
 }
 
 /// A measurement whose numbers make sense.
@@ -49,6 +64,8 @@ pub struct Plan {
     pub seconds: u64,
     /// Runs of server and echo, each.
     pub pairs: usize,
+    /// What is measured of the journal.
+    pub journal: Journal,
     /// Whether a program reads the outcome.
     pub json: bool,
 }
@@ -86,11 +103,11 @@ impl LoadArgs {
         }
         let rate = TickRate::try_from(self.hz).expect("the range was checked");
         let (seconds, pairs, json) = (self.seconds, self.pairs, self.json);
-        Ok(Plan { players, per_match, rate, seconds, pairs, json })
+        Ok(Plan { players, per_match, rate, seconds, pairs, journal: self.journal, json })
     }
 }
 
-fn within(flag: &'static str, value: u64, min: u64, max: u64) -> Result<(), FlagError> {
+pub(crate) fn within(flag: &'static str, value: u64, min: u64, max: u64) -> Result<(), FlagError> {
     if (min..=max).contains(&value) {
         return Ok(());
     }
@@ -109,7 +126,8 @@ mod tests {
     use super::*;
 
     fn plan(players: usize, per_match: Option<usize>, hz: u16) -> Result<Plan, String> {
-        let args = LoadArgs { players, per_match, hz, seconds: 10, pairs: 3, json: false };
+        let journal = Journal::Off;
+        let args = LoadArgs { players, per_match, hz, seconds: 10, pairs: 3, journal, json: false };
         args.plan().map_err(|error| error.to_string())
     }
 

@@ -127,7 +127,7 @@ pub fn summary<'a>(times: impl Iterator<Item = &'a (u64, u64)>) -> Summary {
 }
 
 /// The value in the middle; the mean of the two where there is none.
-fn median(values: &[f64]) -> f64 {
+pub(super) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;

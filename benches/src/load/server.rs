@@ -39,7 +39,7 @@ pub struct ServerArgs {
     hz: u16,
     #[arg(long)]
     data: PathBuf,
-    #[arg(long)]
+    #[arg(long, action = clap::ArgAction::Set)]
     journal: bool,
 }
 

@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 
 use matchkeep_shared::limits::INPUT_AHEAD_TICKS_MAX;
 use matchkeep_shared::time::{Tick, TickRate};
-
-use super::Feedback;
+use matchkeep_shared::wire::snapshot::InputFeedback as Feedback;
 
 /// Snapshots whose arrival times are remembered.
 const SAMPLES: usize = 64;
@@ -30,10 +29,13 @@ pub(super) struct TickClock {
     rate: TickRate,
     /// What ticks are counted from here: a clock that began after the match has no moment for tick 0.
     base: Tick,
-    /// For each of the last snapshots: when the tick `base` would have arrived, going by it.
-    origins: VecDeque<Instant>,
+    /// For each of the last snapshots that none after it was quicker than: its number, and when the tick
+    /// `base` would have arrived, going by it. Both ascend.
+    origins: VecDeque<(u64, Instant)>,
     /// The earliest of them: the quickest snapshot of late.
     origin: Instant,
+    /// Snapshots observed.
+    observed: u64,
     /// How long before a tick's snapshot would arrive its input is made.
     lead: Duration,
     lead_is_measured: bool,
@@ -47,8 +49,9 @@ impl TickClock {
         Self {
             rate,
             base: tick,
-            origins: VecDeque::from([now]),
+            origins: VecDeque::with_capacity(SAMPLES),
             origin: now,
+            observed: 0,
             lead: Self::margin(rate),
             lead_is_measured: false,
             asked: tick,
@@ -58,6 +61,11 @@ impl TickClock {
 
     fn margin(rate: TickRate) -> Duration {
         rate.period().mul_f64(MARGIN_TICKS).max(MARGIN_MIN)
+    }
+
+    /// Whether the server's feedback is still to come, and a round trip would help until then.
+    pub(super) fn needs_round_trip(&self) -> bool {
+        !self.lead_is_measured
     }
 
     /// A first idea of the lead, until the server's feedback is there.
@@ -82,11 +90,16 @@ impl TickClock {
             self.asked = self.asked.max(tick);
         }
         self.started = true;
-        if self.origins.len() == SAMPLES {
+        self.observed += 1;
+        while self.origins.back().is_some_and(|(_, slower)| *slower >= origin) {
+            self.origins.pop_back();
+        }
+        self.origins.push_back((self.observed, origin));
+        let oldest = self.observed.saturating_sub(SAMPLES as u64);
+        while self.origins.front().is_some_and(|(number, _)| *number <= oldest) {
             self.origins.pop_front();
         }
-        self.origins.push_back(origin);
-        self.origin = self.origins.iter().copied().min().unwrap_or(origin);
+        self.origin = self.origins.front().map_or(origin, |(_, quickest)| *quickest);
 
         if let Some(feedback) = feedback
             && feedback.newest_applied_age.is_some_and(|age| u64::from(age) < self.rate.hz())
@@ -105,8 +118,14 @@ impl TickClock {
     /// The match went back to `tick`: its inputs are asked for anew.
     pub(super) fn restart(&mut self, tick: Tick) {
         self.base = self.base.min(tick);
-        self.origins.truncate(1);
         self.asked = tick;
+        self.started = false;
+    }
+
+    /// The match went on elsewhere or later than it would have: the next snapshot says when its ticks are,
+    /// at this rate.
+    pub(super) fn resume(&mut self, rate: TickRate) {
+        self.rate = rate;
         self.started = false;
     }
 

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use matchkeep_shared::limits::{DATAGRAM_BYTES_MAX, TICK_RATE_HZ_MAX};
-use quinn::congestion::{Controller, ControllerFactory};
 use quinn_proto::RttEstimator;
+use quinn_proto::congestion::{Controller, ControllerFactory};
 
 /// The most a connection may have in flight, in bytes.
 const WINDOW_MAX_BYTES: u64 = 256 * 1024;

@@ -1,64 +1,70 @@
-//! A client's connection to a match: QUIC around a [`MatchSession`].
+//! A client's side of a match on tokio: a socket and a clock around a core with one player.
 
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::time::Duration;
 
-use bytes::Bytes;
 use matchkeep_shared::Game;
-use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::EntityId;
 use matchkeep_shared::time::Tick;
-use matchkeep_shared::wire::ALPN_MATCH;
 use matchkeep_shared::wire::lobby::Assignment;
-use matchkeep_shared::wire::message::Credential;
-use quinn::{Connection, Endpoint, RecvStream, SendStream};
+use tokio::task::JoinHandle;
 use tokio::time::Sleep;
 
-use super::{ClientError, Fingerprint, close, connect, ended, now};
-use crate::netcode::{MatchEvent, MatchSession, SessionCounts, join_message, leave_message};
+use super::return_path::{Return, ask};
+use super::udp::Udp;
+use super::{ClientError, now, place};
+use crate::link::{
+    Core, CoreConfig, LinkError, LinkStats, Place, PlayerEvent, PlayerKey, endpoint_config,
+};
+use crate::netcode::{MatchEvent, MatchSession, SessionCounts};
 
 /// What a runtime's timer can tell apart, halved.
 const TIMER_PRECISION: Duration = Duration::from_micros(500);
-/// What is read from the stream at once, in bytes.
-const READ_BYTES: usize = 16 * 1024;
 
 /// A player in a match.
+///
+/// The connection lives while [`next`](Self::next) is waited for: whoever stays away from it for long is
+/// taken for lost. Dropped, it ends as [`abandon`](Self::abandon) ends it.
 pub struct MatchClient<G: Game> {
-    connection: Connection,
-    send: SendStream,
-    receive: RecvStream,
-    stream_ended: bool,
-    session: MatchSession<G>,
-    datagram: Vec<u8>,
-    /// Goes off when the next input is due.
+    core: Core<G>,
+    player: PlayerKey,
+    udp: Udp,
+    way: Return,
+    /// The question to the lobby that is under way.
+    asked: Option<JoinHandle<Result<Place, LinkError>>>,
+    /// Goes off when the core next wants to be woken.
     timer: Pin<Box<Sleep>>,
 }
 
 impl<G: Game> MatchClient<G> {
     /// Goes where the lobby said, with the ticket it gave. The first event is
-    /// [`MatchEvent::Joined`].
+    /// [`MatchEvent::Joined`]. `way` says what is done when the match falls silent.
     ///
     /// # Errors
     /// [`ClientError`]: nobody there, another certificate. What the server thinks of the ticket comes
     /// from [`MatchClient::next`].
-    pub async fn join(endpoint: &Endpoint, assignment: Assignment) -> Result<Self, ClientError> {
-        let Assignment { address, port, fingerprint, ticket, .. } = assignment;
-        let unnamed = || ClientError::Connection {
-            address: SocketAddr::from(([0, 0, 0, 0], port)),
-            cause: "the assignment names no address".into(),
-        };
-        let address = SocketAddr::new(address.ok_or_else(unnamed)?, port);
-        let connection = connect(endpoint, address, Fingerprint(fingerprint), ALPN_MATCH).await?;
-        let opened = connection.open_bi().await;
-        let (mut send, receive) = opened.map_err(|error| ended(address, &error))?;
-        if send.write_all(&join_message::<G>(Credential::Ticket(ticket))).await.is_err() {
-            return Err(ended(address, &connection.closed().await));
-        }
-        let session = MatchSession::default();
+    pub async fn join(assignment: Assignment, way: Return) -> Result<Self, ClientError> {
+        let place = place(assignment)?;
+        let udp = Udp::to(place.address.ip())?;
+        let mut core = Core::new(CoreConfig {
+            endpoint: endpoint_config(None).into(),
+            seed: super::random_seed(),
+            seeded_ids: false,
+            input_slack: Duration::ZERO,
+        });
+        let address = place.address;
+        let joined = core.join(now(), place, way.come_back());
+        let player = joined.map_err(|error| ClientError::of(address, error))?;
         let timer = Box::pin(tokio::time::sleep(Duration::ZERO));
-        let datagram = Vec::new();
-        Ok(Self { connection, send, receive, stream_ended: false, session, datagram, timer })
+        let mut client = Self { core, player, udp, way, asked: None, timer };
+        while !client.core.is_connected(player) {
+            if let Some((_, PlayerEvent::Over(why))) = client.core.poll_event(now()) {
+                return Err(client.error(why));
+            }
+            client.turn().await?;
+        }
+        client.flush();
+        Ok(client)
     }
 
     /// Waits for what happens next. On [`MatchEvent::InputDue`] answer with [`MatchClient::send_input`].
@@ -68,44 +74,45 @@ impl<G: Game> MatchClient<G> {
     /// [`ClientError`]: the match is over for this player, and why.
     pub async fn next(&mut self) -> Result<MatchEvent<G>, ClientError> {
         loop {
-            let due = {
-                let now = now();
-                if let Some(event) = self.session.poll_event(now) {
-                    return Ok(event);
+            while let Some((_, event)) = self.core.poll_event(now()) {
+                match event {
+                    PlayerEvent::Match(event) => return Ok(event),
+                    PlayerEvent::NeedTicket { match_id } => {
+                        self.asked = Some(tokio::spawn(ask::<G>(self.way.clone(), match_id)));
+                    }
+                    PlayerEvent::Over(why) => {
+                        self.flush();
+                        return Err(self.error(why));
+                    }
                 }
-                self.session.next_due()
-            };
-            if let Some(due) = due {
-                self.set_timer(due.into());
             }
-            tokio::select! {
-                biased;
-                datagram = self.connection.read_datagram() => match datagram {
-                    Ok(datagram) => {
-                        self.session.set_round_trip(self.connection.rtt());
-                        let result = self.session.handle_datagram(now(), &datagram);
-                        self.checked(result)?;
-                    }
-                    // What the stream still holds was sent before the end: it counts.
-                    Err(error) => {
-                        self.drain().await?;
-                        if let Some(event) = self.session.poll_event(now()) {
-                            return Ok(event);
-                        }
-                        return Err(ended(self.connection.remote_address(), &error));
-                    }
-                },
-                chunk = self.receive.read_chunk(READ_BYTES, true), if !self.stream_ended => match chunk {
-                    Ok(Some(chunk)) => {
-                        self.session.set_round_trip(self.connection.rtt());
-                        let result = self.session.handle_stream(now(), &chunk.bytes);
-                        self.checked(result)?;
-                    }
-                    Ok(None) | Err(_) => self.stream_ended = true,
-                },
-                () = &mut self.timer, if due.is_some() => {}
+            self.turn().await?;
+        }
+    }
+
+    /// Sends what is to be sent, waits until something comes or is due, and hands it to the core.
+    async fn turn(&mut self) -> Result<(), ClientError> {
+        self.flush();
+        let wake = self.core.next_wake();
+        if let Some(wake) = wake {
+            self.set_timer(wake.into());
+        }
+        tokio::select! {
+            biased;
+            ready = self.udp.readable() => ready?,
+            () = &mut self.timer, if wake.is_some() => {}
+            answer = answered(&mut self.asked) => {
+                self.asked = None;
+                match answer {
+                    Ok(place) => self.core.redirect(now(), self.player, place),
+                    Err(why) => self.core.give_up(now(), self.player, why),
+                }
             }
         }
+        // What has come is looked at before what is due: it may have made that void.
+        self.udp.receive(&mut self.core, now)?;
+        self.core.handle_timeouts(now());
+        Ok(())
     }
 
     /// Every snapshot moves the deadline a little; setting a timer costs more than being off by less than
@@ -118,63 +125,67 @@ impl<G: Game> MatchClient<G> {
         }
     }
 
+    fn flush(&mut self) {
+        self.udp.send_all(&mut self.core, now());
+    }
+
+    fn error(&self, why: LinkError) -> ClientError {
+        let place = self.core.place(self.player).expect("the player is never forgotten");
+        ClientError::of(place.address, why)
+    }
+
     /// Sends the input that was due for `tick`, and what was acknowledged with it.
     pub fn send_input(&mut self, tick: Tick, input: G::Input) {
-        self.datagram.clear();
-        self.session.push_input(tick, input, &mut self.datagram);
-        if !self.datagram.is_empty() {
-            // A datagram that cannot go is a lost one: the next carries the same inputs again.
-            let _ = self.connection.send_datagram(Bytes::copy_from_slice(&self.datagram));
-        }
+        self.core.send_input(self.player, tick, input);
+        self.flush();
     }
 
     /// The newest snapshot: its tick and what the player sees.
     pub fn snapshot(&self) -> Option<(Tick, impl Iterator<Item = (EntityId, G::Entity)> + '_)> {
-        self.session.snapshot()
+        self.session().snapshot()
+    }
+
+    /// The player's side of the match: durable ticks and the like.
+    pub fn session(&self) -> &MatchSession<G> {
+        self.core.session(self.player).expect("the player is never forgotten")
     }
 
     /// What passed between this client and the server so far.
     pub fn counts(&self) -> SessionCounts {
-        self.session.counts()
+        self.session().counts()
     }
 
-    /// The QUIC connection, for its statistics.
-    pub fn connection(&self) -> &Connection {
-        &self.connection
+    /// What QUIC counted.
+    pub fn stats(&self) -> LinkStats {
+        self.core.stats(self.player)
     }
 
     /// Gives up the place and says goodbye.
     pub async fn leave(mut self) {
-        // If the server is gone already, so is the place.
-        let _ = self.send.write_all(&leave_message()).await;
-        close(&self.connection, DisconnectReason::Left);
+        self.core.leave(now(), self.player);
+        self.flush();
     }
 
     /// Ends the connection without giving up the place, as a lost network would.
-    pub fn abandon(self) {
-        close(&self.connection, DisconnectReason::ConnectionLost);
-    }
+    pub fn abandon(self) {}
+}
 
-    async fn drain(&mut self) -> Result<(), ClientError> {
-        while !self.stream_ended {
-            match self.receive.read_chunk(READ_BYTES, true).await {
-                Ok(Some(chunk)) => {
-                    let result = self.session.handle_stream(now(), &chunk.bytes);
-                    self.checked(result)?;
-                }
-                Ok(None) | Err(_) => self.stream_ended = true,
-            }
+impl<G: Game> Drop for MatchClient<G> {
+    fn drop(&mut self) {
+        self.core.abandon(now(), self.player);
+        self.flush();
+        if let Some(asked) = &self.asked {
+            asked.abort();
         }
-        Ok(())
     }
+}
 
-    fn checked<T>(
-        &self,
-        result: Result<T, crate::netcode::ProtocolError>,
-    ) -> Result<T, ClientError> {
-        if result.is_err() {
-            close(&self.connection, DisconnectReason::MalformedMessage);
-        }
-        Ok(result?)
+/// The lobby's answer, where it was asked.
+async fn answered(
+    asked: &mut Option<JoinHandle<Result<Place, LinkError>>>,
+) -> Result<Place, LinkError> {
+    match asked {
+        Some(task) => task.await.unwrap_or_else(|error| Err(LinkError::Failed(error.to_string()))),
+        None => std::future::pending().await,
     }
 }

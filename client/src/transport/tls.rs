@@ -49,7 +49,7 @@ impl FromStr for Fingerprint {
 }
 
 /// The TLS settings of a client: TLS 1.3, the cheapest cipher first, no early data.
-pub(super) fn client_config(fingerprint: Fingerprint, alpn: &[u8]) -> ClientConfig {
+pub(crate) fn client_config(fingerprint: Fingerprint, alpn: &[u8]) -> ClientConfig {
     let provider = Arc::new(provider());
     let algorithms = provider.signature_verification_algorithms;
     let mut config = ClientConfig::builder_with_provider(provider)

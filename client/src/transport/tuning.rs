@@ -8,13 +8,16 @@ use matchkeep_shared::limits::{
     CONNECTION_WINDOW_BYTES, DATAGRAM_RECEIVE_BUFFER_BYTES, DATAGRAM_SEND_BUFFER_BYTES,
     IDLE_TIMEOUT, KEEP_ALIVE, STREAM_WINDOW_BYTES, STREAMS_PER_CONNECTION_MAX,
 };
-use quinn::{AckFrequencyConfig, TransportConfig, VarInt};
+use quinn_proto::{AckFrequencyConfig, TransportConfig, VarInt};
 
 use super::congestion::SteadyConfig;
 
 /// The round trip assumed before the first is measured. QUIC's own 333 ms would make a lost first packet
 /// cost a second.
 const INITIAL_RTT: Duration = Duration::from_millis(100);
+/// The same where a player comes back: most first packets go to a server that is not there yet, and the one
+/// that meets it should not be long in coming. Repeated 60, 180 and 420 ms after the first.
+const RETURN_RTT: Duration = Duration::from_millis(20);
 /// Packets that ask for an acknowledgement before one is sent at once. Both sides send every tick anyway,
 /// and an acknowledgement travels with that.
 const ACK_THRESHOLD: u32 = 10;
@@ -30,6 +33,15 @@ pub enum Side {
 
 /// The transport settings of one end.
 pub fn transport_config(side: Side) -> Arc<TransportConfig> {
+    Arc::new(settings(side, INITIAL_RTT))
+}
+
+/// The transport settings of a client that tries to come back to a match.
+pub fn return_config() -> Arc<TransportConfig> {
+    Arc::new(settings(Side::Client, RETURN_RTT))
+}
+
+fn settings(side: Side, initial_rtt: Duration) -> TransportConfig {
     let mut config = TransportConfig::default();
     let idle = IDLE_TIMEOUT.try_into().expect("the idle timeout fits QUIC's range");
     let mut acks = AckFrequencyConfig::default();
@@ -47,9 +59,9 @@ pub fn transport_config(side: Side) -> Arc<TransportConfig> {
         .datagram_send_buffer_size(DATAGRAM_SEND_BUFFER_BYTES)
         .max_idle_timeout(Some(idle))
         .keep_alive_interval((side == Side::Client).then_some(KEEP_ALIVE))
-        .initial_rtt(INITIAL_RTT)
+        .initial_rtt(initial_rtt)
         .ack_frequency_config(Some(acks))
         .allow_spin(false)
         .congestion_controller_factory(Arc::new(SteadyConfig));
-    Arc::new(config)
+    config
 }

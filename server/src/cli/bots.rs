@@ -103,6 +103,8 @@ pub(super) fn run<G: Playable>(args: BotsArgs) -> Result<(), CliError> {
         name: args.name,
         seed: args.seed,
         play_for: args.seconds.map(Duration::from_secs),
+        come_back: true,
+        observer: None,
     };
     // Nobody listens: the report at the end says it all.
     let (events, _) = mpsc::unbounded_channel();
@@ -171,6 +173,14 @@ fn document(report: &SwarmReport) -> serde_json::Value {
         "snapshots_received": report.counts.snapshots_received,
         "snapshots_dropped": report.counts.snapshots_dropped,
         "snapshot_bytes": report.counts.snapshot_bytes,
+        "interruptions": report.counts.interruptions,
+        "reconnects": report.counts.reconnects,
+        "ticks_rolled_back": report.counts.ticks_rolled_back,
+        "returns": report.returns.iter().map(|bot| json!({
+            "bot": bot.bot,
+            "gaps_ms": bot.gaps_ms,
+            "ticks_rolled_back": bot.ticks_rolled_back,
+        })).collect::<Vec<_>>(),
         "udp_bytes_received": report.udp_bytes_received,
         "udp_bytes_sent": report.udp_bytes_sent,
         "findings": findings,

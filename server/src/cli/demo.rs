@@ -1,5 +1,6 @@
 //! `matchkeep demo`: a server as a child process, bots against it, and the stored result.
 
+mod chaos;
 mod child;
 mod display;
 
@@ -21,6 +22,7 @@ use super::history::{Source, describe};
 use super::{CliError, http, runtime};
 use crate::admin::stats::StatsDocument;
 use crate::store::{MatchRecord, MatchState};
+use chaos::Chaos;
 use child::Server;
 use display::Display;
 
@@ -48,6 +50,9 @@ pub(super) struct DemoArgs {
     /// Data folder of the server
     #[arg(long, value_name = "DIR", default_value = "demo-data")]
     data: PathBuf,
+    /// Kill the server process every few seconds while the bots play
+    #[arg(long)]
+    chaos: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -60,6 +65,7 @@ struct Plan {
     matches: usize,
     seconds: u32,
     data: PathBuf,
+    chaos: bool,
 }
 
 impl DemoArgs {
@@ -95,21 +101,24 @@ impl DemoArgs {
             None => vec![BotKind::Fight; bots],
         };
         let (matches, seconds, data) = (self.matches, self.seconds, self.data.clone());
-        Ok(Plan { kinds, per_match, matches, seconds, data })
+        Ok(Plan { kinds, per_match, matches, seconds, data, chaos: self.chaos })
     }
 }
 
 pub(super) fn run<G: Playable>(args: DemoArgs) -> Result<(), CliError> {
     let plan = args.plan()?;
-    let server = Server::start(&plan.data, &config::<G>(&plan)?)?;
+    let mut server = Server::start(&plan.data, &config::<G>(&plan)?)?;
     if !args.json {
         println!("server    pid {}, lobby {}", server.pid(), server.endpoints().lobby);
         println!("data      {}", plan.data.display());
         let (bots, matches) = (plan.kinds.len(), plan.matches);
         println!("playing   {bots} bots in {matches} {}", plural(matches, "match", "matches"));
+        if plan.chaos {
+            println!("chaos     the server is killed every few seconds");
+        }
         println!();
     }
-    let played = runtime()?.block_on(play::<G>(&plan, &server))?;
+    let played = runtime()?.block_on(play::<G>(&plan, &mut server))?;
     let stats: StatsDocument =
         http::get(server.endpoints().admin, "/v1/stats").map_err(CliError::failed)?;
     // Read back from the store, through the server that still runs.
@@ -119,12 +128,20 @@ pub(super) fn run<G: Playable>(args: DemoArgs) -> Result<(), CliError> {
     server.stop()?;
 
     if args.json {
-        println!("{}", document(&played.report, &stats, &records));
+        let mut document = document(&played.report, &stats, &records);
+        if plan.chaos {
+            chaos::add_to(&mut document, played.kills, &played.report);
+        }
+        println!("{document}");
     } else {
         for record in &records {
             println!("{}", describe(record));
         }
-        print!("{}", summary(&played.report, &stats));
+        if plan.chaos {
+            print!("{}", chaos::table(played.kills, &played.report));
+        } else {
+            print!("{}", summary(&played.report, &stats));
+        }
         print!("{}", next_steps(&plan, &records));
     }
     match played.report.failures.first() {
@@ -152,9 +169,10 @@ fn config<G: Playable>(plan: &Plan) -> Result<String, CliError> {
 struct Played {
     report: SwarmReport,
     matches: BTreeSet<MatchId>,
+    kills: u32,
 }
 
-async fn play<G: Playable>(plan: &Plan, server: &Server) -> Result<Played, CliError> {
+async fn play<G: Playable>(plan: &Plan, server: &mut Server) -> Result<Played, CliError> {
     let endpoints = server.endpoints();
     let fingerprint = endpoints.lobby_fingerprint.parse::<Fingerprint>();
     let swarm_plan = SwarmPlan {
@@ -165,6 +183,8 @@ async fn play<G: Playable>(plan: &Plan, server: &Server) -> Result<Played, CliEr
         name: "bot".into(),
         seed: 1,
         play_for: None,
+        come_back: true,
+        observer: None,
     };
     let (events, mut happened) = mpsc::unbounded_channel();
     let progress = Arc::new(SwarmProgress::default());
@@ -173,13 +193,23 @@ async fn play<G: Playable>(plan: &Plan, server: &Server) -> Result<Played, CliEr
     let mut matches = BTreeSet::new();
     let mut refresh = tokio::time::interval(display::REFRESH);
     let mut swarm = std::pin::pin!(swarm);
+    let mut chaos = Chaos::new(plan.chaos);
     let report = loop {
         tokio::select! {
             report = &mut swarm => break report.map_err(CliError::failed)?,
+            () = chaos.strikes() => {
+                // The swarm and its bots play on meanwhile, on the other threads.
+                tokio::task::block_in_place(|| server.kill_and_restart())?;
+                chaos.struck();
+                display.struck(chaos.kills());
+            }
             Some(event) = happened.recv() => match event {
                 SwarmEvent::Joined { name, match_id, slot, .. } => {
                     matches.insert(match_id);
                     display.joined(match_id, slot, name);
+                    if display.is_complete() {
+                        chaos.begin();
+                    }
                 }
                 SwarmEvent::Ended { match_id, .. } => display.ended(match_id),
             },
@@ -187,7 +217,7 @@ async fn play<G: Playable>(plan: &Plan, server: &Server) -> Result<Played, CliEr
         }
     };
     display.finish();
-    Ok(Played { report, matches })
+    Ok(Played { report, matches, kills: chaos.kills() })
 }
 
 /// The sum of one of the game's counters over all players of all matches.

@@ -54,8 +54,8 @@ pub enum Refusal {
         /// The epoch it has.
         current: Epoch,
     },
-    /// Something was appended since it was read: read it again.
-    #[error("it has grown since it was read")]
+    /// What comes is not its next record, or something was appended since it was read: read it again.
+    #[error("it does not end where it was thought to end")]
     Moved,
     /// It has its last record.
     #[error("it is finished")]

@@ -106,6 +106,7 @@ impl Chain {
         let (first, last) = ticks;
         let (match_id, number, before) = (self.match_id, self.next, self.before);
         let head = Head { kind, match_id, number, epoch, first, last, before };
+        head.check()?;
         self.check_order(&head)?;
         let hash = batch.push(&head, payload)?;
         self.advance(&head, hash);

@@ -114,6 +114,17 @@ pub struct Head {
 }
 
 impl Head {
+    /// What must hold of it by itself.
+    pub(super) fn check(&self) -> Result<(), Damage> {
+        let (first, last) = (self.first, self.last);
+        let possible = match self.kind {
+            // Step 1 is the first: tick 0 is the match before any.
+            Kind::Frames => first.0 >= 1 && first <= last,
+            _ => first == last,
+        };
+        if possible { Ok(()) } else { Err(Damage::Ticks { first, last }) }
+    }
+
     /// Appends a record with this head to `out`; `payload` appends what it carries.
     ///
     /// # Errors
@@ -206,15 +217,8 @@ impl<'a> Record<'a> {
         if flags != 0 {
             return Err(Damage::UnknownFlags(flags));
         }
-        let possible = match kind {
-            // Step 1 is the first: tick 0 is the match before any.
-            Kind::Frames => first.0 >= 1 && first <= last,
-            _ => first == last,
-        };
-        if !possible {
-            return Err(Damage::Ticks { first, last });
-        }
         let head = Head { kind, match_id, number, epoch, first, last, before };
+        head.check()?;
         Ok(Self { head, payload: &checked[HEAD_BYTES..], bytes })
     }
 
@@ -234,3 +238,6 @@ impl Reader<'_> {
         *field
     }
 }
+
+#[cfg(test)]
+mod tests;

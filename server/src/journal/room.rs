@@ -1,10 +1,12 @@
 //! Room for what is not durable yet.
 //!
-//! Owns: the count of bytes that are handed over and not durable, shared by everyone who hands over.
-//! Must not know: what the bytes are.
+//! Owns: the count of bytes that are handed over and not durable, shared by everyone who hands over, and
+//! a piece together with the room it takes. Must not know: what the bytes are.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::item::JournalItem;
 
 /// A bounded number of bytes; clones share it.
 #[derive(Clone, Debug)]
@@ -21,6 +23,40 @@ struct Inner {
 pub struct Permit {
     room: Room,
     bytes: usize,
+}
+
+/// A piece on its way to the writer, with the room it takes.
+#[derive(Debug)]
+pub struct Handover {
+    item: JournalItem,
+    permit: Permit,
+}
+
+impl Handover {
+    /// Takes room for a piece; gives it back where there is none: keep it and come again.
+    ///
+    /// # Errors
+    /// The piece as it came.
+    pub fn new(room: &Room, item: JournalItem) -> Result<Self, JournalItem> {
+        match room.take(item.entry.bytes()) {
+            Some(permit) => Ok(Self { item, permit }),
+            None => Err(item),
+        }
+    }
+
+    /// The piece.
+    pub fn item(&self) -> &JournalItem {
+        &self.item
+    }
+
+    pub(super) fn into_parts(self) -> (JournalItem, Permit) {
+        (self.item, self.permit)
+    }
+
+    /// The piece without its room.
+    pub fn into_item(self) -> JournalItem {
+        self.item
+    }
 }
 
 impl Room {

@@ -221,6 +221,7 @@ impl<G: Game> Core<G> {
         for host in self.hosts.iter().flatten() {
             stats.matches += 1;
             stats.entities += host.game.entities() as u64;
+            stats.matches_ticking += u64::from(host.game.tick() > host.game.resumed());
             stats.matches_hot += u64::from(host.pace.is_flagged());
             stats.matches_standing += u64::from(host.pace.stands());
             stats.matches_undurable += u64::from(host.pace.waits_for_journal());

@@ -127,6 +127,8 @@ pub struct ShardStats {
     pub matches_died: u64,
     /// Matches that went on in a new epoch.
     pub matches_resumed: u64,
+    /// Matches now that have made a step since they began or went on.
+    pub matches_ticking: u64,
     /// Matches now that take more than their share, and have for a while.
     pub matches_hot: u64,
     /// Matches now that stand still.
@@ -171,6 +173,7 @@ impl ShardStats {
         self.entities += other.entities;
         self.matches_died += other.matches_died;
         self.matches_resumed += other.matches_resumed;
+        self.matches_ticking += other.matches_ticking;
         self.matches_hot += other.matches_hot;
         self.matches_standing += other.matches_standing;
         self.matches_undurable += other.matches_undurable;

@@ -5,6 +5,7 @@
 //!
 //! Records lie in the order of their append, never clustered by match; `docs/JOURNAL.md` has the figures.
 
+mod append;
 mod claim;
 mod read;
 mod retain;
@@ -20,8 +21,8 @@ use super::directory::StoreError;
 use super::schema::{self, DATABASE_FILE, StoreOpenError};
 use super::sqlite::sqlite_error;
 use crate::journal::{
-    Batch, Claim, Journal, JournalEntry, JournalError, JournalReader, JournalState, Kind, Load,
-    Position, Refusal, Retained, Retention, Sealed, Stored,
+    Batch, Claim, Journal, JournalEntry, JournalError, JournalReader, JournalState, Load, Position,
+    Refusal, Retained, Retention, Stored,
 };
 
 /// Journals in `matches.db` (write-ahead log, `synchronous=FULL`).
@@ -185,22 +186,7 @@ impl Journal for SqliteJournal {
     }
 
     fn append(&mut self, batch: &Batch) -> Result<Vec<(MatchId, Refusal)>, JournalError> {
-        self.write(|connection, numbers| {
-            let mut appender = Appender::new(connection)?;
-            let mut refused: Vec<(MatchId, Refusal)> = Vec::new();
-            for sealed in batch.iter() {
-                let match_id = sealed.head.match_id;
-                if refused.iter().any(|(refused, _)| *refused == match_id) {
-                    continue;
-                }
-                if !appender.append(numbers, &sealed)? {
-                    // The first record of a match in a batch decides for all of them: within the
-                    // transaction nobody else changes its epoch, and a chain ends with its finish.
-                    refused.push((match_id, why_refused(connection, match_id, sealed.head.epoch)?));
-                }
-            }
-            Ok(refused)
-        })
+        self.write(|connection, numbers| append::append(connection, numbers, batch))
     }
 
     fn quarantine(
@@ -230,104 +216,6 @@ impl Journal for SqliteJournal {
     fn retain(&mut self, limits: &Retention) -> Result<Retained, JournalError> {
         let limits = *limits;
         self.write(move |connection, _| retain::step(connection, &limits))
-    }
-}
-
-/// The statements of an append.
-struct Appender<'a> {
-    connection: &'a Connection,
-    next_row: i64,
-    /// The check of the epoch: changes nothing where it is another, or the match is closed.
-    advance: rusqlite::CachedStatement<'a>,
-    insert: rusqlite::CachedStatement<'a>,
-    checkpoint: rusqlite::CachedStatement<'a>,
-}
-
-impl<'a> Appender<'a> {
-    fn new(connection: &'a Connection) -> Result<Self, Failure> {
-        let next_row = connection
-            .prepare_cached("SELECT coalesce(max(row), 0) + 1 FROM journal_records")?
-            .query_row((), |row| row.get(0))?;
-        Ok(Self {
-            connection,
-            next_row,
-            advance: connection.prepare_cached(
-                "UPDATE journals SET last_row = ?3, last_tick = max(last_tick, ?4),
-                    records = records + 1, bytes = bytes + ?5, incidents = incidents + ?6
-                 WHERE number = ?1 AND epoch = ?2 AND state = 'open'",
-            )?,
-            insert: connection.prepare_cached(
-                "INSERT INTO journal_records
-                    (row, journal, number, kind, epoch, first_tick, last_tick, bytes, record)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            )?,
-            checkpoint: connection.prepare_cached(
-                "INSERT INTO journal_checkpoints (journal, tick, row) VALUES (?, ?, ?)",
-            )?,
-        })
-    }
-
-    /// Appends a record if its epoch is its match's; says whether it was.
-    fn append(
-        &mut self,
-        numbers: &mut HashMap<MatchId, i64>,
-        sealed: &Sealed<'_>,
-    ) -> Result<bool, Failure> {
-        let head = sealed.head;
-        let number = match numbers.get(&head.match_id) {
-            Some(number) => *number,
-            None => {
-                let Some(number) = number_of(self.connection, head.match_id)? else {
-                    return Ok(false);
-                };
-                numbers.insert(head.match_id, number);
-                number
-            }
-        };
-        let last_tick = match head.kind {
-            Kind::Incident => 0,
-            _ => integer("last_tick", head.last.0)?,
-        };
-        let is_incident = i64::from(head.kind == Kind::Incident);
-        let (row, bytes) = (self.next_row, sealed.bytes.len() as i64);
-        let advanced =
-            self.advance.execute((number, head.epoch.0, row, last_tick, bytes, is_incident))?;
-        if advanced == 0 {
-            return Ok(false);
-        }
-        self.insert(number, sealed)?;
-        if head.kind == Kind::Finish {
-            let ended = integer("ended_unix_ms", sealed.ended_unix_ms.unwrap_or(0))?;
-            self.connection
-                .prepare_cached(
-                    "UPDATE journals SET state = 'finished', ended_unix_ms = ? WHERE number = ?",
-                )?
-                .execute((ended, number))?;
-            numbers.remove(&head.match_id);
-        }
-        Ok(true)
-    }
-
-    /// Inserts the row alone.
-    fn insert(&mut self, number: i64, sealed: &Sealed<'_>) -> Result<(), Failure> {
-        let head = sealed.head;
-        let row = self.next_row;
-        self.insert.execute((
-            row,
-            number,
-            integer("number", head.number)?,
-            head.kind.label(),
-            head.epoch.0,
-            integer("first_tick", head.first.0)?,
-            integer("last_tick", head.last.0)?,
-            sealed.bytes.len() as i64,
-            sealed.bytes,
-        ))?;
-        if head.kind == Kind::Checkpoint {
-            self.checkpoint.execute((number, integer("tick", head.last.0)?, row))?;
-        }
-        self.next_row += 1;
-        Ok(())
     }
 }
 
@@ -371,6 +259,11 @@ fn why_refused(
 /// SQLite's integers are signed.
 fn integer(what: &'static str, value: u64) -> Result<i64, Failure> {
     i64::try_from(value).map_err(|_| Failure::damaged(what, value))
+}
+
+/// For people and for retention: a time beyond what the column holds is the last that it does.
+fn unix_ms(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
 }
 
 /// No number that was written is negative.

@@ -6,6 +6,8 @@
 //! Whose a file is gets read from its first 100 bytes, before SQLite sees it: SQLite may write to a
 //! file by opening it (it recovers its own log), and a stranger's must stay as it is.
 
+mod migrations;
+
 use std::ffi::c_int;
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,6 +16,8 @@ use std::time::Duration;
 
 use rusqlite::hooks::Wal;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use migrations::MIGRATIONS;
 
 /// The database's name in a data folder.
 pub const DATABASE_FILE: &str = "matches.db";
@@ -28,146 +32,6 @@ const LOG_PAGES: c_int = 2_000;
 const LOG_KEPT_BYTES: i64 = 64 * 1024 * 1024;
 /// Statements kept prepared.
 const STATEMENTS_MAX: usize = 64;
-
-/// Entry N makes version N + 1 of version N. Never changed once released, only added to.
-const MIGRATIONS: &[&str] = &[
-    "
-    CREATE TABLE players (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        name TEXT NOT NULL UNIQUE,
-        created_unix_ms INTEGER NOT NULL
-    ) STRICT;
-
-    -- `number` counts in the order of creation: the order of lists.
-    CREATE TABLE matches (
-        number INTEGER PRIMARY KEY AUTOINCREMENT,
-        id TEXT NOT NULL UNIQUE,
-        mode TEXT NOT NULL,
-        game TEXT NOT NULL,
-        rules_version INTEGER NOT NULL,
-        map TEXT,
-        shard INTEGER NOT NULL,
-        tick_rate_hz INTEGER NOT NULL,
-        created_unix_ms INTEGER NOT NULL,
-        ended_unix_ms INTEGER,
-        ticks INTEGER,
-        state TEXT NOT NULL CHECK (state IN ('running', 'finished', 'interrupted')),
-        reason TEXT
-    ) STRICT;
-    CREATE INDEX matches_by_mode ON matches (mode, number);
-    CREATE INDEX matches_by_state ON matches (state, number);
-
-    -- `position` is the place in the game's own list, from 0: an account can be in it twice, because
-    -- it left and came back.
-    CREATE TABLE match_players (
-        match TEXT NOT NULL REFERENCES matches (id),
-        position INTEGER NOT NULL,
-        player INTEGER NOT NULL REFERENCES players (id),
-        name TEXT NOT NULL,
-        team INTEGER,
-        place INTEGER NOT NULL,
-        score INTEGER NOT NULL,
-        UNIQUE (match, position)
-    ) STRICT;
-    CREATE INDEX match_players_by_player ON match_players (player);
-
-    CREATE TABLE player_stats (
-        match TEXT NOT NULL REFERENCES matches (id),
-        position INTEGER NOT NULL,
-        player INTEGER NOT NULL REFERENCES players (id),
-        nth INTEGER NOT NULL,
-        name TEXT NOT NULL,
-        value INTEGER NOT NULL,
-        UNIQUE (match, position, nth)
-    ) STRICT;
-    CREATE INDEX player_stats_by_player ON player_stats (player, name);
-",
-    "
-    -- One row for each match that ever had a journal; it stays, so that an owner who comes late is refused.
-    -- `number` is the match in the tables below. `state` is open, finished, quarantined, or retired:
-    -- finished, and its records deleted by age or size.
-    CREATE TABLE journals (
-        number INTEGER PRIMARY KEY AUTOINCREMENT,
-        match TEXT NOT NULL UNIQUE,
-        state TEXT NOT NULL
-            CHECK (state IN ('open', 'finished', 'quarantined', 'retired')),
-        epoch INTEGER NOT NULL,
-        last_tick INTEGER NOT NULL,
-        first_row INTEGER NOT NULL,
-        last_row INTEGER NOT NULL,
-        records INTEGER NOT NULL,
-        bytes INTEGER NOT NULL,
-        incidents INTEGER NOT NULL,
-        set_aside INTEGER NOT NULL,
-        claimed_unix_ms INTEGER NOT NULL,
-        ended_unix_ms INTEGER,
-        why TEXT
-    ) STRICT;
-    CREATE INDEX journals_by_state ON journals (state, number);
-    -- In the order in which retention takes them.
-    CREATE INDEX journals_finished ON journals (ended_unix_ms, number) WHERE state = 'finished';
-
-    -- All matches' records in the order of their append. No index by match: it would cost a page for each
-    -- match and flush. A match's records lie between its `first_row` and its `last_row`.
-    CREATE TABLE journal_records (
-        row INTEGER PRIMARY KEY,
-        journal INTEGER NOT NULL,
-        number INTEGER NOT NULL,
-        kind TEXT NOT NULL,
-        epoch INTEGER NOT NULL,
-        first_tick INTEGER NOT NULL,
-        last_tick INTEGER NOT NULL,
-        bytes INTEGER NOT NULL,
-        record BLOB NOT NULL
-    ) STRICT;
-
-    -- Where a match's checkpoints lie: recovery reads from the newest one on.
-    CREATE TABLE journal_checkpoints (
-        journal INTEGER NOT NULL,
-        tick INTEGER NOT NULL,
-        row INTEGER NOT NULL,
-        PRIMARY KEY (journal, tick, row)
-    ) STRICT, WITHOUT ROWID;
-
-    -- Records behind the last good one when an epoch was claimed: evidence, never deleted.
-    CREATE TABLE journal_set_aside (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        by_epoch INTEGER NOT NULL,
-        row INTEGER NOT NULL,
-        journal INTEGER NOT NULL,
-        number INTEGER NOT NULL,
-        kind TEXT NOT NULL,
-        epoch INTEGER NOT NULL,
-        first_tick INTEGER NOT NULL,
-        last_tick INTEGER NOT NULL,
-        bytes INTEGER NOT NULL,
-        record BLOB NOT NULL
-    ) STRICT;
-
-    -- A match may now be set aside for good. SQLite changes no CHECK: the table is made anew.
-    CREATE TABLE matches_new (
-        number INTEGER PRIMARY KEY AUTOINCREMENT,
-        id TEXT NOT NULL UNIQUE,
-        mode TEXT NOT NULL,
-        game TEXT NOT NULL,
-        rules_version INTEGER NOT NULL,
-        map TEXT,
-        shard INTEGER NOT NULL,
-        tick_rate_hz INTEGER NOT NULL,
-        created_unix_ms INTEGER NOT NULL,
-        ended_unix_ms INTEGER,
-        ticks INTEGER,
-        state TEXT NOT NULL
-            CHECK (state IN ('running', 'finished', 'interrupted', 'quarantined')),
-        reason TEXT
-    ) STRICT;
-    INSERT INTO matches_new SELECT * FROM matches;
-    DROP TABLE matches;
-    ALTER TABLE matches_new RENAME TO matches;
-    CREATE INDEX matches_by_mode ON matches (mode, number);
-    CREATE INDEX matches_by_state ON matches (state, number);
-",
-];
 
 const VERSION: i32 = MIGRATIONS.len() as i32;
 
@@ -324,7 +188,7 @@ fn user_version(connection: &Connection) -> rusqlite::Result<i32> {
 
 #[derive(PartialEq, Eq)]
 enum Header {
-    /// No file, or one that is still empty.
+    /// No file, or one that is still empty or was never made to its end.
     None,
     Ours,
 }
@@ -343,7 +207,10 @@ fn check_header(path: &Path) -> Result<Header, StoreOpenError> {
     }
     let mut header = Vec::new();
     file.take(100).read_to_end(&mut header).map_err(unreadable)?;
-    if header.is_empty() {
+    // Cut off while it was made for the first time, its first page may be missing and later ones be there;
+    // SQLite's own note beside it makes it empty again.
+    let was_being_made = || path.with_extension("db-journal").is_file();
+    if header.is_empty() || (header.iter().all(|byte| *byte == 0) && was_being_made()) {
         return Ok(Header::None);
     }
     let number = |at: usize| {
@@ -364,97 +231,4 @@ fn check_header(path: &Path) -> Result<Header, StoreOpenError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    fn temporary() -> tempfile::TempDir {
-        tempfile::tempdir().expect("the system has a temporary folder")
-    }
-
-    fn refused(folder: &Path) -> Vec<StoreOpenError> {
-        let before = fs::read(folder.join(DATABASE_FILE)).expect("there");
-        let errors = vec![
-            open_for_writing(folder).expect_err("not usable"),
-            open_for_reading(folder).expect_err("not usable"),
-        ];
-        assert_eq!(fs::read(folder.join(DATABASE_FILE)).expect("there"), before, "untouched");
-        let files = fs::read_dir(folder).expect("readable").count();
-        assert_eq!(files, 1, "nothing was put beside it");
-        errors
-    }
-
-    #[test]
-    fn a_new_database_is_ours_durable_and_opens_again() {
-        let temporary = temporary();
-        for _ in 0..2 {
-            let connection = open_for_writing(temporary.path()).expect("ours");
-            let pragma = |name| -> i64 {
-                connection.pragma_query_value(None, name, |row| row.get(0)).expect("known")
-            };
-            assert_eq!(pragma("application_id"), i64::from(APPLICATION_ID));
-            assert_eq!(pragma("user_version"), i64::from(VERSION));
-            assert_eq!(pragma("synchronous"), 2, "FULL");
-            assert_eq!(pragma("foreign_keys"), 1);
-        }
-    }
-
-    #[test]
-    fn an_empty_file_becomes_a_database() {
-        let temporary = temporary();
-        fs::write(temporary.path().join(DATABASE_FILE), "").expect("written");
-        open_for_writing(temporary.path()).expect("what a crash at the first moment leaves");
-    }
-
-    #[test]
-    fn a_foreign_sqlite_file_is_refused_untouched() {
-        for id in [0, 7] {
-            let temporary = temporary();
-            let path = temporary.path().join(DATABASE_FILE);
-            let connection = Connection::open(&path).expect("made");
-            connection.execute_batch("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)").ok();
-            connection.pragma_update(None, "application_id", id).expect("set");
-            drop(connection);
-            for error in refused(temporary.path()) {
-                assert!(matches!(error, StoreOpenError::Foreign { .. }), "{error}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_file_that_is_no_database_is_refused_untouched() {
-        for bytes in [&b"SQLite format 3\0 and no more"[..], b"a letter", &[0; 4096]] {
-            let temporary = temporary();
-            fs::write(temporary.path().join(DATABASE_FILE), bytes).expect("written");
-            for error in refused(temporary.path()) {
-                assert!(matches!(error, StoreOpenError::Foreign { .. }), "{error}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_newer_version_is_refused_untouched_in_the_file_and_in_its_log() {
-        let temporary = temporary();
-        let newer = open_for_writing(temporary.path()).expect("made");
-        newer.pragma_update(None, "user_version", VERSION + 1).expect("set");
-        // The version is in the log alone, as after a kill.
-        let error = open_for_writing(temporary.path()).expect_err("newer");
-        assert!(matches!(error, StoreOpenError::NewerVersion { found: 3, .. }), "{error}");
-        let error = open_for_reading(temporary.path()).expect_err("newer");
-        assert!(matches!(error, StoreOpenError::NewerVersion { found: 3, .. }), "{error}");
-        drop(newer);
-        for error in refused(temporary.path()) {
-            assert!(matches!(error, StoreOpenError::NewerVersion { found: 3, .. }), "{error}");
-        }
-    }
-
-    #[test]
-    fn reading_makes_no_database() {
-        let temporary = temporary();
-        let error = open_for_reading(temporary.path()).expect_err("there is none");
-        assert!(matches!(&error, StoreOpenError::Missing { .. }));
-        assert!(error.to_string().contains(DATABASE_FILE), "{error}");
-        assert_eq!(fs::read_dir(temporary.path()).expect("readable").count(), 0);
-    }
-}
+mod tests;

@@ -10,11 +10,12 @@
 
 mod batch;
 mod journals;
+mod run;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never, select};
+use crossbeam_channel::{Sender, TrySendError, bounded};
 use matchkeep_shared::ids::{MatchId, PlayerId};
 use matchkeep_shared::limits::{JOURNAL_ITEMS_MAX, JOURNAL_PENDING_BYTES_MAX, STORE_WRITES_MAX};
 
@@ -23,15 +24,11 @@ use super::handle::JournalHandle;
 use super::pending::{Answer, Pending, pending};
 use super::record::{FinishedMatch, NewMatch};
 use crate::journal::{
-    Journal, JournalEntry, JournalError, JournalState, Load, Recovered, Retained, Retention, Room,
-    Unrecoverable,
+    Journal, JournalEntry, JournalState, Load, Recovered, Retained, Retention, Room, Unrecoverable,
 };
-use batch::{Applied, Batch};
 pub use journals::OnReport;
 use journals::{Ask, Journals};
-
-/// How much lower than the others' the thread's priority is with journals: ticks come first.
-const NICE: i32 = 5;
+use run::run;
 
 /// A write to the directory.
 enum Write {
@@ -254,107 +251,6 @@ impl Store {
             Err(TrySendError::Full(_)) => Err(StoreError::QueueFull),
             Err(TrySendError::Disconnected(_)) => Err(StoreError::Closed),
         }
-    }
-}
-
-/// Ends when the queue is closed, or every handle gone, and nothing waits. What journals could not be
-/// written is the answer.
-fn run(
-    mut directory: impl Directory,
-    mut journals: Option<Journals>,
-    messages: &Receiver<Message>,
-) -> Option<StoreError> {
-    if journals.is_some() {
-        // Of this thread alone, on Linux. Where it is refused the thread is as urgent as the others.
-        let _ = rustix::process::nice(NICE);
-    }
-    let mut broken = None;
-    let (no_items, nobody, no_timer) = (never(), never(), never());
-    loop {
-        let (items, urgent, due) = match &journals {
-            None => (&no_items, &nobody, &no_timer),
-            Some(journals) if journals.is_due() => (&no_items, &journals.urgent, &journals.due),
-            Some(journals) => (&journals.items, &journals.urgent, &journals.due),
-        };
-        select! {
-            recv(urgent) -> told => journals.as_mut().expect("it woke").woken(told),
-            recv(due) -> _ => journals.as_mut().expect("it was due").flush(),
-            recv(items) -> first => {
-                // An error says that every handle is gone; `woken` finds that out too.
-                if let (Ok(first), Some(journals)) = (first, &mut journals) {
-                    journals.first(first);
-                }
-            }
-            recv(messages) -> first => {
-                let Ok(first) = first else { break };
-                let waiting = std::iter::once(first).chain(messages.try_iter());
-                let waiting = waiting.take(STORE_WRITES_MAX);
-                serve(&mut directory, journals.as_mut(), &mut broken, waiting);
-            }
-        }
-        // One file is under both: what one cannot trust the other cannot either.
-        if let Some(journals) = &mut journals {
-            match &broken {
-                None => broken = journals.broken(),
-                Some(error) => {
-                    journals.break_off(JournalError::Broken { cause: error.to_string() })
-                }
-            }
-        }
-    }
-    journals.and_then(Journals::close)
-}
-
-/// Serves everyone who waits: the writes in one transaction, then, outside of it, what asks for journals.
-fn serve(
-    directory: &mut impl Directory,
-    mut journals: Option<&mut Journals>,
-    broken: &mut Option<StoreError>,
-    waiting: impl Iterator<Item = Message>,
-) {
-    let mut batch = Batch::new(directory, broken.clone());
-    let mut applied = Vec::new();
-    let mut others = Vec::new();
-    for message in waiting {
-        match message {
-            Message::Write(write) => applied.push(batch.apply(write)),
-            other => others.push(other),
-        }
-    }
-    commit(batch, applied, broken);
-    for message in others {
-        match (message, &mut journals) {
-            (Message::Ask(ask), Some(journals)) => journals.answer(ask),
-            // Without journals an ask is dropped, and its answer is that the store is closed to it.
-            (Message::Ask(_), None) | (Message::Write(_), _) => {}
-            (Message::Quarantine { match_id, why, answer }, journals) => {
-                let in_journal = match journals {
-                    Some(journals) => journals.quarantine(match_id, &why),
-                    None => Ok(()),
-                };
-                if let Err(error) = in_journal {
-                    drop(answer.send(Err(error)));
-                    continue;
-                }
-                let mut batch = Batch::new(directory, broken.clone());
-                let applied = batch.apply(Write::Quarantine { match_id, why, answer });
-                commit(batch, vec![applied], broken);
-            }
-        }
-    }
-}
-
-fn commit(
-    batch: Batch<'_, impl Directory>,
-    applied: Vec<Applied>,
-    broken: &mut Option<StoreError>,
-) {
-    let failed = batch.commit();
-    for applied in applied {
-        applied.answer(failed.as_ref());
-    }
-    if matches!(failed, Some(StoreError::Broken { .. })) {
-        *broken = failed;
     }
 }
 

@@ -1,5 +1,7 @@
 //! `matchkeep bots` on a server that runs.
 
+use std::time::{Duration, Instant};
+
 use rustix::process::Signal;
 
 use crate::process::{Serve, arg, run, run_json, run_ok, text, wait_for};
@@ -45,6 +47,33 @@ fn bots_find_the_server_by_its_folder_or_by_its_address() {
     wait_for("the goodbyes", || (serve.counter("players") == 0).then_some(()));
     let (_, stats) = serve.get("/v1/stats");
     assert!(stats.contains("\"disconnects\":{\"left\":5}"), "without a goodbye: {stats}");
+    assert_eq!(serve.stop(Signal::TERM), Some(0));
+}
+
+#[test]
+fn bots_live_through_a_server_that_stops_for_a_second() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    let serve = Serve::start(&data, &[]);
+    let path = arg(&data).to_owned();
+    let bots = std::thread::Builder::new().spawn(move || {
+        run_json(&["bots", "--count", "4", "--seconds", "6", "--data", &path, "--json"])
+    });
+    wait_for("the bots", || (serve.counter("players") == 4).then_some(()));
+    serve.signal(Signal::STOP);
+    #[expect(clippy::disallowed_methods, reason = "a test takes the time")]
+    let begun = Instant::now();
+    wait_for("a second", || (begun.elapsed() > Duration::from_secs(1)).then_some(()));
+    serve.signal(Signal::CONT);
+    let report = bots.expect("a thread").join().expect("no panic");
+    assert_eq!(report["failures"].as_array().map(Vec::len), Some(0), "{report}");
+    assert!(report["interruptions"].as_u64() >= Some(4), "{report}");
+    let returns = report["returns"].as_array().expect("a list");
+    assert_eq!(returns.len(), 4, "{report}");
+    for bot in returns {
+        let gap = bot["gaps_ms"][0].as_f64().expect("one at least");
+        assert!((950.0..5000.0).contains(&gap), "{report}");
+    }
     assert_eq!(serve.stop(Signal::TERM), Some(0));
 }
 

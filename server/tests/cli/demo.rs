@@ -54,6 +54,28 @@ fn a_demo_plays_stores_and_reports() {
 }
 
 #[test]
+fn a_demo_whose_server_is_killed_again_and_again_ends_with_its_result() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    let data = arg(&data);
+    let args = ["demo", "--chaos", "--bots", "3", "--seconds", "14", "--data", data, "--json"];
+    let report = run_json(&args);
+    let kills = report["kills"].as_u64().expect("a number");
+    assert!(kills >= 2, "{report}");
+    assert_eq!(report["matches_completed"].as_u64(), Some(1), "{report}");
+    assert_eq!(report["bots_told_result"].as_u64(), Some(3), "{report}");
+    let felt = report["felt"].as_array().expect("a list");
+    assert_eq!(felt.len(), 3, "everybody felt something: {report}");
+    for player in felt {
+        let list = |key: &str| player[key].as_array().expect("a list").len() as u64;
+        assert!(list("gaps_ms") >= kills && list("ticks_rolled_back") >= kills, "{player}");
+    }
+    let id = report["matches"][0].as_str().expect("the match's ID");
+    let record = run_json(&["history", "show", id, "--data", data, "--json"]);
+    assert_eq!(record["state"].as_str(), Some("finished"), "{record}");
+}
+
+#[test]
 fn the_commands_a_demo_suggests_work_as_printed() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");

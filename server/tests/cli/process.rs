@@ -130,9 +130,14 @@ impl Serve {
         stats[name].as_u64().unwrap_or_else(|| panic!("no {name} in {body}"))
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+    }
+
     /// Sends it a signal and waits for its end; the exit code.
     pub(crate) fn stop(mut self, signal: Signal) -> Option<i32> {
-        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+        self.signal(signal);
         wait_for("the server's end", || self.child.try_wait().expect("it is ours")).code()
     }
 }

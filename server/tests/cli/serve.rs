@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use matchkeep_client::bots::Playable;
 use matchkeep_client::netcode::MatchEvent;
-use matchkeep_client::transport::{ClientError, Fingerprint, LobbyClient, MatchClient, endpoint};
+use matchkeep_client::transport::{
+    ClientError, Fingerprint, LobbyClient, MatchClient, Return, endpoint,
+};
 use matchkeep_shared::arena::{Arena, ArenaInput};
 use matchkeep_shared::disconnect::DisconnectReason;
 use rustix::process::Signal;
@@ -50,7 +52,7 @@ async fn play_until_sent_away(lobby: &str, fingerprint: &str, ready: impl FnOnce
     let socket = endpoint(lobby.ip()).expect("a socket");
     let client = LobbyClient::connect::<Arena>(&socket, lobby, fingerprint, "ada").await;
     let place = client.expect("it answers").find_match("").await.expect("there is a place");
-    let mut client = MatchClient::<Arena>::join(&socket, place).await.expect("it answers");
+    let mut client = MatchClient::<Arena>::join(place, Return::Never).await.expect("it answers");
     let mut ready = Some(ready);
     loop {
         match client.next().await {

@@ -129,6 +129,22 @@ impl<'a> BitReader<'a> {
         Ok(self.read(1)? == 1)
     }
 
+    /// Takes the zeros that come next, at most `most` of them; says how many.
+    pub fn take_zeros(&mut self, most: usize) -> usize {
+        let most = most.min(self.bytes.len() * 8 - self.position);
+        let mut taken = 0;
+        while taken < most {
+            let chunk = (most - taken).min(56);
+            let zeros = (self.peek(chunk as u32).trailing_zeros() as usize).min(chunk);
+            self.position += zeros;
+            taken += zeros;
+            if zeros < chunk {
+                break;
+            }
+        }
+        taken
+    }
+
     /// Reads what [`BitWriter::varint`] wrote.
     ///
     /// # Errors
@@ -182,6 +198,23 @@ mod tests {
                 prop_assert_eq!(reader.read(*bits), Ok(value & ((1 << bits) - 1)));
             }
             prop_assert_eq!(reader.finish(), Ok(()));
+        }
+
+        #[test]
+        fn zeros_are_taken_as_single_bits_would_be(
+            source in prop::collection::vec(prop_oneof![Just(0), any::<u8>()], 0..40),
+            from in 0_usize..100, most in 0_usize..200,
+        ) {
+            let from = from.min(source.len() * 8);
+            let mut reader = BitReader { bytes: &source, position: from };
+            let mut single = reader.clone();
+            let mut expected = 0;
+            while expected < most && single.clone().flag() == Ok(false) {
+                single.position += 1;
+                expected += 1;
+            }
+            prop_assert_eq!(reader.take_zeros(most), expected);
+            prop_assert_eq!(reader.position, from + expected);
         }
 
         #[test]

@@ -72,6 +72,37 @@ impl View {
         (id, kind, &self.fields[first..first + kinds[kind].fields.len()])
     }
 
+    /// Adds `count` entities of another view, from `index` on, as they are there.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub(super) fn extend_from(
+        &mut self,
+        other: &View,
+        index: usize,
+        count: usize,
+    ) -> Result<(), Malformed> {
+        let entries = &other.entries[index..index + count];
+        let Some(first) = entries.first() else { return Ok(()) };
+        if self.entries.len() + count > ENTITIES_PER_VIEW_MAX {
+            return Err(Malformed("snapshot: too many entities"));
+        }
+        if self.entries.last().is_some_and(|last| last.id >= first.id) {
+            return Err(Malformed("snapshot: entity IDs out of order"));
+        }
+        let from = first.first_field as usize;
+        let until = other.entries.get(index + count);
+        let until = until.map_or(other.fields.len(), |next| next.first_field as usize);
+        let start = self.fields.len();
+        let moved = entries.iter().map(|entry| Entry {
+            first_field: (entry.first_field as usize - from + start) as u32,
+            ..*entry
+        });
+        self.entries.extend(moved);
+        self.fields.extend_from_slice(&other.fields[from..until]);
+        Ok(())
+    }
+
     /// Adds an entity and hands out its fields, zeroed, to be filled.
     ///
     /// # Errors

@@ -154,8 +154,18 @@ pub(super) fn decode_entities(
     // Mostly nothing is new, and one pass over the old ones is all.
     let mut old = r.clone();
     view.clear();
-    for i in 0..baseline.map_or(0, View::len) {
-        read_operation(kinds, baseline.expect("its length is not 0"), i, &mut old, view)?;
+    if let Some(baseline) = baseline {
+        let mut next = 0;
+        while next < baseline.len() {
+            // Many in a row are as they were.
+            let kept = old.take_zeros(baseline.len() - next);
+            view.extend_from(baseline, next, kept)?;
+            next += kept;
+            if next < baseline.len() {
+                read_operation(kinds, baseline, next, &mut old, view)?;
+                next += 1;
+            }
+        }
     }
     if !old.flag()? {
         return old.finish();

@@ -168,9 +168,19 @@ pub(super) fn rules() -> Vec<(Rule, &'static [&'static [&'static str]])> {
         ),
         (
             rule(
+                &["client/src/link"],
+                &[],
+                &["HashMap", "HashSet", "crate::bots", "Arena", "arena"],
+                "the client's connections are sans-IO like the shard's: a test runs servers and clients in one \
+                 thread under virtual time, and a seed repeats it",
+            ),
+            &[CLOCKS, SOCKETS, RUNTIMES, FILES, THREADS],
+        ),
+        (
+            rule(
                 &["client/src/bots"],
-                &["client/src/bots/swarm.rs"],
-                &["quinn_proto", "crate::transport", "crate::netcode"],
+                &["client/src/bots/swarm"],
+                &["quinn_proto", "crate::transport", "crate::netcode", "crate::link"],
                 "a bot's brain decides from what it sees; how that crossed the network is the swarm's",
             ),
             &[CLOCKS, SOCKETS, RUNTIMES, FILES, THREADS],
@@ -190,7 +200,7 @@ pub(super) fn rules() -> Vec<(Rule, &'static [&'static [&'static str]])> {
                     "server/src",
                     "client/src/netcode",
                     "client/src/transport",
-                    "client/src/bots/swarm.rs",
+                    "client/src/bots/swarm",
                     "client/src/bots/recording.rs",
                 ],
                 &["server/src/main.rs"],
@@ -211,7 +221,7 @@ pub(super) fn rules() -> Vec<(Rule, &'static [&'static [&'static str]])> {
                     "server/src/shard/message.rs",
                     "server/src/store/pending.rs",
                     "client/src/transport",
-                    "client/src/bots/swarm.rs",
+                    "client/src/bots/swarm",
                 ],
                 &["tokio"],
                 "tokio is for lobby, admin, control and around clients; elsewhere nothing awaits",

@@ -1,6 +1,6 @@
 //! The demo's server: this same program, as a child process, stopped when the demo ends.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -25,6 +25,36 @@ pub(super) struct Server {
     child: Child,
     endpoints: Endpoints,
     log: PathBuf,
+    config_file: PathBuf,
+    data: PathBuf,
+}
+
+/// Starts the program as a server: on these ports for lobby and first shard, 0 for any.
+fn spawn(
+    data: &Path,
+    config_file: &Path,
+    log: &Path,
+    (lobby, shard): (u16, u16),
+) -> Result<Child, CliError> {
+    let log_file = OpenOptions::new().create(true).append(true).open(log);
+    let log_file = log_file.map_err(|e| unwritable(log, &e))?;
+    let program = std::env::current_exe().map_err(CliError::failed)?;
+    Command::new(program)
+        .arg("serve")
+        .arg("--until-stdin-closes")
+        .arg("--config")
+        .arg(config_file)
+        .arg("--data")
+        .arg(data)
+        .args(["--host", "127.0.0.1", "--admin", "127.0.0.1:0"])
+        .args(["--lobby-port", &lobby.to_string(), "--shard-port", &shard.to_string()])
+        // One: its neighbours' ports may be taken when it comes back.
+        .args(["--shards", "1"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(log_file)
+        .spawn()
+        .map_err(CliError::failed)
 }
 
 impl Server {
@@ -41,23 +71,8 @@ impl Server {
         let config_file = scratch.join("demo.toml");
         std::fs::write(&config_file, config).map_err(|e| unwritable(&config_file, &e))?;
         let log = scratch.join("server.log");
-        let log_file = File::create(&log).map_err(|e| unwritable(&log, &e))?;
-        let program = std::env::current_exe().map_err(CliError::failed)?;
-        let child = Command::new(program)
-            .arg("serve")
-            .arg("--until-stdin-closes")
-            .arg("--config")
-            .arg(&config_file)
-            .arg("--data")
-            .arg(data)
-            // Any free ports: the demo is in nobody's way.
-            .args(["--host", "127.0.0.1", "--lobby-port", "0", "--shard-port", "0"])
-            .args(["--admin", "127.0.0.1:0"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(log_file)
-            .spawn()
-            .map_err(CliError::failed)?;
+        // Any free ports: the demo is in nobody's way.
+        let child = spawn(data, &config_file, &log, (0, 0))?;
         let endpoints = Endpoints {
             pid: 0,
             lobby: ([0, 0, 0, 0], 0).into(),
@@ -65,18 +80,29 @@ impl Server {
             shards: Vec::new(),
             admin: ([0, 0, 0, 0], 0).into(),
         };
-        let mut server = Self { child, endpoints, log };
-        server.wait_ready(data)?;
+        let data = data.to_owned();
+        let mut server = Self { child, endpoints, log, config_file, data };
+        server.wait_ready()?;
         Ok(server)
     }
 
-    fn wait_ready(&mut self, data: &Path) -> Result<(), CliError> {
+    /// Kills the server in whatever it is doing, and starts it again where it was.
+    pub(super) fn kill_and_restart(&mut self) -> Result<(), CliError> {
+        self.child.kill().map_err(CliError::failed)?;
+        self.child.wait().map_err(CliError::failed)?;
+        let shard = self.endpoints.shards.first().map_or(0, |address| address.port());
+        let ports = (self.endpoints.lobby.port(), shard);
+        self.child = spawn(&self.data, &self.config_file, &self.log, ports)?;
+        self.wait_ready()
+    }
+
+    fn wait_ready(&mut self) -> Result<(), CliError> {
         for _ in 0..READY_WITHIN.as_millis() / POLL.as_millis() {
             if let Some(status) = self.exited()? {
                 return Err(self.failure(status));
             }
             // A folder that is not there yet, or another server's entry, is no answer.
-            let told = DataDir::inspect(data)
+            let told = DataDir::inspect(&self.data)
                 .ok()
                 .and_then(|folder| folder.endpoints::<Endpoints>().ok().flatten());
             if let Some(endpoints) = told.filter(|told| told.pid == self.child.id())

@@ -55,6 +55,20 @@ impl Display {
         }
     }
 
+    /// Whether every bot got into its match.
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete.is_some()
+    }
+
+    /// The server was killed and is there again.
+    pub(super) fn struck(&mut self, kills: u32) {
+        let line = format!("killed for the {kills}. time, and back");
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            None => eprintln!("{line}"),
+        }
+    }
+
     pub(super) fn ended(&mut self, match_id: MatchId) {
         self.ended.insert(match_id);
     }

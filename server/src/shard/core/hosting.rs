@@ -88,6 +88,11 @@ impl<G: Game> Core<G> {
         self.stats.ticks += 1;
 
         host.game.step(&mut self.scratch.expired);
+        if host.game.death().is_some() {
+            self.scratch.expired.clear();
+            self.bury(now, index);
+            return None;
+        }
         host.game.hand_over(&mut self.outgoing);
         let next = host.schedule.deadline(tick + 1);
         let sends = next > now || host.game.outcome().is_some();
@@ -115,6 +120,10 @@ impl<G: Game> Core<G> {
             let snapshot = &mut self.scratch.snapshot;
             snapshot.clear();
             host.game.encode_snapshot(Slot(slot as u8), bytes_max, paused, snapshot);
+            if snapshot.is_empty() {
+                // The game died as it was looked at: the next tick finds that out.
+                continue;
+            }
             let bytes = Self::pooled(&mut self.scratch.pool, snapshot);
             let length = bytes.len() as u64;
             // An older one that could not go yet is stale now.

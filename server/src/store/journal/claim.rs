@@ -5,8 +5,9 @@
 use matchkeep_shared::ids::Epoch;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{Appender, Failure, integer, number_of, why_refused};
-use crate::journal::{Claim, Cut, Refusal};
+use super::append::Appender;
+use super::{Failure, integer, number_of, unix_ms, why_refused};
+use crate::journal::{Claim, Cut, Position, Refusal};
 
 pub(super) fn claim(
     connection: &Connection,
@@ -55,28 +56,31 @@ fn begin(connection: &Connection, claim: &Claim) -> Result<Option<i64>, Failure>
             claim.epoch().0,
             first_row,
             first_row,
-            integer("claimed_unix_ms", claim.unix_ms)?,
+            unix_ms(claim.unix_ms),
         ))?;
     Ok((inserted == 1).then(|| connection.last_insert_rowid()))
 }
 
-/// A match that is at the expected epoch, and where the claim cuts, at the expected end.
+/// A match that is at the expected epoch, and where the claim cuts, at the expected end and with the record
+/// that it keeps.
 fn raise(connection: &Connection, claim: &Claim, expected: Epoch) -> Result<Option<i64>, Failure> {
-    let seen = match claim.cut {
-        None => None,
-        Some(cut) => Some(integer("seen", cut.seen.0)?),
-    };
+    // A row that cannot be is one that is not there.
+    let row = |position: Position| i64::try_from(position.0).unwrap_or(-1);
+    let (keep, seen) = claim.cut.map(|cut| (row(cut.keep), row(cut.seen))).unzip();
     let raised = connection
         .prepare_cached(
             "UPDATE journals SET epoch = ?, claimed_unix_ms = ?
-             WHERE match = ? AND epoch = ? AND state = 'open' AND last_row = coalesce(?, last_row)",
+             WHERE match = ? AND epoch = ? AND state = 'open' AND last_row = coalesce(?, last_row)
+                AND EXISTS (SELECT 1 FROM journal_records
+                    WHERE row = coalesce(?, last_row) AND journal = journals.number)",
         )?
         .execute((
             claim.epoch().0,
-            integer("claimed_unix_ms", claim.unix_ms)?,
+            unix_ms(claim.unix_ms),
             claim.match_id.to_string(),
             expected.0,
             seen,
+            keep,
         ))?;
     if raised == 0 { Ok(None) } else { number_of(connection, claim.match_id) }
 }
@@ -89,9 +93,6 @@ fn set_aside(
     cut: Cut,
 ) -> Result<(), Failure> {
     let (keep, seen) = (integer("keep", cut.keep.0)?, integer("seen", cut.seen.0)?);
-    if keep >= seen {
-        return Ok(());
-    }
     let moved = connection
         .prepare_cached(
             "INSERT INTO journal_set_aside (by_epoch, row, journal, number, kind, epoch, first_tick,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crossbeam_channel::Receiver;
+
 use matchkeep_shared::ids::{MatchId, ShardId};
 use matchkeep_shared::time::TickRate;
 

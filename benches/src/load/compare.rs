@@ -1,0 +1,89 @@
+//! What the journal costs: runs without and with it, one after the other.
+
+use anyhow::{Context, bail};
+use serde::Serialize;
+
+use super::pair::run_server;
+use super::plan::Plan;
+use super::report::{median, summary};
+use super::server::Window;
+
+/// How often a run is begun anew because not all bots got into their matches.
+const ATTEMPTS_MAX: u32 = 3;
+
+/// The outcome: the median of the pairs counts.
+#[derive(Clone, Debug, Default, Serialize)]
+#[expect(missing_docs, reason = "the names say it; units are in them")]
+pub struct Comparison {
+    /// CPU with the journal, as a multiple of that without.
+    pub cpu_ratio: f64,
+    pub cpu_ratios: Vec<f64>,
+    /// p99 of the lateness with the journal less that without.
+    pub tick_lateness_p99_difference_us: f64,
+    pub tick_lateness_p99_differences_us: Vec<f64>,
+    pub cpu_us_per_player_tick_without: Vec<f64>,
+    pub cpu_us_per_player_tick_with: Vec<f64>,
+    pub tick_lateness_p99_us_without: Vec<u64>,
+    pub tick_lateness_p99_us_with: Vec<u64>,
+    pub ticks_skipped_with: u64,
+    pub inputs_delivered_share_with: Vec<f64>,
+}
+
+/// Runs the pairs and prints what they come to.
+///
+/// # Errors
+/// Where a run fails.
+pub fn measure(plan: &Plan, measured: usize, others: usize) -> anyhow::Result<()> {
+    let mut outcome = Comparison::default();
+    for number in 1..=plan.pairs {
+        let without = run(plan, false, measured, others)?;
+        let with = run(plan, true, measured, others)?;
+        let cpu = |w: &Window| w.cpu_us / w.player_ticks.max(1) as f64;
+        let late = |w: &Window| summary(w.tick_lateness_us.iter()).p99;
+        let (ratio, difference) =
+            (cpu(&with) / cpu(&without), late(&with) as f64 - late(&without) as f64);
+        eprintln!(
+            "pair {number}: {:.2} us of CPU for each player and tick without the journal, {:.2} us with: \
+             {ratio:.3}; tick lateness p99 {} us and {} us",
+            cpu(&without),
+            cpu(&with),
+            late(&without),
+            late(&with),
+        );
+        outcome.cpu_ratios.push(ratio);
+        outcome.tick_lateness_p99_differences_us.push(difference);
+        outcome.cpu_us_per_player_tick_without.push(cpu(&without));
+        outcome.cpu_us_per_player_tick_with.push(cpu(&with));
+        outcome.tick_lateness_p99_us_without.push(late(&without));
+        outcome.tick_lateness_p99_us_with.push(late(&with));
+        outcome.ticks_skipped_with += with.ticks_skipped;
+        let delivered = with.inputs_applied as f64 / with.player_ticks.max(1) as f64;
+        outcome.inputs_delivered_share_with.push(delivered);
+    }
+    outcome.cpu_ratio = median(&outcome.cpu_ratios);
+    outcome.tick_lateness_p99_difference_us = median(&outcome.tick_lateness_p99_differences_us);
+    if plan.json {
+        println!("{}", serde_json::to_string(&outcome)?);
+    } else {
+        println!(
+            "CPU with the journal       {:.3} times that without, the median of {:.3?}",
+            outcome.cpu_ratio, outcome.cpu_ratios
+        );
+        println!(
+            "tick lateness p99          {:+.0} us, the median of {:?}",
+            outcome.tick_lateness_p99_difference_us, outcome.tick_lateness_p99_differences_us
+        );
+    }
+    Ok(())
+}
+
+fn run(plan: &Plan, journaled: bool, measured: usize, others: usize) -> anyhow::Result<Window> {
+    for _ in 0..ATTEMPTS_MAX {
+        if let Some(window) =
+            run_server(plan, journaled, measured, others).context("the server's run")?
+        {
+            return Ok(window);
+        }
+    }
+    bail!("not all bots got into their matches, {ATTEMPTS_MAX} times in a row")
+}

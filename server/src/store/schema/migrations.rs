@@ -1,0 +1,143 @@
+//! The tables, version by version.
+//!
+//! Owns: their definition and why they are so. Must not know: who opens them.
+
+/// Entry N makes version N + 1 of version N. Never changed once released, only added to.
+pub(super) const MIGRATIONS: &[&str] = &[
+    "
+    CREATE TABLE players (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        created_unix_ms INTEGER NOT NULL
+    ) STRICT;
+
+    -- `number` counts in the order of creation: the order of lists.
+    CREATE TABLE matches (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        mode TEXT NOT NULL,
+        game TEXT NOT NULL,
+        rules_version INTEGER NOT NULL,
+        map TEXT,
+        shard INTEGER NOT NULL,
+        tick_rate_hz INTEGER NOT NULL,
+        created_unix_ms INTEGER NOT NULL,
+        ended_unix_ms INTEGER,
+        ticks INTEGER,
+        state TEXT NOT NULL CHECK (state IN ('running', 'finished', 'interrupted')),
+        reason TEXT
+    ) STRICT;
+    CREATE INDEX matches_by_mode ON matches (mode, number);
+    CREATE INDEX matches_by_state ON matches (state, number);
+
+    -- `position` is the place in the game's own list, from 0: an account can be in it twice, because
+    -- it left and came back.
+    CREATE TABLE match_players (
+        match TEXT NOT NULL REFERENCES matches (id),
+        position INTEGER NOT NULL,
+        player INTEGER NOT NULL REFERENCES players (id),
+        name TEXT NOT NULL,
+        team INTEGER,
+        place INTEGER NOT NULL,
+        score INTEGER NOT NULL,
+        UNIQUE (match, position)
+    ) STRICT;
+    CREATE INDEX match_players_by_player ON match_players (player);
+
+    CREATE TABLE player_stats (
+        match TEXT NOT NULL REFERENCES matches (id),
+        position INTEGER NOT NULL,
+        player INTEGER NOT NULL REFERENCES players (id),
+        nth INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        value INTEGER NOT NULL,
+        UNIQUE (match, position, nth)
+    ) STRICT;
+    CREATE INDEX player_stats_by_player ON player_stats (player, name);
+",
+    "
+    -- One row for each match that ever had a journal; it stays, so that an owner who comes late is refused.
+    -- `number` is the match in the tables below. `state` is open, finished, quarantined, or retired:
+    -- finished, and its records deleted by age or size.
+    CREATE TABLE journals (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        match TEXT NOT NULL UNIQUE,
+        state TEXT NOT NULL
+            CHECK (state IN ('open', 'finished', 'quarantined', 'retired')),
+        epoch INTEGER NOT NULL,
+        last_tick INTEGER NOT NULL,
+        first_row INTEGER NOT NULL,
+        last_row INTEGER NOT NULL,
+        records INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        incidents INTEGER NOT NULL,
+        set_aside INTEGER NOT NULL,
+        claimed_unix_ms INTEGER NOT NULL,
+        ended_unix_ms INTEGER,
+        why TEXT
+    ) STRICT;
+    CREATE INDEX journals_by_state ON journals (state, number);
+    -- In the order in which retention takes them.
+    CREATE INDEX journals_finished ON journals (ended_unix_ms, number) WHERE state = 'finished';
+
+    -- All matches' records in the order of their append. No index by match: it would cost a page for each
+    -- match and flush. A match's records lie between its `first_row` and its `last_row`.
+    CREATE TABLE journal_records (
+        row INTEGER PRIMARY KEY,
+        journal INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        epoch INTEGER NOT NULL,
+        first_tick INTEGER NOT NULL,
+        last_tick INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        record BLOB NOT NULL
+    ) STRICT;
+
+    -- Where a match's checkpoints lie: recovery reads from the newest one on.
+    CREATE TABLE journal_checkpoints (
+        journal INTEGER NOT NULL,
+        tick INTEGER NOT NULL,
+        row INTEGER NOT NULL,
+        PRIMARY KEY (journal, tick, row)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Records behind the last good one when an epoch was claimed: evidence, never deleted.
+    CREATE TABLE journal_set_aside (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        by_epoch INTEGER NOT NULL,
+        row INTEGER NOT NULL,
+        journal INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        epoch INTEGER NOT NULL,
+        first_tick INTEGER NOT NULL,
+        last_tick INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        record BLOB NOT NULL
+    ) STRICT;
+
+    -- A match may now be set aside for good. SQLite changes no CHECK: the table is made anew.
+    CREATE TABLE matches_new (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        mode TEXT NOT NULL,
+        game TEXT NOT NULL,
+        rules_version INTEGER NOT NULL,
+        map TEXT,
+        shard INTEGER NOT NULL,
+        tick_rate_hz INTEGER NOT NULL,
+        created_unix_ms INTEGER NOT NULL,
+        ended_unix_ms INTEGER,
+        ticks INTEGER,
+        state TEXT NOT NULL
+            CHECK (state IN ('running', 'finished', 'interrupted', 'quarantined')),
+        reason TEXT
+    ) STRICT;
+    INSERT INTO matches_new SELECT * FROM matches;
+    DROP TABLE matches;
+    ALTER TABLE matches_new RENAME TO matches;
+    CREATE INDEX matches_by_mode ON matches (mode, number);
+    CREATE INDEX matches_by_state ON matches (state, number);
+",
+];

@@ -1,0 +1,226 @@
+//! A match that dies harms nobody else: panics, poison ticks and hung steps, also across restarts.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use matchkeep_client::netcode::MatchEvent;
+use matchkeep_client::transport::{
+    ClientError, Fingerprint, LobbyClient, MatchClient, Return, endpoint,
+};
+use matchkeep_server::journal::{JournalReader, JournalState};
+use matchkeep_server::node::Node;
+use matchkeep_server::settings::SettingsFile;
+use matchkeep_server::store::SqliteJournalReader;
+use matchkeep_shared::disconnect::DisconnectReason;
+use matchkeep_shared::ids::MatchId;
+use matchkeep_shared::time::Tick;
+use matchkeep_tests::fragile::{Fragile, Presses, Wish};
+use matchkeep_tests::within;
+
+type Client = MatchClient<Fragile>;
+
+async fn start(folder: &Path) -> Node {
+    let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let file = SettingsFile {
+        data: Some(folder.to_owned()),
+        lobby_port: Some(0),
+        shard_port: Some(0),
+        admin: Some(any_port),
+        shards: Some(1),
+        pin: Some(false),
+        ..SettingsFile::default()
+    };
+    let settings = file.resolve::<Fragile>().expect("the settings are sound");
+    let mut node = Node::start::<Fragile>(settings).await.expect("the node starts");
+    within(20, "recovery", node.ready()).await;
+    node
+}
+
+async fn join(lobby: SocketAddr, print: &str, name: &str, mode: &str) -> (Client, MatchId) {
+    let socket = endpoint(lobby.ip()).expect("a socket");
+    let print: Fingerprint = print.parse().expect("a fingerprint");
+    let signing_in = LobbyClient::connect::<Fragile>(&socket, lobby, print, name);
+    let mut lobby = within(20, "signing in", signing_in).await.expect("the lobby is there");
+    let place = within(20, "a place", lobby.find_match(mode)).await.expect("there is one");
+    let match_id = place.match_id;
+    let client = within(20, "joining", Client::join(place, Return::ByToken)).await;
+    (client.expect("the shard lets the player in"), match_id)
+}
+
+async fn join_node(node: &Node, name: &str, mode: &str) -> (Client, MatchId) {
+    let endpoints = node.endpoints();
+    join(endpoints.lobby, &endpoints.lobby_fingerprint, name, mode).await
+}
+
+/// What a player saw while it played.
+#[derive(Debug, Default)]
+struct Saw {
+    newest: Option<Tick>,
+    widest_gap: i64,
+    rolled_back: Vec<(Tick, Tick)>,
+    presses: u32,
+}
+
+/// Plays for `ticks` snapshots; presses at every tick, and wishes the end at the one given.
+async fn play(client: &mut Client, ticks: u64, end_at: Option<u64>) -> Result<Saw, ClientError> {
+    let mut saw = Saw::default();
+    let (mut count, mut ended) = (0, false);
+    while count < ticks {
+        match within(20, "an event", client.next()).await? {
+            MatchEvent::InputDue(tick) => {
+                let panic = !ended && end_at.is_some_and(|at| count >= at);
+                ended |= panic;
+                client.send_input(tick, Wish { press: true, panic });
+            }
+            MatchEvent::Snapshot(info) => {
+                count += 1;
+                if let Some(before) = saw.newest {
+                    saw.widest_gap = saw.widest_gap.max(info.tick.since(before));
+                }
+                saw.newest = Some(info.tick);
+                if let Some((_, mut entities)) = client.snapshot()
+                    && let Some((_, Presses(presses))) = entities.next()
+                {
+                    saw.presses = presses;
+                }
+            }
+            MatchEvent::RolledBack { from, to } => {
+                saw.rolled_back.push((from, to));
+                saw.newest = None;
+            }
+            _ => {}
+        }
+    }
+    Ok(saw)
+}
+
+/// Ticks between two snapshots that a busy machine may leave out.
+const GAP_TICKS_MAX: i64 = 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_match_that_panics_goes_on_from_the_tick_before_and_nobody_else_notices() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let node = start(&folder.path().join("data")).await;
+    let (mut ada, dying) = join_node(&node, "ada", "sound").await;
+    // Another mode is another match, on the same shard.
+    let (mut ben, other) = join_node(&node, "ben", "other").await;
+    assert_ne!(dying, other);
+    let watching = tokio::spawn(async move {
+        let saw = play(&mut ben, 200, None).await;
+        ben.leave().await;
+        saw
+    });
+    let saw = play(&mut ada, 200, Some(20)).await.expect("the match goes on");
+    let [(from, to)] = saw.rolled_back[..] else { panic!("one restart: {saw:?}") };
+    assert!(to >= from, "nothing that was shown is undone: {from} to {to}");
+    assert!(saw.presses > 100, "what was pressed before and after counts: {saw:?}");
+    let other = watching.await.expect("no panic").expect("its match never stopped");
+    assert!(other.rolled_back.is_empty() && other.widest_gap <= GAP_TICKS_MAX, "{other:?}");
+    let stats = node.stats().await.expect("the node runs");
+    assert_eq!((stats.shards.matches_died, stats.shards.matches_resumed), (1, 1));
+    assert_eq!(stats.control.deaths.get("panic"), Some(&1));
+    ada.leave().await;
+    within(20, "stopping", node.run_until(async {})).await.expect("the node ran");
+}
+
+fn state_of(folder: &Path, match_id: MatchId) -> Option<(JournalState, u64, u64)> {
+    let journal = SqliteJournalReader::open(folder).expect("there is a database");
+    let entry = journal.entry(match_id).expect("it reads")?;
+    Some((entry.state, entry.records, entry.incidents))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_third_death_at_one_tick_sets_the_match_aside_with_its_data() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let node = start(&data).await;
+    let (mut ada, poisoned) = join_node(&node, "ada", "poison").await;
+    let (mut ben, _) = join_node(&node, "ben", "sound").await;
+    let watching = tokio::spawn(async move { (play(&mut ben, 200, None).await, ben) });
+    let told = play(&mut ada, 1000, None).await.expect_err("it dies three times");
+    let reason = ClientError::Disconnected(DisconnectReason::MatchQuarantined).to_string();
+    assert_eq!(told.to_string(), reason);
+    let (other, ben) = watching.await.expect("no panic");
+    let other = other.expect("its match never stopped");
+    assert!(other.rolled_back.is_empty() && other.widest_gap <= GAP_TICKS_MAX, "{other:?}");
+    let stats = node.stats().await.expect("the node runs");
+    assert_eq!(stats.control.deaths.get("panic"), Some(&3));
+    assert_eq!(stats.control.matches_quarantined, 1);
+    ben.leave().await;
+    within(20, "stopping", node.run_until(async {})).await.expect("the node ran");
+
+    let (state, records, incidents) = state_of(&data, poisoned).expect("its journal is there");
+    assert_eq!((state, incidents), (JournalState::Quarantined, 3));
+    assert!(records > 3, "with its data: {records} records");
+    // And it stays there.
+    let node = start(&data).await;
+    assert_eq!(node.stats().await.expect("the node runs").control.matches_recovered, 1, "ben's");
+    within(20, "stopping", node.run_until(async {})).await.expect("the node ran");
+}
+
+/// A server in a process of its own, which will end itself.
+struct Doomed(std::process::Child);
+
+impl Drop for Doomed {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start_process(data: &Path) -> (Doomed, serde_json::Value) {
+    use std::io::BufRead;
+    let mut child = Command::new(env!("CARGO_BIN_EXE_fragile"))
+        .args(["serve", "--lobby-port", "0", "--shard-port", "0", "--admin", "127.0.0.1:0"])
+        .args(["--shards", "1", "--pin", "false", "--json", "--until-stdin-closes", "--data"])
+        .arg(data)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the server starts");
+    let out = child.stdout.take().expect("it was asked for a pipe");
+    let mut line = String::new();
+    std::io::BufReader::new(out).read_line(&mut line).expect("it says where it is");
+    (Doomed(child), serde_json::from_str(&line).expect("as JSON"))
+}
+
+#[test]
+fn a_step_that_hangs_ends_the_process_and_the_third_time_its_match_is_set_aside() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let mut match_id = None;
+    for death in 1..=3 {
+        let (mut server, told) = start_process(&data);
+        if match_id.is_none() {
+            let lobby: SocketAddr =
+                told["lobby"].as_str().and_then(|at| at.parse().ok()).expect("it");
+            let print = told["lobby_fingerprint"].as_str().expect("one").to_owned();
+            match_id = Some(runtime.block_on(async {
+                let (mut client, match_id) = join(lobby, &print, "ada", "hang").await;
+                // The place is held, so that the match goes on without the player.
+                let _ = tokio::time::timeout(Duration::from_millis(300), client.next()).await;
+                client.abandon();
+                match_id
+            }));
+        }
+        let since = Instant::now();
+        let ended = loop {
+            match server.0.try_wait().expect("it is our child") {
+                Some(status) => break status,
+                None if since.elapsed() > Duration::from_secs(30) => panic!("it still runs"),
+                None => std::thread::sleep(Duration::from_millis(20)),
+            }
+        };
+        assert!(!ended.success(), "death {death}: {ended}");
+    }
+    let match_id = match_id.expect("it was played");
+    let (server, _) = start_process(&data);
+    let (state, _, _) = state_of(&data, match_id).expect("its journal is there");
+    assert_eq!(state, JournalState::Quarantined);
+    drop(server);
+}

@@ -1,0 +1,151 @@
+//! A game that dies when it is told to: in every step to a certain tick, or when a player wishes so.
+
+use matchkeep_client::bots::Playable;
+use matchkeep_shared::Game;
+use matchkeep_shared::game::{ConfigError, Events, Input, Inputs, ModeSpec, Outcome, PlayerInfo};
+use matchkeep_shared::glam::Vec3;
+use matchkeep_shared::ids::{EntityId, Slot};
+use matchkeep_shared::schema::{Entity, Field, Kind};
+use matchkeep_shared::time::{Tick, TickRate};
+use matchkeep_shared::wire::Malformed;
+use matchkeep_shared::wire::bits::{BitReader, BitWriter};
+use matchkeep_shared::world::{Audience, WorldWriter};
+use serde::{Deserialize, Serialize};
+
+/// The state: how often anybody pressed, and what will happen.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Fragile {
+    rules: Rules,
+    presses: u32,
+}
+
+/// When it dies by itself; 0 for never.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Rules {
+    /// Every step to this tick panics.
+    pub panics_at: u64,
+    /// Every step to this tick does not come back.
+    pub hangs_at: u64,
+}
+
+/// What a player wishes for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// One more press.
+    pub press: bool,
+    /// The end of it.
+    pub panic: bool,
+}
+
+impl Input for Wish {
+    fn encode(&self, writer: &mut BitWriter<'_>) {
+        writer.flag(self.press);
+        writer.flag(self.panic);
+    }
+
+    fn decode(reader: &mut BitReader<'_>) -> Result<Self, Malformed> {
+        Ok(Self { press: reader.flag()?, panic: reader.flag()? })
+    }
+
+    fn held(self) -> Self {
+        Self::default()
+    }
+
+    fn neutral(self) -> Self {
+        Self::default()
+    }
+
+    fn add_presses(&mut self, late: &Self) {
+        self.press |= late.press;
+        self.panic |= late.panic;
+    }
+}
+
+/// How often anybody pressed.
+#[derive(Clone, Copy, Debug)]
+pub struct Presses(pub u32);
+
+impl Entity for Presses {
+    const KINDS: &'static [Kind] = &[Kind { name: "presses", fields: &[Field::uint("count", 32)] }];
+
+    fn kind(&self) -> usize {
+        0
+    }
+
+    fn write(&self, fields: &mut [u32]) {
+        fields[0] = self.0;
+    }
+
+    fn read(_: usize, fields: &[u32]) -> Option<Self> {
+        Some(Self(fields[0]))
+    }
+}
+
+impl Game for Fragile {
+    const NAME: &'static str = "fragile";
+    const RULES_VERSION: u32 = 1;
+    const MODES: &'static str = "
+        [modes.sound]
+        players_max = 2
+        players_min = 1
+        [modes.other]
+        players_max = 2
+        players_min = 1
+        [modes.poison]
+        players_max = 2
+        players_min = 1
+        rules = { panics_at = 60 }
+        [modes.hang]
+        players_max = 2
+        players_min = 1
+        rules = { hangs_at = 60 }
+    ";
+
+    type Config = Rules;
+    type Input = Wish;
+    type Event = ();
+    type Entity = Presses;
+
+    fn configure(mode: &ModeSpec<'_>) -> Result<Rules, ConfigError> {
+        let tick = |key: &str| {
+            let value = mode.rules.get(key).and_then(toml::Value::as_integer).unwrap_or(0);
+            u64::try_from(value).unwrap_or(0)
+        };
+        Ok(Rules { panics_at: tick("panics_at"), hangs_at: tick("hangs_at") })
+    }
+
+    fn new(rules: &Rules, _: TickRate, _: u64) -> Self {
+        Self { rules: *rules, presses: 0 }
+    }
+
+    fn join(&mut self, _: Slot, _: &PlayerInfo) {}
+
+    fn leave(&mut self, _: Slot) {}
+
+    fn step(&mut self, tick: Tick, inputs: &Inputs<Wish>, _: &mut Events<()>) {
+        assert!(tick.0 != self.rules.panics_at, "tick {tick} is poison");
+        if tick.0 == self.rules.hangs_at {
+            loop {
+                std::hint::spin_loop();
+            }
+        }
+        for (slot, wish) in inputs.iter() {
+            self.presses += u32::from(wish.press);
+            assert!(!wish.panic, "the player in {slot:?} wished it");
+        }
+    }
+
+    fn replicate(&self, world: &mut WorldWriter<'_, Presses>) {
+        world.add(EntityId(0), Audience::Everyone, &Presses(self.presses));
+    }
+
+    fn viewpoint(&self, _: Slot) -> Option<Vec3> {
+        None
+    }
+
+    fn outcome(&self) -> Option<Outcome> {
+        None
+    }
+}
+
+impl Playable for Fragile {}
