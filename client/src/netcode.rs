@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use matchkeep_shared::Game;
 use matchkeep_shared::encoding::decode;
-use matchkeep_shared::ids::{EntityId, Slot};
+use matchkeep_shared::ids::{EntityId, Epoch, Slot};
 use matchkeep_shared::limits::{CLIENT_MESSAGE_BYTES_MAX, SERVER_MESSAGE_BYTES_MAX};
 use matchkeep_shared::schema::Entity;
 use matchkeep_shared::time::{Tick, TickRate};
@@ -297,6 +297,11 @@ impl<G: Game> MatchSession<G> {
     /// The match's tick rate, once known.
     pub fn rate(&self) -> Option<TickRate> {
         self.playing.as_ref().map(|playing| playing.rate)
+    }
+
+    /// The match's epoch as far as is known: inputs are for its ticks.
+    pub fn epoch(&self) -> Option<Epoch> {
+        self.playing.as_ref().map(|playing| playing.epoch)
     }
 
     /// The player's place, once known.

@@ -7,6 +7,7 @@
 pub mod core;
 
 use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,6 +88,8 @@ pub(crate) struct Control<G: Game> {
     pub(crate) inbox: mpsc::Receiver<ControlEvent>,
     /// For tasks that wait for the store on control's behalf.
     pub(crate) sender: mpsc::Sender<ControlEvent>,
+    /// Where the watchdog of the process before may have left a note.
+    pub(crate) folder: PathBuf,
     /// Resolves when players may come.
     pub(crate) ready: Option<oneshot::Sender<()>>,
     /// Who waits for an answer of the lobby.
@@ -201,6 +204,11 @@ impl<G: Game> Control<G> {
                 ControlAction::ToJournal(item) => {
                     self.unjournaled.push_back(item);
                     self.hand_over_again();
+                }
+                ControlAction::ForgetNote => {
+                    if let Err(error) = crate::watchdog::remove_note(&self.folder) {
+                        tracing::warn!(%error, "the watchdog's note stays behind");
+                    }
                 }
                 ControlAction::Ready => {
                     if let Some(ready) = self.ready.take() {

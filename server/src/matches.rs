@@ -230,6 +230,11 @@ impl<G: Game> Match<G> {
         &self.state
     }
 
+    /// A hash of it after the last step, where one was asked for.
+    pub fn state_hash(&self) -> Option<u64> {
+        self.state_hash
+    }
+
     /// The game's state.
     pub fn game(&self) -> &G {
         self.state.game()

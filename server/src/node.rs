@@ -237,6 +237,7 @@ impl Node {
             reported,
             inbox,
             sender: sender.clone(),
+            folder: data.path().to_owned(),
             ready: Some(ready_sender),
             answers: HashMap::new(),
             undelivered: VecDeque::new(),

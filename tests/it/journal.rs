@@ -4,4 +4,5 @@ mod beds;
 mod conformance;
 mod crashes;
 mod damage;
+mod store;
 mod writing;

@@ -19,6 +19,7 @@ mod replays;
 mod results;
 mod returning;
 mod round_trips;
+mod simulation;
 mod sources;
 mod tickets;
 mod trust;

@@ -20,6 +20,7 @@ pub mod raw;
 pub mod recordings;
 pub mod samples;
 pub mod server;
+pub mod sim;
 pub mod watch;
 
 use std::time::Duration;

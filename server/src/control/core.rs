@@ -3,7 +3,7 @@
 //! Lobby requests, shard reports, the store's answers and time go in; commands, store requests and answers
 //! come out by polling. Must not know: sockets, tasks, threads, and how anything is written.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
@@ -90,6 +90,8 @@ pub enum ControlAction<G: Game> {
     ToStore(StoreRequest),
     /// Hand this over for the journal.
     ToJournal(JournalItem),
+    /// The journal has what the watchdog of the process before noted: the note has served.
+    ForgetNote,
     /// Every match of the process before is back, or was given up: players may come.
     Ready,
 }
@@ -169,6 +171,8 @@ pub struct ControlCore<G: Game> {
     matches: BTreeMap<MatchId, Ledger<G>>,
     /// Of the process before, and not back yet.
     returning: usize,
+    /// Matches whose hung step was noted and is not in the journal yet.
+    noted: BTreeSet<MatchId>,
     is_ready: bool,
     disk_is_full: bool,
     retries: VecDeque<(u64, StoreRequest)>,
@@ -204,6 +208,7 @@ impl<G: Game> ControlCore<G> {
             is_journaled,
             matches: BTreeMap::new(),
             returning: recovered.matches.len(),
+            noted: BTreeSet::new(),
             is_ready: false,
             disk_is_full: false,
             retries: VecDeque::new(),
@@ -220,6 +225,10 @@ impl<G: Game> ControlCore<G> {
         }
         for (nth, returning) in recovered.matches.into_iter().enumerate() {
             core.bring_back(now_unix_ms, nth, returning);
+        }
+        if core.noted.is_empty() {
+            // What it said is in the journal already, or its match does not go on.
+            core.actions.push_back(ControlAction::ForgetNote);
         }
         core.check_ready();
         core
@@ -245,6 +254,7 @@ impl<G: Game> ControlCore<G> {
         self.journal(match_id, epoch, Entry::Resume { recovered: journal, claim, unix_ms });
         if let Some(hung) = hung {
             *self.counters.deaths.entry(hung.cause.label()).or_default() += 1;
+            self.noted.insert(match_id);
             self.journal(
                 match_id,
                 epoch,
@@ -423,7 +433,10 @@ impl<G: Game> ControlCore<G> {
             self.refused_by_journal(now_unix_ms, refused);
         }
         let mut durable: BTreeMap<ShardId, Vec<_>> = BTreeMap::new();
-        for Durable { match_id, epoch, tick, is_finished, .. } in report.durable {
+        for Durable { match_id, epoch, tick, incidents, is_finished } in report.durable {
+            if incidents > 0 && self.noted.remove(&match_id) && self.noted.is_empty() {
+                self.actions.push_back(ControlAction::ForgetNote);
+            }
             let Some(ledger) = self.matches.get_mut(&match_id) else { continue };
             durable.entry(ledger.shard).or_default().push((match_id, epoch, tick));
             ledger.is_closed |= is_finished;
@@ -471,6 +484,10 @@ impl<G: Game> ControlCore<G> {
         self.counters.stale_appends += 1;
         tracing::error!(%match_id, %epoch, %why, "the journal takes no more of the match; it stops here");
         let (shard, begins) = (ledger.shard, matches!(ledger.stage, Stage::Beginning(_)));
+        // The others do not wait for one that somebody else brings back.
+        if matches!(ledger.stage, Stage::Resuming(_)) {
+            self.returning = self.returning.saturating_sub(1);
+        }
         self.matches.remove(&match_id);
         if begins {
             self.lobby.handle_shard_event(now_unix_ms, &ShardEvent::CreateRefused { match_id });
@@ -480,6 +497,7 @@ impl<G: Game> ControlCore<G> {
             let reason = DisconnectReason::ConnectionLost;
             self.tell(shard, Command::Drop { match_id, reason });
         }
+        self.check_ready();
     }
 
     /// The next thing to be done.

@@ -44,7 +44,8 @@ pub enum Entry {
         /// When, in milliseconds of Unix time.
         unix_ms: u64,
     },
-    /// A match that this writer has goes on under the next epoch, from the last tick handed over.
+    /// A match that is written here already goes on under the next epoch, from the last tick handed over:
+    /// after a panic, in the same process.
     Restart {
         /// What the claim carries.
         claim: Vec<u8>,
@@ -85,7 +86,7 @@ pub enum Entry {
         /// When, in milliseconds of Unix time.
         unix_ms: u64,
     },
-    /// The match is no longer this node's: what was handed over is written, then it is forgotten.
+    /// The match is no longer this node's: what was handed over before is written, then it is forgotten.
     Release,
 }
 

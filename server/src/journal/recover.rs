@@ -141,8 +141,8 @@ impl Piece {
 
 /// Reads these matches back, all in one pass over the journal, and in another one those whose checkpoint
 /// turns out to be damaged: they begin with the one before. What is held in memory is what lies behind the
-/// checkpoints. The answers are in the order of `wanted`; `from` says which checkpoint is the newest to
-/// be used.
+/// checkpoints. The answers are in the order of `wanted`, which names each match once; `from` says which
+/// checkpoint is the newest to be used.
 ///
 /// # Errors
 /// [`JournalError`] where the journal cannot be read at all.

@@ -19,8 +19,8 @@ pub struct JournalReport {
     pub refused: Vec<Refused>,
     /// Checkpoints that were larger than a record may be, and were left out. The frames are there.
     pub checkpoints_too_large: Vec<(MatchId, Tick)>,
-    /// Why the flush failed, if it did: everything else is then empty. After an error that may pass
-    /// everything is still pending and is tried again.
+    /// Why the flush came to no end, if so; what else is told here stands. After an error that may pass
+    /// the rest is still pending and is tried again.
     pub trouble: Option<JournalError>,
 }
 

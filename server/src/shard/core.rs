@@ -389,6 +389,12 @@ impl<G: Game> Core<G> {
         self.stopping && self.connection_count == 0
     }
 
+    /// One of its matches, for whoever watches over them: a simulation, a test.
+    pub fn match_of(&self, match_id: MatchId) -> Option<&Match<G>> {
+        let index = *self.by_match.get(&match_id)?;
+        Some(&self.hosts[index].as_ref()?.game)
+    }
+
     /// When the next tick is due.
     fn next_deadline(&self) -> Option<Instant> {
         self.due.peek().map(|Reverse((at, ..))| *at)

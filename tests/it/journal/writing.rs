@@ -315,6 +315,8 @@ fn a_match_that_is_released_is_written_and_forgotten() {
     bench.hand(1, 1, begin(1));
     bench.hand(1, 1, ticks(1, 1, 2));
     bench.hand(1, 1, Entry::Release);
+    // It said itself that this is not its to write any more.
+    bench.hand(1, 1, ticks(1, 3, 3));
     assert_eq!(bench.flush().durable, [durable(1, 1, 2)]);
     assert!(bench.writer.matches().next().is_none());
     let load = Load { match_id: MatchId(1), from: LoadFrom::Checkpoint(Tick(u64::MAX)) };

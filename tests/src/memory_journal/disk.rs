@@ -242,6 +242,15 @@ impl MemoryJournal {
         Self { disk: disk.clone(), life }
     }
 
+    /// A second handle beside the one that is open, as a process has it that should be gone and is not;
+    /// `None` where the power is off.
+    pub fn open_beside(disk: &MemoryDisk) -> Option<Self> {
+        let locked = disk.disk();
+        let (life, is_on) = (locked.life, locked.is_on);
+        drop(locked);
+        is_on.then(|| Self { disk: disk.clone(), life })
+    }
+
     fn read<T>(&self, read: impl FnOnce(&Image) -> T) -> Result<T, JournalError> {
         let disk = self.disk.disk();
         disk.check(self.life)?;

@@ -120,7 +120,7 @@ impl Owned {
                 }
                 Entry::Release => {
                     end = End::Gone;
-                    continue;
+                    break;
                 }
                 Entry::Begin { .. } | Entry::Resume { .. } | Entry::Restart { .. } => {
                     unreachable!("sealing ends before a claim")

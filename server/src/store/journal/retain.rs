@@ -13,7 +13,7 @@ use crate::journal::{Retained, Retention};
 pub(super) fn step(connection: &Connection, limits: &Retention) -> Result<Retained, Failure> {
     let oldest: Option<(i64, i64, i64, i64)> = connection
         .prepare_cached(
-            "SELECT number, first_row, last_row, ended_unix_ms FROM journals
+            "SELECT number, first_row, last_row, ended_unix_ms FROM journals INDEXED BY journals_finished
              WHERE state = 'finished' ORDER BY ended_unix_ms, number LIMIT 1",
         )?
         .query_row((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))

@@ -1,0 +1,452 @@
+//! One process of the node, played: what `node.rs` puts together and `control.rs` carries between the cores.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use matchkeep_client::transport::tuning::{Side, transport_config};
+use matchkeep_server::control::LobbyAnswer;
+use matchkeep_server::control::core::{
+    ControlAction, ControlConfig, ControlCore, StoreFailed, StoreRequest,
+};
+use matchkeep_server::identity::{EndpointRole, ServerIdentity};
+use matchkeep_server::journal::{
+    JournalError, JournalItem, JournalReader, JournalReport, WhyRefused,
+};
+use matchkeep_server::lobby::core::{ConnectionKey, Lobby, LobbyConfig, ModeEntry, ShardEntry};
+use matchkeep_server::matches::incident::Incident;
+use matchkeep_server::matches::{Hashes, MatchOptions};
+use matchkeep_server::recovery::gather;
+use matchkeep_server::settings::Mode;
+use matchkeep_server::shard::core::{Core, CoreConfig};
+use matchkeep_server::shard::message::{Command, ShardEvent};
+use matchkeep_server::store::Directory;
+use matchkeep_shared::disconnect::DisconnectReason;
+use matchkeep_shared::ids::{Epoch, MatchId, ShardId};
+use matchkeep_shared::limits::{
+    HANDSHAKES_WAITING_MAX, INCOMING_BUFFER_BYTES, INCOMING_BUFFER_TOTAL_BYTES,
+};
+use matchkeep_shared::rng::Rng;
+use matchkeep_shared::wire::ALPN_MATCH;
+use matchkeep_shared::wire::lobby::LobbyRequest;
+use matchkeep_shared::wire::message::GameVersion;
+use quinn_proto::{ConnectionId, ConnectionIdGenerator, TimeSource};
+
+use super::directory::{DirectoryDisk, MemoryDirectory};
+use super::game::{Fragile, FragileConfig};
+use super::shard::{Shard, Turn};
+use super::store::{Said, Store};
+use super::witness::{Invariant, Witness};
+use crate::memory_journal::{MemoryDisk, MemoryJournal};
+
+/// As in the real shell.
+const HOUSEKEEPING: Duration = Duration::from_millis(250);
+const RESULTS_WITHIN: Duration = Duration::from_secs(10);
+/// At most so long a command is under way to a shard's thread, in microseconds.
+const COMMAND_US_MAX: u32 = 1_500;
+/// The first shard's port.
+pub const SHARD_PORT: u16 = 7778;
+
+/// What processes leave behind.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// The journal's disk.
+    pub disk: MemoryDisk,
+    /// The directory's.
+    pub directory: DirectoryDisk,
+    /// What a watchdog noted.
+    pub hung: BTreeMap<MatchId, Incident>,
+}
+
+/// What every process is told.
+#[derive(Clone)]
+pub struct Settings {
+    /// Everything that chance decides in it follows from this.
+    pub seed: u64,
+    /// Which process this is.
+    pub process: u32,
+    /// How many shards.
+    pub shards: usize,
+    /// The modes.
+    pub modes: Vec<Mode<FragileConfig>>,
+    /// When it begins.
+    pub now: Instant,
+    /// What the wall clock shows then, in milliseconds of Unix time.
+    pub unix_ms: u64,
+}
+
+/// What became of a process in a turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// It runs.
+    Running,
+    /// It ended; whether everything was written.
+    Ended {
+        /// Everything was.
+        is_clean: bool,
+    },
+    /// The power was cut in the middle of a write.
+    Dead,
+}
+
+/// A process.
+pub struct Node {
+    process: u32,
+    started: Instant,
+    unix_ms: u64,
+    rng: Rng,
+    pub(super) shards: Vec<Shard>,
+    pub(super) store: Store,
+    pub(super) control: ControlCore<Fragile>,
+    reports: VecDeque<(ShardId, ShardEvent)>,
+    news: VecDeque<Said>,
+    unjournaled: VecDeque<JournalItem>,
+    requests: VecDeque<(ConnectionKey, LobbyRequest)>,
+    /// What the lobby answers.
+    pub answers: Vec<(ConnectionKey, LobbyAnswer)>,
+    housekeeping: Instant,
+    stop: Option<Stop>,
+    /// Whether players may come.
+    pub is_ready: bool,
+    /// Whether the watchdog's note of an earlier process is still there.
+    pub has_note: bool,
+    /// Whether something failed that may leave frames unwritten.
+    pub had_trouble: bool,
+    disk: MemoryDisk,
+    directory: DirectoryDisk,
+}
+
+struct Stop {
+    is_orderly: bool,
+    results_by: Option<Instant>,
+}
+
+/// Keys are the same for all processes of all seeds: they are slow to make, and nothing depends on them.
+pub fn identity() -> &'static ServerIdentity {
+    static IDENTITY: OnceLock<ServerIdentity> = OnceLock::new();
+    IDENTITY.get_or_init(|| ServerIdentity::ephemeral().expect("the system has random numbers"))
+}
+
+struct SeededIds(Rng);
+
+impl ConnectionIdGenerator for SeededIds {
+    fn generate_cid(&mut self) -> ConnectionId {
+        ConnectionId::new(&std::array::from_fn::<u8, 8, _>(|_| self.0.next_u32() as u8))
+    }
+
+    fn cid_len(&self) -> usize {
+        8
+    }
+
+    fn cid_lifetime(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// The time that QUIC's address tokens go by: they are good for weeks, and no seed lasts so long.
+struct StillTime;
+
+impl TimeSource for StillTime {
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
+    }
+}
+
+/// Two draws as one number.
+fn wide(rng: &mut Rng) -> u64 {
+    u64::from(rng.next_u32()) << 32 | u64::from(rng.next_u32())
+}
+
+fn core_config(settings: &Settings, shard: ShardId, rng: &mut Rng) -> CoreConfig {
+    let role = EndpointRole::Shard(shard);
+    let mut server = identity().quic_server(role, &[ALPN_MATCH]).expect("the keys are good");
+    server
+        .transport_config(transport_config(Side::Server))
+        .time_source(Arc::new(StillTime))
+        .max_incoming(HANDSHAKES_WAITING_MAX)
+        .incoming_buffer_size(INCOMING_BUFFER_BYTES)
+        .incoming_buffer_size_total(INCOMING_BUFFER_TOTAL_BYTES);
+    let mut endpoint = identity().quic_endpoint(role);
+    endpoint.rng_seed(Some(std::array::from_fn(|_| rng.next_u32() as u8)));
+    let ids = Rng::new(wide(rng));
+    endpoint.cid_generator(move || Box::new(SeededIds(ids.clone())));
+    CoreConfig {
+        shard,
+        endpoint: Arc::new(endpoint),
+        server: Arc::new(server),
+        signer: identity().ticket_signer(),
+        options: MatchOptions { journaled: true, hashes: Hashes::EveryTick },
+        now: settings.now,
+    }
+}
+
+impl Node {
+    /// A process begins with what the ones before left; `None` where it does not come up.
+    pub fn start(settings: &Settings, machine: &Machine, witness: &mut Witness) -> Option<Self> {
+        let mut rng = Rng::new(settings.seed ^ u64::from(settings.process) << 32);
+        let journal = MemoryJournal::open(&machine.disk);
+        let mut journaled = BTreeSet::new();
+        journal
+            .list(None, &mut |entry| {
+                journaled.insert(entry.match_id);
+            })
+            .ok()?;
+        let mut directory = MemoryDirectory::open(&machine.directory, journaled);
+        let recovered =
+            gather::<Fragile>(&journal, &directory, &machine.hung, settings.unix_ms).ok()?;
+        for returning in &recovered.matches {
+            witness.check_tick(returning.spec.id, returning.journal.tick());
+        }
+        for (match_id, why) in &recovered.quarantined {
+            witness.set_aside(*match_id, why);
+        }
+        directory.begin().ok()?;
+        directory.interrupt_running().ok()?;
+        directory.commit().ok()?;
+        let store = Store::new(journal, directory, wide(&mut rng));
+        let shard = |id: usize| ShardId(id as u16);
+        let shards: Vec<_> = (0..settings.shards)
+            .map(|id| Shard::new(Core::new(core_config(settings, shard(id), &mut rng))))
+            .collect();
+        let entry = |id: usize| ShardEntry {
+            shard: shard(id),
+            port: SHARD_PORT + id as u16,
+            fingerprint: identity().fingerprint(EndpointRole::Shard(shard(id))).0,
+        };
+        let mode =
+            |mode: &Mode<FragileConfig>| ModeEntry { name: mode.name.clone(), places: mode.places };
+        let mut random = Rng::new(wide(&mut rng));
+        let lobby = Lobby::new(LobbyConfig {
+            game: GameVersion::of::<Fragile>(),
+            modes: settings.modes.iter().map(mode).collect(),
+            shards: (0..settings.shards).map(entry).collect(),
+            address: Some(super::world::SERVER_IP),
+            signer: identity().ticket_signer(),
+            random: Box::new(move || wide(&mut random)),
+        });
+        let config = ControlConfig {
+            lobby,
+            modes: settings.modes.clone(),
+            shards: (0..settings.shards).map(shard).collect(),
+            is_journaled: true,
+        };
+        Some(Self {
+            process: settings.process,
+            started: settings.now,
+            unix_ms: settings.unix_ms,
+            rng,
+            shards,
+            store,
+            control: ControlCore::new(config, recovered, settings.unix_ms),
+            reports: VecDeque::new(),
+            news: VecDeque::new(),
+            unjournaled: VecDeque::new(),
+            requests: VecDeque::new(),
+            answers: Vec::new(),
+            housekeeping: settings.now,
+            stop: None,
+            is_ready: false,
+            has_note: true,
+            had_trouble: false,
+            disk: machine.disk.clone(),
+            directory: machine.directory.clone(),
+        })
+    }
+
+    /// The wall clock of this process: it is read once and carried on.
+    pub fn unix_ms(&self, now: Instant) -> u64 {
+        self.unix_ms + (now - self.started).as_millis() as u64
+    }
+
+    /// A datagram for a shard.
+    pub fn receive(&mut self, shard: usize, from: SocketAddr, bytes: Vec<u8>) {
+        if let Some(shard) = self.shards.get_mut(shard) {
+            shard.receive(from, bytes);
+        }
+    }
+
+    /// A request to the lobby.
+    pub fn ask(&mut self, from: ConnectionKey, request: LobbyRequest) {
+        if self.stop.is_none() {
+            self.requests.push_back((from, request));
+        }
+    }
+
+    /// Whether it is on its way out.
+    pub fn is_stopping(&self) -> bool {
+        self.stop.is_some()
+    }
+
+    /// Tells every player, writes what there is, ends.
+    pub fn shut_down(&mut self, now: Instant, reason: DisconnectReason) {
+        if self.stop.is_none() {
+            let is_orderly = reason == DisconnectReason::ServerShutdown;
+            self.stop = Some(Stop { is_orderly, results_by: None });
+            for shard in &mut self.shards {
+                shard.command(now, Command::Shutdown(reason));
+            }
+        }
+    }
+
+    /// When there is something to do.
+    pub fn wake(&mut self, now: Instant) -> Instant {
+        let waits = !self.reports.is_empty() || !self.news.is_empty() || !self.requests.is_empty();
+        if waits || !self.is_begun() {
+            return now;
+        }
+        let shards = self.shards.iter_mut().filter_map(|shard| shard.wake(now)).min();
+        let wakes = [shards, self.store.wake(now), Some(self.housekeeping)];
+        wakes.into_iter().flatten().min().unwrap_or(self.housekeeping)
+    }
+
+    fn is_begun(&self) -> bool {
+        self.housekeeping > self.started
+    }
+
+    /// Everything that is due now, thread by thread.
+    pub fn turn(&mut self, turn: &mut Turn<'_>) -> Fate {
+        turn.unix_ms = self.unix_ms(turn.now);
+        turn.process = self.process;
+        for shard in &mut self.shards {
+            shard.turn(turn, &mut self.store, &mut self.reports);
+        }
+        let said = self.store.turn(turn.now);
+        if self.disk.is_off() {
+            // Nobody hears what a machine without power would say; a failed sync is heard of.
+            let is_cut = |report: &JournalReport| match &report.trouble {
+                Some(JournalError::Broken { cause }) => !cause.contains("EIO"),
+                _ => false,
+            };
+            if !said.reports.iter().any(|report| !is_cut(report)) && self.stop.is_none() {
+                return Fate::Dead;
+            }
+        }
+        self.hear_store(turn, said);
+        if let Err(error) = self.run_control(turn) {
+            turn.trace.note(turn.at, format_args!("control ends: {error}"));
+            self.had_trouble = true;
+            if self.stop.is_none() {
+                self.shut_down(turn.now, DisconnectReason::StorageFailed);
+            }
+        }
+        if self.stop.is_some() { self.go_down(turn) } else { Fate::Running }
+    }
+
+    /// What the store says is seen by the witness before anybody can act on it.
+    fn hear_store(&mut self, turn: &mut Turn<'_>, said: Said) {
+        for report in &said.reports {
+            let epochs: BTreeMap<MatchId, Epoch> = report
+                .durable
+                .iter()
+                .map(|durable| (durable.match_id, turn.witness.of(durable.match_id).epoch))
+                .collect();
+            for (match_id, epoch) in &report.claimed {
+                turn.trace.note(turn.at, format_args!("claimed {match_id} {epoch}"));
+                turn.witness.claimed(*match_id, *epoch);
+            }
+            for durable in &report.durable {
+                let (id, epoch, tick) = (durable.match_id, durable.epoch, durable.tick);
+                turn.trace.note(turn.at, format_args!("durable {id} {epoch} {tick}"));
+                let before = epochs.get(&id).copied();
+                turn.witness.acknowledged(id, epoch, tick, durable.is_finished, before);
+            }
+            for refused in &report.refused {
+                let is_aside = turn.witness.of(refused.match_id).is_aside;
+                let is_defect = !is_aside || matches!(refused.why, WhyRefused::Defect(_));
+                turn.witness.check(!is_defect, Invariant::OneWriter, || format!("{refused:?}"));
+            }
+            if let Some(trouble) = &report.trouble {
+                self.had_trouble = true;
+                turn.trace.note(turn.at, format_args!("journal: {trouble}"));
+            }
+        }
+        if !said.reports.is_empty() || !said.answers.is_empty() {
+            self.news.push_back(said);
+        }
+    }
+
+    fn run_control(&mut self, turn: &mut Turn<'_>) -> Result<(), StoreFailed> {
+        let unix_ms = turn.unix_ms;
+        let mut outcome = Ok(());
+        while let Some(said) = self.news.pop_front() {
+            for report in said.reports {
+                outcome = outcome.and(self.control.handle_journal(unix_ms, report));
+            }
+            for answer in said.answers {
+                outcome = outcome.and(self.control.handle_store(unix_ms, answer));
+            }
+        }
+        while let Some((shard, event)) = self.reports.pop_front() {
+            self.control.handle_report(unix_ms, shard, event);
+        }
+        while let Some((from, request)) = self.requests.pop_front() {
+            self.control.handle_request(unix_ms, from, request);
+        }
+        if turn.now >= self.housekeeping {
+            self.housekeeping = turn.now + HOUSEKEEPING;
+            self.control.handle_time(unix_ms);
+        }
+        self.act(turn);
+        outcome
+    }
+
+    fn act(&mut self, turn: &mut Turn<'_>) {
+        while let Some(action) = self.control.poll_action() {
+            match action {
+                ControlAction::Answer { to, answer } => self.answers.push((to, answer)),
+                ControlAction::ToShard { shard, command } => {
+                    self.note_command(turn, &command);
+                    let late = Duration::from_micros(self.rng.below(COMMAND_US_MAX).into());
+                    self.shards[usize::from(shard.0)].command(turn.now + late, command);
+                }
+                ControlAction::ToStore(request) => {
+                    if let StoreRequest::Quarantine { match_id, why } = &request {
+                        turn.witness.set_aside(*match_id, why);
+                    }
+                    self.store.ask(request);
+                }
+                ControlAction::ToJournal(item) => self.unjournaled.push_back(item),
+                ControlAction::ForgetNote => self.has_note = false,
+                ControlAction::Ready => {
+                    turn.trace.note(turn.at, format_args!("ready"));
+                    self.is_ready = true;
+                }
+            }
+        }
+        while let Some(item) = self.unjournaled.pop_front() {
+            if let Err(item) = self.store.hand_over(turn.now, item) {
+                self.unjournaled.push_front(item);
+                break;
+            }
+        }
+    }
+
+    /// A result is told from here on: it must be found wherever it is looked for.
+    fn note_command(&self, turn: &mut Turn<'_>, command: &Command<Fragile>) {
+        if let Command::ResultDurable { match_id } = command {
+            let is_stored = self.directory.result(*match_id).is_some();
+            turn.witness.check(is_stored, Invariant::ResultsDurable, || {
+                format!("match {match_id}: its result is to be told and is not stored")
+            });
+        }
+    }
+
+    /// As control's `stop`: shards first, then results, then the store.
+    fn go_down(&mut self, turn: &mut Turn<'_>) -> Fate {
+        let Some(stop) = &mut self.stop else { return Fate::Running };
+        if !self.shards.iter().all(|shard| shard.has_ended) {
+            return Fate::Running;
+        }
+        let by = *stop.results_by.get_or_insert(turn.now + RESULTS_WITHIN);
+        let is_orderly = stop.is_orderly;
+        if is_orderly && self.control.has_pending_results() && turn.now < by {
+            return Fate::Running;
+        }
+        self.act(turn);
+        let waits = !self.unjournaled.is_empty();
+        let (said, is_written) = self.store.close(turn.now);
+        self.hear_store(turn, said);
+        Fate::Ended { is_clean: is_orderly && is_written && !waits }
+    }
+}

@@ -1,0 +1,275 @@
+//! The store's thread, played: one journal writer, one directory, one disk under both that takes its time.
+//! The double of `store/thread.rs` and `store/thread/journals.rs`.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use matchkeep_server::control::core::{StoreAnswer, StoreRequest};
+use matchkeep_server::journal::{Handover, Journal, JournalItem, JournalReport, Room, Writer};
+use matchkeep_server::store::{Directory, StoreError};
+use matchkeep_shared::limits::{JOURNAL_FLUSH, JOURNAL_ITEMS_MAX, JOURNAL_RETRY};
+use matchkeep_shared::rng::Rng;
+
+use super::directory::MemoryDirectory;
+use crate::memory_journal::MemoryJournal;
+
+/// The room for what is not durable, in bytes: small, so that a slow disk fills it.
+const ROOM_BYTES: usize = 256 * 1024;
+/// What a sync takes on a good day.
+const SYNC_MS_MAX: u32 = 6;
+
+/// The store of one process.
+pub struct Store {
+    pub(super) writer: Writer,
+    journal: MemoryJournal,
+    directory: MemoryDirectory,
+    pub(super) room: Room,
+    pub(super) items: VecDeque<Handover>,
+    is_urgent: bool,
+    due: Option<Instant>,
+    in_trouble: bool,
+    requests: VecDeque<StoreRequest>,
+    work: Option<Work>,
+    broken: Option<StoreError>,
+    rng: Rng,
+    /// What a sync takes now, where the disk is slow.
+    pub slow: Option<Duration>,
+}
+
+/// What the thread is doing, until when. The disk has it at the beginning or at the end of that.
+struct Work {
+    until: Instant,
+    job: Job,
+}
+
+enum Job {
+    Flush(Option<JournalReport>),
+    Requests(Vec<StoreRequest>, Option<Vec<StoreAnswer>>),
+}
+
+/// What a turn of the store says.
+#[derive(Default)]
+pub struct Said {
+    /// Of flushes.
+    pub reports: Vec<JournalReport>,
+    /// To requests.
+    pub answers: Vec<StoreAnswer>,
+}
+
+impl Store {
+    /// A store on a journal and a directory that are open.
+    pub fn new(journal: MemoryJournal, directory: MemoryDirectory, seed: u64) -> Self {
+        Self {
+            writer: Writer::new(),
+            journal,
+            directory,
+            room: Room::new(ROOM_BYTES),
+            items: VecDeque::new(),
+            is_urgent: false,
+            due: None,
+            in_trouble: false,
+            requests: VecDeque::new(),
+            work: None,
+            broken: None,
+            rng: Rng::new(seed),
+            slow: None,
+        }
+    }
+
+    /// Takes a piece of a journal, or gives it back where there is no room.
+    ///
+    /// # Errors
+    /// The piece.
+    pub fn hand_over(&mut self, now: Instant, item: JournalItem) -> Result<(), JournalItem> {
+        if self.items.len() >= JOURNAL_ITEMS_MAX {
+            return Err(item);
+        }
+        let is_urgent = item.entry.is_urgent();
+        self.items.push_back(Handover::new(&self.room, item)?);
+        self.is_urgent |= is_urgent;
+        if self.due.is_none() {
+            self.due = Some(now + JOURNAL_FLUSH);
+        }
+        Ok(())
+    }
+
+    /// Takes a request.
+    pub fn ask(&mut self, request: StoreRequest) {
+        self.requests.push_back(request);
+    }
+
+    /// When there is something to do.
+    pub fn wake(&self, now: Instant) -> Option<Instant> {
+        if let Some(work) = &self.work {
+            return Some(work.until);
+        }
+        if !self.requests.is_empty() || (self.is_urgent && !self.in_trouble) {
+            return Some(now);
+        }
+        self.due
+    }
+
+    /// Does what is due.
+    pub fn turn(&mut self, now: Instant) -> Said {
+        let mut said = Said::default();
+        loop {
+            if let Some(work) = self.work.take_if(|work| work.until <= now) {
+                self.finish(now, work.job, &mut said);
+            }
+            if self.work.is_some() || !self.begin(now) {
+                return said;
+            }
+        }
+    }
+
+    /// Writes all that waits, at once, as a store that is closed does; says whether nothing is left.
+    pub fn close(&mut self, now: Instant) -> (Said, bool) {
+        let mut said = Said::default();
+        if let Some(work) = self.work.take() {
+            self.finish(now, work.job, &mut said);
+        }
+        while let Some(request) = self.requests.pop_front() {
+            said.answers.append(&mut self.carry_out(vec![request]));
+        }
+        for _ in 0..2 {
+            said.reports.push(self.flush());
+        }
+        let is_done = self.items.is_empty() && !self.writer.has_pending() && self.broken.is_none();
+        (said, is_done && self.writer.broken().is_none())
+    }
+
+    /// Begins what is to be done first; says whether there was anything.
+    fn begin(&mut self, now: Instant) -> bool {
+        let wants_flush =
+            (self.is_urgent && !self.in_trouble) || self.due.is_some_and(|due| due <= now);
+        let early = self.rng.below(2) == 0;
+        let job = if wants_flush {
+            self.is_urgent = false;
+            self.due = None;
+            Job::Flush(early.then(|| self.flush()))
+        } else if !self.requests.is_empty() {
+            let requests: Vec<_> = self.requests.drain(..).collect();
+            let answers = early.then(|| self.carry_out(requests.clone()));
+            Job::Requests(requests, answers)
+        } else {
+            return false;
+        };
+        let sync = Duration::from_micros(u64::from(300 + self.rng.below(SYNC_MS_MAX * 1000)));
+        self.work = Some(Work { until: now + self.slow.unwrap_or(sync), job });
+        true
+    }
+
+    fn finish(&mut self, now: Instant, job: Job, said: &mut Said) {
+        match job {
+            Job::Flush(report) => {
+                let report = report.unwrap_or_else(|| self.flush());
+                let trouble = report.trouble.clone();
+                if !report.is_empty() {
+                    said.reports.push(report);
+                }
+                self.in_trouble = trouble.is_some();
+                if trouble.is_some_and(|trouble| trouble.may_pass()) {
+                    self.due = Some(now + JOURNAL_RETRY);
+                }
+                self.broken = self.writer.broken().cloned().map(StoreError::from);
+            }
+            Job::Requests(requests, answers) => {
+                let mut answers = answers.unwrap_or_else(|| self.carry_out(requests));
+                said.answers.append(&mut answers);
+            }
+        }
+        if !self.items.is_empty() && self.due.is_none() {
+            self.due = Some(now + JOURNAL_FLUSH);
+        }
+    }
+
+    fn flush(&mut self) -> JournalReport {
+        for item in self.items.drain(..) {
+            self.writer.push(item);
+        }
+        self.writer.flush(&mut self.journal)
+    }
+
+    /// All requests in one transaction, but for those that set a match aside.
+    fn carry_out(&mut self, requests: Vec<StoreRequest>) -> Vec<StoreAnswer> {
+        let mut answers = Vec::new();
+        let (aside, writes): (Vec<_>, Vec<_>) = requests
+            .into_iter()
+            .partition(|request| matches!(request, StoreRequest::Quarantine { .. }));
+        if !writes.is_empty() {
+            self.transact(writes, &mut answers);
+        }
+        for request in aside {
+            let StoreRequest::Quarantine { match_id, why } = &request else { continue };
+            if !self.in_trouble {
+                // As the thread does: what was handed over comes before.
+                let report = self.flush();
+                answers.extend(report.trouble.into_iter().filter(|t| !t.may_pass()).map(
+                    |trouble| StoreAnswer::Done {
+                        request: request.clone(),
+                        result: Err(trouble.into()),
+                    },
+                ));
+            }
+            match self.journal.quarantine(*match_id, why) {
+                Ok(Ok(())) => self.transact(vec![request], &mut answers),
+                Ok(Err(_)) => {
+                    let result = Err(StoreError::UnknownMatch(*match_id));
+                    answers.push(StoreAnswer::Done { request, result });
+                }
+                Err(error) => {
+                    let result = Err(StoreError::from(error));
+                    answers.push(StoreAnswer::Done { request, result });
+                }
+            }
+        }
+        answers
+    }
+
+    fn transact(&mut self, requests: Vec<StoreRequest>, answers: &mut Vec<StoreAnswer>) {
+        let first = answers.len();
+        let mut failed = self.broken.clone().or_else(|| self.directory.begin().err());
+        for request in requests {
+            let directory = &mut self.directory;
+            let mut attempt =
+                |write: &mut dyn FnMut(&mut MemoryDirectory) -> Result<(), StoreError>| {
+                    match &failed {
+                        Some(failed) => Err(failed.clone()),
+                        None => write(directory),
+                    }
+                };
+            let answer = match request {
+                StoreRequest::Account { to, name } => {
+                    let mut account = None;
+                    let result = attempt(&mut |d| d.player(&name, 0).map(|id| account = Some(id)));
+                    let result = result.map(|()| account.expect("it was found"));
+                    StoreAnswer::Account { to, result }
+                }
+                request => {
+                    let result = attempt(&mut |directory| match &request {
+                        StoreRequest::Create(new) => directory.create(new),
+                        StoreRequest::Result(finished) => directory.finish(finished),
+                        StoreRequest::Quarantine { match_id, why } => {
+                            directory.quarantine(*match_id, why)
+                        }
+                        StoreRequest::Account { .. } => Ok(()),
+                    });
+                    StoreAnswer::Done { request, result }
+                }
+            };
+            answers.push(answer);
+        }
+        if failed.is_none() {
+            failed = self.directory.commit().err();
+        }
+        let Some(failed) = failed else { return };
+        // Nothing of it is there, whatever each of them was told.
+        let _ = self.directory.roll_back();
+        for answer in &mut answers[first..] {
+            match answer {
+                StoreAnswer::Account { result, .. } => *result = Err(failed.clone()),
+                StoreAnswer::Done { result, .. } => *result = Err(failed.clone()),
+            }
+        }
+    }
+}
