@@ -14,6 +14,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use matchkeep_shared::ids::ShardId;
 use quinn_proto::HashedConnectionIdGenerator;
@@ -36,6 +37,8 @@ const TICKET_FILE: &str = "tickets.pem";
 const QUIC_FILE: &str = "quic.key";
 const CHECK_LINE: &str = "sha256 ";
 const SECRET_BYTES: usize = 32;
+/// From one answer "this connection is no more" to the next.
+const RESET_INTERVAL_MIN: Duration = Duration::from_micros(500);
 
 /// Names in the certificates, for tools that ask for one. Equal lengths, so that handshakes are.
 const LOBBY_NAME: &str = "matchkeep-lobby";
@@ -234,6 +237,9 @@ impl ServerIdentity {
         let id_key = self.connection_id_key(role);
         config.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(id_key)));
         config.supported_versions(vec![1]);
+        // After a restart all players ask at once whether their connections are still there. An answer is
+        // smaller than the question.
+        config.min_reset_interval(RESET_INTERVAL_MIN);
         config
     }
 

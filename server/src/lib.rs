@@ -25,6 +25,7 @@ pub mod matches;
 pub mod node;
 pub mod recovery;
 pub mod replication;
+pub mod retention;
 pub mod settings;
 pub mod shard;
 pub mod store;

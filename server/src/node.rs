@@ -29,6 +29,7 @@ use crate::lobby::core::{Lobby, LobbyConfig, ModeEntry, ShardEntry};
 use crate::lobby::endpoint::{self, EndpointError};
 use crate::matches::{Hashes, MatchOptions};
 use crate::recovery::{Recovered, RecoveryError, gather};
+use crate::retention;
 use crate::settings::Settings;
 use crate::shard::core::CoreConfig;
 use crate::shard::thread::{self, ThreadConfig};
@@ -226,6 +227,7 @@ impl Node {
             shards: shards.iter().map(|handle| handle.shard).collect(),
             is_journaled: settings.journal,
         };
+        tokio::spawn(retention::run(store.clone(), settings.journal_kept));
         let (ready_sender, ready) = oneshot::channel();
         let control = Control::<G> {
             core: ControlCore::new(config, recovered, unix_ms()),

@@ -3,12 +3,12 @@
 //! Owns: the judgement on each unfinished match, and what the operator is told of it. Must not know: how the
 //! journal stores it, and who plays it on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use matchkeep_shared::Game;
 use matchkeep_shared::encoding::decode;
 use matchkeep_shared::game::Outcome;
-use matchkeep_shared::ids::{Epoch, MatchId};
+use matchkeep_shared::ids::{Epoch, MatchId, ShardId};
 use matchkeep_shared::limits::{CHECKPOINT_BYTES_MAX, DEATHS_PER_TICK_MAX};
 use matchkeep_shared::time::Tick;
 
@@ -19,7 +19,7 @@ use crate::matches::MatchSpec;
 use crate::matches::header::{HeaderError, MatchHeader};
 use crate::matches::incident::Incident;
 use crate::matches::recorder::Base;
-use crate::store::{Directory, FinishedMatch, ListFilter, MatchState, StoreError};
+use crate::store::{Directory, FinishedMatch, ListFilter, MatchState, NewMatch, StoreError};
 
 /// Why nothing can be recovered at all.
 #[derive(Debug, thiserror::Error)]
@@ -45,10 +45,12 @@ pub fn gather<G: Game>(
     let mut open = Vec::new();
     journal.list(Some(JournalState::Open), &mut |entry| open.push(entry.match_id))?;
     // A match whose journal has its end and whose result was not stored: the process ended in between.
+    let mut recorded = BTreeSet::new();
     let mut filter = ListFilter { state: Some(MatchState::Running), ..ListFilter::default() };
     loop {
         let page = directory.list(&filter)?;
         for summary in &page {
+            recorded.insert(summary.id);
             let entry = journal.entry(summary.id)?;
             if entry.is_some_and(|entry| entry.state == JournalState::Finished) {
                 open.push(summary.id);
@@ -66,6 +68,16 @@ pub fn gather<G: Game>(
     for (load, found) in wanted.iter().zip(journal::recover(journal, &wanted)?) {
         let hung = hung.get(&load.match_id).cloned();
         recovered.judge(load.match_id, found, hung, now_unix_ms);
+    }
+    // A journal and the match's record are two transactions: the power may have gone between the two.
+    for returning in &mut recovered.matches {
+        let id = returning.spec.id;
+        if !recorded.contains(&id) {
+            match directory.show(id) {
+                Err(StoreError::UnknownMatch(_)) => returning.is_recorded = false,
+                found => drop(found?),
+            }
+        }
     }
     Ok(recovered)
 }
@@ -94,6 +106,10 @@ impl<G: Game> Default for Recovered<G> {
 pub struct Returning<G: Game> {
     /// What it is made of.
     pub spec: MatchSpec<G::Config>,
+    /// What the directory has of it, on some shard.
+    pub record: NewMatch,
+    /// Whether the directory has it.
+    pub is_recorded: bool,
     /// What it is rebuilt from.
     pub base: Base,
     /// The ticks at which it died, in order.
@@ -128,8 +144,9 @@ impl<G: Game> Recovered<G> {
             }
         };
         let header = MatchHeader::decode(&journal.header);
-        let spec = match header.and_then(|header| header.spec::<G>()) {
-            Ok(spec) => spec,
+        let read = header.and_then(|header| Ok((header.spec::<G>()?, header)));
+        let (spec, header) = match read {
+            Ok(read) => read,
             Err(error @ HeaderError::Foreign { .. }) => {
                 tracing::warn!(%match_id, %error, "the match is left as it is");
                 self.foreign += 1;
@@ -187,6 +204,17 @@ impl<G: Game> Recovered<G> {
             frames.extend_from_slice(&piece.payload);
         }
         let base = Base { checkpoint, checkpoint_bytes, frames };
-        self.matches.push(Returning { spec, base, deaths, hung, journal });
+        let record = NewMatch {
+            id: match_id,
+            mode: spec.mode.clone(),
+            game: header.game,
+            rules_version: header.rules_version,
+            map: header.map,
+            shard: ShardId(0),
+            tick_rate: spec.rate,
+            created_unix_ms: header.created_unix_ms,
+        };
+        let is_recorded = true;
+        self.matches.push(Returning { spec, record, is_recorded, base, deaths, hung, journal });
     }
 }

@@ -2,8 +2,9 @@
 //! client acknowledged, and its budget.
 //!
 //! ```text
-//! Game::replicate -> World (once per tick) -> Interest (who sees what) -> Encoder (bits, once per entity
-//! and baseline) -> Client (what this client holds, what fits) -> datagram
+//! Game::replicate -> World (once per tick) -> Interest (who sees what) -> Since (what changed, once per
+//! baseline) -> Encoder (bits, once per entity and baseline) -> Client (what this client holds, what
+//! fits) -> datagram
 //! ```
 //!
 //! Knows no socket, no clock and no game: quantised fields alone. The *baseline* of a client is what that
@@ -12,7 +13,9 @@
 
 mod client;
 mod encoder;
+mod entity_set;
 mod interest;
+mod since;
 
 use matchkeep_shared::glam::Vec3;
 use matchkeep_shared::ids::{Epoch, Slot};
@@ -26,6 +29,7 @@ use matchkeep_shared::world::{World, WorldWriter};
 use client::Client;
 use encoder::Encoder;
 use interest::Interest;
+use since::Sinces;
 
 /// The world at each of the last ticks: what deltas are taken against.
 struct History {
@@ -97,6 +101,7 @@ pub struct Replicator {
     changes: Changes,
     now: Tick,
     interest: Interest,
+    sinces: Sinces,
     encoder: Encoder,
     clients: Vec<Option<Client>>,
 }
@@ -141,6 +146,7 @@ impl Replicator {
             changes: Changes::default(),
             now: Tick(0),
             interest: Interest::default(),
+            sinces: Sinces::default(),
             encoder: Encoder::default(),
             clients: (0..places).map(|_| None).collect(),
         }
@@ -171,6 +177,7 @@ impl Replicator {
         let world = &self.history.worlds[History::slot(tick)];
         self.changes.update(self.kinds, self.history.at(before).filter(|_| before < tick), world);
         self.interest.index(world);
+        self.sinces.begin();
         self.encoder.begin(world.len());
     }
 
@@ -193,7 +200,7 @@ impl Replicator {
             world,
             interest: &self.interest,
         };
-        client.encode(&sources, &mut self.encoder, facts, out);
+        client.encode(&sources, &mut self.sinces, &mut self.encoder, facts, out);
     }
 
     /// The number of entities at this tick.

@@ -14,6 +14,7 @@ use matchkeep_shared::limits::{
 use matchkeep_shared::time::TickRate;
 use serde::{Deserialize, Serialize};
 
+use crate::retention::Kept;
 use crate::shard::message::{MatchPolicy, Runaway};
 
 /// The lobby's UDP port, unless set.
@@ -32,6 +33,10 @@ const CONFIG_BYTES_MAX: usize = SERVER_MESSAGE_BYTES_MAX - 128;
 const UNDURABLE_MS: u64 = 1000;
 /// What can be set for that. Below a few flushes a match would stand still all the time.
 const UNDURABLE_MS_ALLOWED: std::ops::RangeInclusive<u64> = 250..=60_000;
+/// The longest the journal of a finished match can be kept, in days.
+const JOURNAL_KEEP_DAYS_MAX: u32 = 3650;
+/// The most that journals can be given, in GiB.
+const JOURNAL_KEEP_GIB_MAX: u32 = 1024 * 1024;
 /// The longest a place can be held, in seconds.
 const HOLD_SECONDS_MAX: u64 = 3600;
 
@@ -99,6 +104,10 @@ pub struct SettingsFile {
     pub pin: Option<bool>,
     /// Whether matches are journaled, so that they survive the process.
     pub journal: Option<bool>,
+    /// For how many days the journal of a finished match is kept; 0: not at all. Results stay.
+    pub journal_keep_days: Option<u32>,
+    /// What all journals together may take, in GiB: above that those of the matches finished first go.
+    pub journal_keep_gib: Option<u32>,
     /// Whether clients are told a hash of the state with every snapshot: for tests of recovery.
     pub state_hashes: Option<bool>,
     /// The modes by name; none: those that come with the game.
@@ -152,6 +161,8 @@ pub struct Settings<C> {
     pub pin: bool,
     /// Whether matches are journaled.
     pub journal: bool,
+    /// What is kept of the journals of finished matches.
+    pub journal_kept: Kept,
     /// Whether clients are told a hash of the state with every snapshot.
     pub state_hashes: bool,
     /// The modes, at least one.
@@ -200,6 +211,8 @@ impl SettingsFile {
             shards: self.shards.or(below.shards),
             pin: self.pin.or(below.pin),
             journal: self.journal.or(below.journal),
+            journal_keep_days: self.journal_keep_days.or(below.journal_keep_days),
+            journal_keep_gib: self.journal_keep_gib.or(below.journal_keep_gib),
             state_hashes: self.state_hashes.or(below.state_hashes),
             modes: if self.modes.is_empty() { below.modes } else { self.modes },
         }
@@ -238,6 +251,21 @@ impl SettingsFile {
             let allowed = format!("shards use {shard_ports:?}: choose a port outside");
             return Err(SettingsError::flag("lobby_port", lobby_port, allowed));
         }
+        let mut journal_kept = Kept::default();
+        if let Some(days) = self.journal_keep_days {
+            if days > JOURNAL_KEEP_DAYS_MAX {
+                let allowed = format!("allowed are 0 to {JOURNAL_KEEP_DAYS_MAX}");
+                return Err(SettingsError::flag("journal_keep_days", days, allowed));
+            }
+            journal_kept.age_max = Duration::from_secs(u64::from(days) * 24 * 60 * 60);
+        }
+        if let Some(gib) = self.journal_keep_gib {
+            if gib > JOURNAL_KEEP_GIB_MAX {
+                let allowed = format!("allowed are 0 to {JOURNAL_KEEP_GIB_MAX}");
+                return Err(SettingsError::flag("journal_keep_gib", gib, allowed));
+            }
+            journal_kept.bytes_max = u64::from(gib) << 30;
+        }
         let mut modes = self.modes;
         if modes.is_empty() {
             let builtin: SettingsFile = toml::from_str(G::MODES).map_err(|e| {
@@ -260,6 +288,7 @@ impl SettingsFile {
             shards,
             pin: self.pin.unwrap_or(true),
             journal: self.journal.unwrap_or(true),
+            journal_kept,
             state_hashes: self.state_hashes.unwrap_or(false),
             modes: modes.collect::<Result<_, _>>()?,
         })

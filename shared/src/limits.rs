@@ -110,6 +110,8 @@ pub const INCOMING_BUFFER_TOTAL_BYTES: u64 = 4 * 1024 * 1024;
 pub const HANDSHAKE_COST: Duration = Duration::from_micros(300);
 /// A handshake that waited this long is begun even so; one at a time.
 pub const HANDSHAKE_WAIT_MAX: Duration = Duration::from_millis(50);
+/// One that waited this long is begun no more: its client sends another first packet.
+pub const HANDSHAKE_FORGOTTEN: Duration = Duration::from_millis(500);
 /// From the first packet to a whole join message.
 pub const JOIN_DEADLINE: Duration = Duration::from_secs(5);
 /// A connection on which nothing arrives for this long is lost.
@@ -125,11 +127,13 @@ pub const COME_BACK_AFTER: Duration = Duration::from_millis(300);
 /// or after so many snapshots did not come, whichever is later.
 pub const COME_BACK_AFTER_INTERVALS: u32 = 4;
 /// From the first try to come back to the second, where nobody answers; later ones are further apart,
-pub const COME_BACK_PAUSE_MIN: Duration = Duration::from_millis(150);
+pub const COME_BACK_PAUSE_MIN: Duration = Duration::from_millis(400);
 /// up to this. What a try sends by itself in that time is never further apart than half of it.
 pub const COME_BACK_PAUSE_MAX: Duration = Duration::from_millis(600);
-/// A try to come back that is answered goes on for as long as something comes at least this often.
-pub const COME_BACK_ANSWERED: Duration = Duration::from_secs(2);
+/// A try to come back that is answered goes on for as long as something comes at least this often,
+pub const COME_BACK_ANSWERED: Duration = Duration::from_millis(700);
+/// and after so much silence it asks whether the server is still there.
+pub const COME_BACK_PROBE: Duration = Duration::from_millis(150);
 /// How long an ended match stays up for its players to fetch the result.
 pub const ENDED_LINGER: Duration = Duration::from_secs(3);
 
@@ -189,6 +193,10 @@ pub const JOURNAL_PAYLOAD_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const JOURNAL_REASON_BYTES_MAX: usize = 1024;
 /// Records that one step of retention looks at: a flush waits for no more.
 pub const JOURNAL_RETAIN_RECORDS_MAX: usize = 2_000;
+/// From one step of retention to the next, while there is more to let go.
+pub const JOURNAL_RETAIN_PAUSE: Duration = Duration::from_millis(50);
+/// How often it is looked whether journals of finished matches are to go.
+pub const JOURNAL_RETAIN_EVERY: Duration = Duration::from_secs(60);
 /// Damaged records that recovery names one by one for each match; the others it counts.
 pub const JOURNAL_LOST_NAMED_MAX: usize = 1_000;
 

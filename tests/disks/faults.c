@@ -4,6 +4,7 @@
  * FAULT         count            counts write steps
  *               eio N            the Nth sync fails, and every one after it
  *               stall N MS       the Nth sync takes MS milliseconds longer
+ *               slow N MS        so does every one after it
  *               cut N SEED MODE  at the Nth write step the power is cut: what was not synced is lost
  *                                (MODE 0), survives in pieces and out of order (1), or survives (2)
  *               lie N SEED MODE  the same, and no sync does anything
@@ -246,6 +247,7 @@ static int synced(int fd) {
     syncs++;
     if (is("eio") && syncs >= at) error = EIO;
     if (is("stall") && syncs == at) wait_ms = argument;
+    if (is("slow") && syncs >= at) wait_ms = argument;
     if (is("cut")) {
         for (struct pending *op = file->first; op; op = op->next) apply(file, op, op->length);
         forget(file);

@@ -29,7 +29,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "S", default_value_t = 10)]
     seconds: u64,
     /// Pairs of a server's run and an echo's run; the median counts, of at least 3
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = 5)]
     pairs: usize,
     /// Whether the server journals its matches; `compare` measures the journal instead: each pair is a run
     /// without and one with it

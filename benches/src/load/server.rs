@@ -10,6 +10,7 @@ use anyhow::Context;
 use clap::Args;
 use matchkeep_server::control::NodeStats;
 use matchkeep_server::node::Node;
+use matchkeep_server::retention::Kept;
 use matchkeep_server::settings::{Mode, Settings};
 use matchkeep_server::shard::message::MatchPolicy;
 use matchkeep_server::shard::stats::Distribution;
@@ -130,6 +131,7 @@ fn settings(args: &ServerArgs, rate: TickRate, config: ArenaConfig) -> Settings<
         // The whole process is.
         pin: false,
         journal: args.journal,
+        journal_kept: Kept::default(),
         state_hashes: false,
         modes: vec![mode],
     }

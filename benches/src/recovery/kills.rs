@@ -182,7 +182,7 @@ async fn play(
              back, the last {:.0} ms after the server was ready; {} ticks undone at most",
             kill.back,
             kill.fresh_ms.iter().copied().fold(0.0, f64::max),
-            kill.undurable_lost.iter().max().unwrap_or(&0),
+            kill.undurable_lost.iter().copied().max().unwrap_or(0).max(0),
         );
         kills.push(kill);
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use matchkeep_server::node::Node;
+use matchkeep_server::retention::Kept;
 use matchkeep_server::settings::{Mode, Settings};
 use matchkeep_server::shard::message::MatchPolicy;
 use matchkeep_shared::arena::Arena;
@@ -81,6 +82,7 @@ pub fn run(args: &ServerArgs) -> anyhow::Result<()> {
         shards: args.shards,
         pin: false,
         journal: true,
+        journal_kept: Kept::default(),
         state_hashes: true,
         modes: vec![mode],
     };

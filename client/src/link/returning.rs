@@ -177,12 +177,15 @@ impl<G: Game> Core<G> {
     /// A packet came over this connection: where it is a try, the server is there.
     pub(super) fn note_answer(&mut self, now: Instant, handle: ConnectionHandle) {
         let link = self.links.get(handle.0).and_then(Option::as_ref);
-        let Some(key) = link.and_then(|link| link.player) else { return };
+        let Some((key, is_open)) = link.and_then(|link| Some((link.player?, link.plays()))) else {
+            return;
+        };
         if let Some(Some(player)) = self.players.get_mut(key)
             && player.attempt == Some(handle)
+            && let Some(known) = player.known()
             && let Some(way) = &mut player.way
         {
-            way.answered(now);
+            way.answered(now, &known, is_open);
         }
     }
 
@@ -246,6 +249,15 @@ impl<G: Game> Core<G> {
                 player.session.interrupt();
                 self.mark_ready(key);
                 self.begin_attempt(now, key);
+            }
+            Step::Probe => {
+                if let Some(handle) = player.attempt
+                    && let Some(Some(link)) = self.links.get_mut(handle.0)
+                    && link.plays()
+                {
+                    link.quic.ping();
+                    self.mark_dirty(handle);
+                }
             }
             Step::GiveUp => {
                 let why = player.take_reason();
@@ -316,7 +328,7 @@ impl<G: Game> Core<G> {
             way.try_now(now, &known);
             self.begin_attempt(now, key);
         } else if !way.is_sought() {
-            way.await_try(now);
+            way.await_try(now, &known);
         } else if way.awaits_last_word() {
             let why = LinkError::Disconnected(DisconnectReason::MatchOver);
             self.end_player(now, key, why);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use matchkeep_shared::limits::{
     COME_BACK_AFTER, COME_BACK_AFTER_INTERVALS, COME_BACK_ANSWERED, COME_BACK_PAUSE_MAX,
-    COME_BACK_PAUSE_MIN, IDLE_TIMEOUT,
+    COME_BACK_PAUSE_MIN, COME_BACK_PROBE, IDLE_TIMEOUT,
 };
 use matchkeep_shared::rng::Rng;
 use matchkeep_shared::time::TickRate;
@@ -34,6 +34,9 @@ pub(super) enum Step {
     Wait,
     /// Begin a try; one that is under way has had its time.
     Try,
+    /// The try that is under way was answered and then no more: ask whether the server is still there. One
+    /// that was started anew says at once that it is not.
+    Probe,
     /// The place is no longer held.
     GiveUp,
 }
@@ -54,8 +57,9 @@ pub(super) struct Known {
 enum Phase {
     /// The match is heard of.
     Steady { not_before: Instant },
-    /// A try is under way until `next`, or the pause after one that failed.
-    Trying { next: Instant, pause_until: Instant },
+    /// A try is under way until `next`, or the pause after one that failed. Where it was answered, it asks
+    /// again at `probe`.
+    Trying { next: Instant, pause_until: Instant, probe: Option<Instant> },
     /// The lobby is asked.
     Asking,
     /// The match is over, says the server; the old connection may still tell how it ended.
@@ -104,7 +108,7 @@ impl WayBack {
 
     /// Whether the server answers the try that is under way.
     pub(super) fn is_answered(&self, now: Instant) -> bool {
-        matches!(self.phase, Phase::Trying { next, pause_until } if next > pause_until && next > now)
+        matches!(self.phase, Phase::Trying { next, probe: Some(_), .. } if next > now)
     }
 
     /// Whether only the old connection can still tell how the match ended.
@@ -121,7 +125,9 @@ impl WayBack {
     pub(super) fn next(&self, known: &Known) -> Instant {
         match self.phase {
             Phase::Steady { not_before } => not_before.max(known.heard + known.silence()),
-            Phase::Trying { next, .. } => next.min(known.held_until()),
+            Phase::Trying { next, probe, .. } => {
+                probe.map_or(next, |probe| probe.min(next)).min(known.held_until())
+            }
             Phase::Asking | Phase::LastWord => known.held_until(),
         }
     }
@@ -142,6 +148,12 @@ impl WayBack {
         if now >= known.held_until() {
             return Step::GiveUp;
         }
+        if let Phase::Trying { next, probe: Some(probe), .. } = &mut self.phase
+            && now < *next
+        {
+            *probe = now + COME_BACK_PROBE;
+            return Step::Probe;
+        }
         self.begin(now, known)
     }
 
@@ -153,7 +165,7 @@ impl WayBack {
     fn begin(&mut self, now: Instant, known: &Known) -> Step {
         let pause_until = now + self.pause().max(known.round_trip * ROUND_TRIPS_MIN);
         self.tries += 1;
-        self.phase = Phase::Trying { next: pause_until, pause_until };
+        self.phase = Phase::Trying { next: pause_until, pause_until, probe: None };
         Step::Try
     }
 
@@ -164,23 +176,28 @@ impl WayBack {
         pause.mul_f32(self.rng.range(1.0 - PAUSE_JITTER, 1.0 + PAUSE_JITTER))
     }
 
-    /// The server answers the try that is under way: it is not cut off while it gets on.
-    pub(super) fn answered(&mut self, now: Instant) {
-        if let Phase::Trying { next, .. } = &mut self.phase {
-            *next = (*next).max(now + COME_BACK_ANSWERED);
+    /// The server answers the try that is under way: it is not cut off while it gets on. Before the
+    /// connection stands (`is_open`) there is no asking whether the server is still there.
+    pub(super) fn answered(&mut self, now: Instant, known: &Known, is_open: bool) {
+        let patience = if is_open { COME_BACK_ANSWERED } else { COME_BACK_PAUSE_MIN };
+        if let Phase::Trying { next, probe, .. } = &mut self.phase {
+            *next = (*next).max(now + patience.max(known.round_trip * ROUND_TRIPS_MIN));
+            *probe = Some(now + COME_BACK_PROBE.max(known.round_trip * 2));
         }
     }
 
     /// The try came to nothing; there will be another.
     pub(super) fn failed(&mut self, now: Instant) {
-        if let Phase::Trying { next, pause_until } = &mut self.phase {
+        if let Phase::Trying { next, pause_until, probe } = &mut self.phase {
             *next = (*pause_until).max(now);
+            *probe = None;
         }
     }
 
     /// The connection ended while a try that was begun for another reason is under way: that one counts.
-    pub(super) fn await_try(&mut self, now: Instant) {
-        self.phase = Phase::Trying { next: now + COME_BACK_ANSWERED, pause_until: now };
+    pub(super) fn await_try(&mut self, now: Instant, known: &Known) {
+        let next = now + COME_BACK_ANSWERED.max(known.round_trip * ROUND_TRIPS_MIN);
+        self.phase = Phase::Trying { next, pause_until: now, probe: Some(now + COME_BACK_PROBE) };
     }
 
     /// The lobby is to say where the match is.
@@ -281,11 +298,36 @@ mod tests {
         let start = Instant::now();
         let mut way = WayBack::new(start, 1);
         way.try_now(start, &known(start));
-        way.answered(start + ms(100));
+        let known = known(start);
+        way.answered(start + ms(100), &known, true);
         assert!(way.is_answered(start + ms(100)));
-        assert_eq!(way.poll(start + ms(900), &known(start)), Step::Wait);
+        assert_eq!(way.poll(start + ms(240), &known), Step::Wait);
+        assert_eq!(way.poll(start + ms(250), &known), Step::Probe);
+        assert_eq!(way.poll(start + ms(260), &known), Step::Wait);
+        way.answered(start + ms(300), &known, true);
+        assert_eq!(way.poll(start + ms(900), &known), Step::Probe);
         way.failed(start + ms(900));
-        assert_eq!(way.poll(start + ms(900), &known(start)), Step::Try);
+        assert!(!way.is_answered(start + ms(900)));
+        assert_eq!(way.poll(start + ms(900), &known), Step::Try);
+    }
+
+    #[test]
+    fn a_try_whose_server_is_gone_again_asks_and_then_begins_anew() {
+        let start = Instant::now();
+        let mut way = WayBack::new(start, 1);
+        let known = known(start);
+        way.try_now(start, &known);
+        way.answered(start + ms(5), &known, true);
+        let mut probes = 0;
+        let began = loop {
+            let next = way.next(&known);
+            match way.poll(next, &known) {
+                Step::Probe => probes += 1,
+                Step::Try => break next,
+                step => panic!("{step:?}"),
+            }
+        };
+        assert_eq!((probes, began), (4, start + ms(5) + COME_BACK_ANSWERED));
     }
 
     #[test]
@@ -293,10 +335,10 @@ mod tests {
         let start = Instant::now();
         let mut way = WayBack::new(start, 1);
         way.try_now(start, &known(start));
-        way.answered(start + ms(5));
+        way.answered(start + ms(5), &known(start), false);
         way.failed(start + ms(10));
-        assert_eq!(way.poll(start + ms(100), &known(start)), Step::Wait);
-        assert_eq!(way.poll(start + ms(200), &known(start)), Step::Try);
+        assert_eq!(way.poll(start + ms(300), &known(start)), Step::Wait);
+        assert_eq!(way.poll(start + ms(500), &known(start)), Step::Try);
     }
 
     #[test]

@@ -84,6 +84,11 @@ impl Metrics {
                 "First packets turned away",
                 shards.handshakes_deferred,
             ),
+            (
+                "matchkeep_handshakes_forgotten_total",
+                "First packets that waited so long that their clients were left to try again",
+                shards.handshakes_forgotten,
+            ),
             ("matchkeep_joins_total", "Joins granted", shards.joins),
             (
                 "matchkeep_results_stored_total",

@@ -43,6 +43,12 @@ pub(super) struct ServeArgs {
     /// Journal matches, so that they survive the process [default: true]
     #[arg(long, value_name = "BOOL", env = "MATCHKEEP_SERVER_JOURNAL")]
     journal: Option<bool>,
+    /// Days that the journal of a finished match is kept; its result stays [default: 30]
+    #[arg(long, value_name = "DAYS", env = "MATCHKEEP_SERVER_JOURNAL_KEEP_DAYS")]
+    journal_keep_days: Option<u32>,
+    /// What all journals together may take; above that those of the matches finished first go [default: 20]
+    #[arg(long, value_name = "GIB", env = "MATCHKEEP_SERVER_JOURNAL_KEEP_GIB")]
+    journal_keep_gib: Option<u32>,
     /// Tell clients a hash of the state with every snapshot, for tests [default: false]
     #[arg(long, value_name = "BOOL", env = "MATCHKEEP_SERVER_STATE_HASHES", hide = true)]
     state_hashes: Option<bool>,
@@ -66,6 +72,8 @@ pub(super) fn run<G: Game>(args: ServeArgs) -> Result<(), CliError> {
         shards: args.shards,
         pin: args.pin,
         journal: args.journal,
+        journal_keep_days: args.journal_keep_days,
+        journal_keep_gib: args.journal_keep_gib,
         state_hashes: args.state_hashes,
         modes: toml::Table::new(),
     };
@@ -136,6 +144,13 @@ fn describe<C>(settings: &Settings<C>) -> String {
         settings.shards,
         if settings.pin { ", pinned" } else { "" },
     );
+    text += &if settings.journal {
+        let days = settings.journal_kept.age_max.as_secs() / (24 * 60 * 60);
+        let gib = settings.journal_kept.bytes_max >> 30;
+        format!("journals     kept {days} days after the match, {gib} GiB in all\n")
+    } else {
+        "journals     none: matches end with the process\n".to_owned()
+    };
     for mode in &settings.modes {
         let map = mode.map.as_deref().unwrap_or("default");
         let hold = mode.hold.as_secs();

@@ -237,8 +237,11 @@ impl<G: Game> ControlCore<G> {
     /// A match of the process before: its next epoch is claimed, then a shard replays it.
     fn bring_back(&mut self, now_unix_ms: u64, nth: usize, returning: Returning<G>) {
         let epoch = returning.epoch();
-        let Returning { spec, base, deaths: died, hung, journal } = returning;
+        let Returning { spec, record, is_recorded, base, deaths: died, hung, journal } = returning;
         let shard = self.shards[nth % self.shards.len()];
+        if !is_recorded {
+            self.ask(StoreRequest::Create(Box::new(NewMatch { shard, ..record })));
+        }
         let match_id = spec.id;
         let mode = self.modes.iter().position(|mode| mode.name == spec.mode);
         self.lobby.expect_match(match_id, mode, shard, spec.places);

@@ -1,8 +1,8 @@
 //! What one client holds, and which part of what it should know fits into its next datagram.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
-use matchkeep_shared::ids::EntityId;
 use matchkeep_shared::limits::{BASELINE_TICKS_MAX, ENTITIES_PER_VIEW_MAX};
 use matchkeep_shared::time::Tick;
 use matchkeep_shared::wire::bits::BitWriter;
@@ -12,7 +12,9 @@ use matchkeep_shared::wire::snapshot::SnapshotHead;
 use matchkeep_shared::world::World;
 
 use super::encoder::{Change, Encoder, Run};
+use super::entity_set::{EntitySet, ones};
 use super::interest::Sight;
+use super::since::{Since, Sinces};
 use super::{SnapshotFacts, Sources};
 
 /// One client of a match.
@@ -21,8 +23,8 @@ pub(super) struct Client {
     /// link a handful.
     sent: VecDeque<SentView>,
     /// Memory of views that are of no use any more.
-    spare: Vec<Vec<Held>>,
-    /// The newest datagram the client holds.
+    spare: Vec<Held>,
+    /// The newest datagram the client holds; where it is not forgotten, the first of `sent`.
     acknowledged: Option<Tick>,
     /// A tick that was sent more than once, because the match stood still: which of its datagrams the client
     /// holds is not known, so that it is never a baseline.
@@ -33,16 +35,23 @@ pub(super) struct Client {
 /// What a client holds after one datagram.
 struct SentView {
     tick: Tick,
-    /// By ascending ID.
-    held: Vec<Held>,
+    held: Held,
 }
 
-/// One entity in a client's hands.
-#[derive(Clone, Copy)]
+/// The entities in a client's hands, by their indices in the world of the datagram's tick.
+#[derive(Default)]
 struct Held {
-    id: EntityId,
-    /// The tick whose version of the entity the client holds.
-    version: Tick,
+    entities: EntitySet,
+    /// Those of them that the client holds as they were at an earlier tick, ascending; mostly none.
+    stale: Vec<Stale>,
+}
+
+/// An entity whose news did not fit into the datagram.
+#[derive(Clone, Copy)]
+struct Stale {
+    entity: u16,
+    /// How many ticks ago it was as the client holds it.
+    age: u16,
 }
 
 /// What happens to one entity in the datagram being made. Those that stay as they are have none.
@@ -53,8 +62,6 @@ struct Op {
     keeps_before: u16,
     /// The entity's index in the world; of no meaning for a removal.
     entity: u16,
-    /// Its index in what the client holds afterwards; of no meaning for a removal.
-    held: u16,
     /// Whether it is in the datagram; where not, the client keeps what it has.
     sent: bool,
 }
@@ -76,12 +83,13 @@ struct Plan {
     keeps_after: u16,
     /// The entities new to the client, by ascending ID.
     new: Vec<Op>,
+    /// The entities of the baseline that there still are, by their indices in the newest world.
+    before: EntitySet,
+    /// Those of them that may not stay as they are.
+    touched: EntitySet,
     /// Where not all fits: the operations by urgency; those past the end of `old` are in `new`.
     ranking: Vec<(u32, u16)>,
 }
-
-/// Marks an entity that is not held after all, because it did not fit.
-const NOT_HELD: Tick = Tick(u64::MAX);
 
 impl Client {
     pub(super) fn new() -> Self {
@@ -96,7 +104,7 @@ impl Client {
 
     pub(super) fn acknowledge(&mut self, ack: Ack, now: Tick) {
         let tick = Tick::from_low16(ack.newest_low16, now);
-        if self.view(tick).is_some() {
+        if self.was_sent(tick) {
             self.acknowledged = Some(tick);
             // A baseline never goes back: what is older than this one is of no use.
             while self.sent.front().is_some_and(|view| view.tick < tick) {
@@ -105,9 +113,13 @@ impl Client {
         }
     }
 
-    fn view(&self, tick: Tick) -> Option<&SentView> {
-        let index = self.sent.binary_search_by_key(&tick, |view| view.tick).ok()?;
-        self.sent.get(index)
+    fn was_sent(&self, tick: Tick) -> bool {
+        let Some(oldest) = self.sent.front() else { return false };
+        // Where a datagram was sent at every tick, as is usual, its place is known.
+        let expected = usize::try_from(tick.since(oldest.tick)).ok();
+        let expected = expected.and_then(|index| self.sent.get(index));
+        expected.is_some_and(|view| view.tick == tick)
+            || self.sent.binary_search_by_key(&tick, |view| view.tick).is_ok()
     }
 
     fn recycle_oldest(&mut self) {
@@ -120,11 +132,13 @@ impl Client {
     pub(super) fn encode(
         &mut self,
         sources: &Sources<'_>,
+        sinces: &mut Sinces,
         encoder: &mut Encoder,
         facts: &SnapshotFacts,
         out: &mut Vec<u8>,
     ) {
-        let now = sources.world.tick();
+        let Sources { history, changes, world, .. } = *sources;
+        let now = world.tick();
         // A view as old as the history is gone, and with it the baseline it may have been.
         while self.sent.front().is_some_and(|v| now.since(v.tick) >= BASELINE_TICKS_MAX as i64) {
             self.recycle_oldest();
@@ -137,25 +151,26 @@ impl Client {
             }
         }
         let is_kept = !is_again && self.sent_again != Some(now);
-        let baseline = self.acknowledged.filter(|tick| *tick < now && self.view(*tick).is_some());
+        let baseline = self
+            .sent
+            .front()
+            .filter(|view| view.tick < now && self.acknowledged == Some(view.tick));
+        let baseline = baseline.and_then(|view| {
+            let since = sinces.get(view.tick, history, changes, world)?;
+            Some(Baseline { view, since })
+        });
 
-        let mut plan = std::mem::take(&mut self.plan);
         let mut held = self.spare.pop().unwrap_or_default();
-        held.clear();
-        // For all there is, and not for all this client has seen so far: else each of the views grows by
-        // itself whenever a client first sees more at once.
-        held.reserve(sources.world.len());
-        let before = baseline.and_then(|tick| self.view(tick)).map_or(&[][..], |view| &view.held);
-        let bits = plan.draw_up(sources, encoder, before, &mut held);
+        let bits = self.plan.draw_up(sources, encoder, baseline.as_ref(), &mut held);
         let budget = (facts.bytes_max * 8).saturating_sub(SnapshotHead::BITS_MAX);
         if bits > budget {
-            plan.cut(sources, budget, &mut held);
+            self.plan.cut(sources, budget, &mut held);
         }
 
         let head = SnapshotHead {
             epoch_low8: facts.epoch.0 as u8,
             tick_low16: now.low16(),
-            baseline_age: baseline.map(|tick| now.since(tick) as u8),
+            baseline_age: baseline.map(|baseline| now.since(baseline.view.tick) as u8),
             feedback: facts.feedback,
             durable_lag: facts.durable_lag,
             paused: facts.paused,
@@ -164,7 +179,7 @@ impl Client {
         let start = out.len();
         let mut writer = BitWriter::new(out);
         head.encode(&mut writer);
-        plan.write(sources.world, encoder, &mut writer);
+        self.plan.write(world, encoder, &mut writer);
         writer.finish();
         debug_assert!(out.len() - start <= facts.bytes_max, "the budget was kept");
 
@@ -173,8 +188,13 @@ impl Client {
         } else {
             self.spare.push(held);
         }
-        self.plan = plan;
     }
+}
+
+/// What a datagram is a delta against.
+struct Baseline<'a> {
+    view: &'a SentView,
+    since: &'a Since,
 }
 
 impl Plan {
@@ -184,75 +204,124 @@ impl Plan {
         &mut self,
         sources: &Sources<'_>,
         encoder: &mut Encoder,
-        before: &[Held],
-        after: &mut Vec<Held>,
+        baseline: Option<&Baseline<'_>>,
+        after: &mut Held,
+    ) -> usize {
+        let entities = sources.world.len();
+        self.old.clear();
+        self.new.clear();
+        // For all there is, and not for all this client has seen so far: else each of these grows by
+        // itself whenever a client first sees more at once.
+        self.new.reserve(entities);
+        self.before.reset(entities);
+        after.entities.reset(entities);
+        after.stale.clear();
+        after.stale.reserve(entities);
+        let mut bits = plain::END_BITS;
+        self.keeps_after = 0;
+        if let Some(baseline) = baseline {
+            self.old.reserve(baseline.view.held.entities.words().len() * 64 + entities);
+            bits += self.draw_up_old(sources, encoder, baseline, after);
+        }
+        bits + self.draw_up_new(sources, encoder, after)
+    }
+
+    /// What becomes of the entities of the baseline. Most of them stay as they are: those that do not are
+    /// found 64 at a time, and the others are counted.
+    fn draw_up_old(
+        &mut self,
+        sources: &Sources<'_>,
+        encoder: &mut Encoder,
+        baseline: &Baseline<'_>,
+        after: &mut Held,
     ) -> usize {
         let Sources { changes, world, interest, .. } = *sources;
-        let now = world.tick();
-        self.old.clear();
-        self.old.reserve(before.len().max(world.len()));
-        self.new.clear();
-        self.new.reserve(world.len());
-        let mut bits = plain::END_BITS;
-        let mut keeps = 0;
-        // Both lists ascend by ID: one walk over the two.
+        let Baseline { view, since } = *baseline;
+        let held = &view.held;
+        let Self { old, before, touched, .. } = self;
+        since.carry(&held.entities, before);
+        let (before, keeps) = (&*before, interest.keeps());
+        touched.reset(world.len());
+        let (after, touches) = (after.entities.words_mut(), touched.words_mut());
+        let (before_words, changed) = (before.words(), since.changed().words());
+        for (i, (before, keeps)) in before_words.iter().zip(keeps.words()).enumerate() {
+            after[i] = before & keeps;
+            touches[i] = before & (!keeps | changed[i]);
+        }
+        let stale = held.stale.iter().filter_map(|stale| {
+            let entity = since.index(stale.entity.into())?;
+            Some((entity, view.tick - u64::from(stale.age)))
+        });
+        stale.clone().for_each(|(entity, _)| touched.insert(entity));
+
+        let mut bits = 0;
+        // Those below have their operation, or are counted among those that have none.
         let mut next = 0;
-        for (entity, id) in world.ids().iter().copied().enumerate() {
-            while before.get(next).is_some_and(|held| held.id < id) {
-                next += 1;
-                bits += self.remove(&mut keeps);
+        let mut push = |entities: Range<usize>, action: Action| {
+            let keeps_before = before.count_in(next..entities.start) as u16;
+            next = entities.end;
+            bits += usize::from(keeps_before) * plain::KEEP_BITS + action.bits();
+            let entity = entities.start as u16;
+            old.push(Op { action, keeps_before, entity, sent: true });
+        };
+        let gone = since.gone().iter().filter(|gone| held.entities.contains(gone.was.into()));
+        let mut gone = gone.map(|gone| usize::from(gone.position)).peekable();
+        let mut stale = stale.peekable();
+        for entity in touched.iter() {
+            while let Some(position) = gone.next_if(|position| *position <= entity) {
+                push(position..position, Action::Remove);
             }
-            let sight = interest.sight(entity);
-            let held = after.len() as u16;
-            let Some(&Held { version, .. }) = before.get(next).filter(|held| held.id == id) else {
-                let is_seen = !matches!(sight, Sight::Hidden | Sight::Fringe);
-                // What the client holds already has its place in any case.
-                let has_room = after.len() + (before.len() - next) < ENTITIES_PER_VIEW_MAX;
-                if is_seen && has_room {
-                    let tag_bits = plain::create_tag_bits_max(id) as u8;
-                    let action = Action::Create { run: encoder.whole(sources, entity), tag_bits };
-                    bits += action.bits();
-                    let entity = entity as u16;
-                    self.new.push(Op { action, keeps_before: 0, entity, held, sent: true });
-                    after.push(Held { id, version: now });
+            let version =
+                stale.next_if(|stale| stale.0 == entity).map_or(view.tick, |stale| stale.1);
+            let action = if !keeps.contains(entity) {
+                Action::Remove
+            } else if changes.none_since(entity, version) {
+                continue;
+            } else {
+                match encoder.change(sources, entity, version) {
+                    Change::Update(run) => Action::Update { run, version },
+                    Change::Unknown => {
+                        Action::Replace { run: encoder.whole(sources, entity), version }
+                    }
                 }
-                continue;
             };
-            next += 1;
-            if sight == Sight::Hidden {
-                bits += self.remove(&mut keeps);
-                continue;
-            }
-            after.push(Held { id, version: now });
-            if changes.none_since(entity, version) {
-                keeps += 1;
-                bits += plain::KEEP_BITS;
-                continue;
-            }
-            let action = match encoder.change(sources, entity, version) {
-                Change::Update(run) => Action::Update { run, version },
-                Change::Unknown => Action::Replace { run: encoder.whole(sources, entity), version },
-            };
-            bits += action.bits();
-            let keeps_before = std::mem::take(&mut keeps);
-            self.old.push(Op { action, keeps_before, entity: entity as u16, held, sent: true });
+            push(entity..entity + 1, action);
         }
-        for _ in next..before.len() {
-            bits += self.remove(&mut keeps);
+        for position in gone {
+            push(position..position, Action::Remove);
         }
-        self.keeps_after = keeps;
+        self.keeps_after = before.count_in(next..world.len()) as u16;
+        bits + usize::from(self.keeps_after) * plain::KEEP_BITS
+    }
+
+    /// What the client sees and did not hold.
+    fn draw_up_new(
+        &mut self,
+        sources: &Sources<'_>,
+        encoder: &mut Encoder,
+        after: &mut Held,
+    ) -> usize {
+        let Sources { world, interest, .. } = *sources;
+        let mut bits = 0;
+        // What the client holds already has its place in any case.
+        let mut room =
+            ENTITIES_PER_VIEW_MAX.saturating_sub(after.entities.count_in(0..world.len()));
+        let words = interest.sees().words().iter().zip(self.before.words());
+        for (i, (sees, before)) in words.enumerate() {
+            for entity in ones(sees & !before).map(|bit| i * 64 + bit).take(room) {
+                let tag_bits = plain::create_tag_bits_max(world.id(entity)) as u8;
+                let action = Action::Create { run: encoder.whole(sources, entity), tag_bits };
+                bits += action.bits();
+                room -= 1;
+                after.entities.insert(entity);
+                self.new.push(Op { action, keeps_before: 0, entity: entity as u16, sent: true });
+            }
+        }
         bits
     }
 
-    fn remove(&mut self, keeps: &mut u16) -> usize {
-        let keeps_before = std::mem::take(keeps);
-        let action = Action::Remove;
-        self.old.push(Op { action, keeps_before, entity: 0, held: 0, sent: true });
-        plain::REMOVE_BITS
-    }
-
     /// Leaves out what is least urgent until the rest fits into `budget` bits. Removals always go.
-    fn cut(&mut self, sources: &Sources<'_>, budget: usize, after: &mut Vec<Held>) {
+    fn cut(&mut self, sources: &Sources<'_>, budget: usize, after: &mut Held) {
         let now = sources.world.tick();
         self.ranking.clear();
         let mut bits = plain::END_BITS + usize::from(self.keeps_after) * plain::KEEP_BITS;
@@ -274,11 +343,11 @@ impl Plan {
             };
             // How long it waited, times how much it matters: the player's own things first, then what
             // all see, then by nearness.
-            let weight = match sources.interest.sight(op.entity.into()) {
+            let weight = match sources.interest.sight(sources.world, op.entity.into()) {
                 Sight::Chosen => 1024,
                 Sight::Everyone => 384,
                 Sight::Near(distance) => 256 - u32::from(distance) * 3 / 4,
-                Sight::Fringe | Sight::Hidden => 16,
+                Sight::Fringe => 16,
             };
             self.ranking.push((waiting * weight, i as u16));
         }
@@ -292,15 +361,18 @@ impl Plan {
             if bits + more <= budget {
                 bits += more;
                 op.sent = true;
-                continue;
             }
-            // The client keeps the version it has, or still knows nothing of it.
-            after[usize::from(op.held)].version = match op.action {
-                Action::Update { version, .. } | Action::Replace { version, .. } => version,
-                Action::Create { .. } | Action::Remove => NOT_HELD,
-            };
         }
-        after.retain(|held| held.version != NOT_HELD);
+        // The client keeps the version it has, or still knows nothing of it.
+        for op in self.old.iter().filter(|op| !op.sent) {
+            if let Action::Update { version, .. } | Action::Replace { version, .. } = op.action {
+                let age = now.since(version).clamp(1, i64::from(u16::MAX)) as u16;
+                after.stale.push(Stale { entity: op.entity, age });
+            }
+        }
+        for op in self.new.iter().filter(|op| !op.sent) {
+            after.entities.remove(op.entity.into());
+        }
     }
 
     fn write(&self, world: &World, encoder: &Encoder, w: &mut BitWriter<'_>) {

@@ -39,8 +39,10 @@ struct Cached {
 #[derive(Default)]
 pub(super) struct Encoder {
     bytes: Vec<u8>,
-    /// `VERSIONS` for each entity of the world, in its order.
-    updates: Vec<Option<Cached>>,
+    /// `VERSIONS` for each entity of the world, in its order; of these the first `known` are of this tick.
+    updates: Vec<Cached>,
+    /// By entity.
+    known: Vec<u8>,
     wholes: Vec<Option<Run>>,
 }
 
@@ -49,23 +51,26 @@ impl Encoder {
     pub(super) fn begin(&mut self, entities: usize) {
         self.bytes.clear();
         self.bytes.reserve(entities * ENTITY_BYTES);
-        self.updates.clear();
-        self.updates.resize(entities * VERSIONS, None);
+        let none = Cached { base: Tick(0), change: Change::Unknown };
+        self.updates.resize(entities * VERSIONS, none);
+        self.known.clear();
+        self.known.resize(entities, 0);
         self.wholes.clear();
         self.wholes.resize(entities, None);
     }
 
     /// What changed in an entity since the tick `base`.
     pub(super) fn change(&mut self, sources: &Sources<'_>, entity: usize, base: Tick) -> Change {
-        let cached = &self.updates[entity * VERSIONS..][..VERSIONS];
-        if let Some(hit) = cached.iter().flatten().find(|cached| cached.base == base) {
+        let known = usize::from(self.known[entity]);
+        let cached = &self.updates[entity * VERSIONS..][..known];
+        if let Some(hit) = cached.iter().find(|cached| cached.base == base) {
             return hit.change;
         }
         let change = self.compare(sources, entity, base);
-        let cached = &mut self.updates[entity * VERSIONS..][..VERSIONS];
         // Where all are taken, the one that came last gives way: the first are the common ones.
-        let free = cached.iter().position(Option::is_none).unwrap_or(VERSIONS - 1);
-        cached[free] = Some(Cached { base, change });
+        let free = known.min(VERSIONS - 1);
+        self.updates[entity * VERSIONS + free] = Cached { base, change };
+        self.known[entity] = free as u8 + 1;
         change
     }
 

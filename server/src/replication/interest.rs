@@ -4,6 +4,8 @@ use matchkeep_shared::glam::Vec3;
 use matchkeep_shared::ids::Slot;
 use matchkeep_shared::world::{Audience, World};
 
+use super::entity_set::EntitySet;
+
 /// An entity a client already holds stays in sight until this much further away, so that one at the
 /// border does not come and go.
 const HYSTERESIS: f32 = 1.125;
@@ -16,18 +18,16 @@ const COORDINATE_MAX: f32 = 1.0e6;
 #[derive(Default)]
 pub(super) struct Interest {
     grid: Grid,
-    everyone: Vec<u16>,
+    everyone: EntitySet,
     by_slot: Vec<u16>,
-    /// By the entity's index in the world: what [`Interest::look`] found.
-    sight: Vec<Sight>,
+    viewpoint: Option<Vec3>,
+    sees: EntitySet,
+    keeps: EntitySet,
 }
 
 /// How one viewer sees one entity.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Sight {
-    /// Not at all.
-    #[default]
-    Hidden,
     /// Only if it was seen before.
     Fringe,
     /// By distance; 0 is right here, 255 the border.
@@ -42,8 +42,8 @@ pub(super) enum Sight {
 #[derive(Default)]
 struct Grid {
     near: Vec<Near>,
-    /// Indices into `near`, cell by cell.
-    by_cell: Vec<u16>,
+    /// The same, cell by cell.
+    by_cell: Vec<Near>,
     /// Where each cell begins in `by_cell`; one more at the end.
     cell_starts: Vec<u32>,
     columns: usize,
@@ -53,65 +53,91 @@ struct Grid {
     cell_size: f32,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Near {
-    entity: u16,
     at: Vec3,
-    radius: f32,
+    sees_squared: f32,
+    /// With [`HYSTERESIS`].
+    keeps_squared: f32,
+    entity: u16,
+}
+
+impl Near {
+    fn new(entity: usize, at: Vec3, radius: f32) -> Self {
+        let radius = radius.max(0.0);
+        let keeps = radius * HYSTERESIS;
+        let (sees_squared, keeps_squared) = (radius * radius, keeps * keeps);
+        Self { at, sees_squared, keeps_squared, entity: entity as u16 }
+    }
 }
 
 impl Interest {
     /// Sorts the entities of a world, once per tick.
     pub(super) fn index(&mut self, world: &World) {
-        self.everyone.clear();
+        self.everyone.reset(world.len());
         self.by_slot.clear();
         self.grid.near.clear();
         for entity in 0..world.len() {
             match world.audience(entity) {
-                Audience::Everyone => self.everyone.push(entity as u16),
+                Audience::Everyone => self.everyone.insert(entity),
                 Audience::Slots(_) => self.by_slot.push(entity as u16),
                 Audience::Near { at, radius } => {
                     let limit = Vec3::splat(COORDINATE_MAX);
                     let at = at.clamp(-limit, limit);
-                    self.grid.near.push(Near { entity: entity as u16, at, radius });
+                    self.grid.near.push(Near::new(entity, at, radius));
                 }
             }
         }
         self.grid.sort();
     }
 
-    /// Finds what the viewer in `slot` sees from `viewpoint`; ask [`Interest::sight`] afterwards.
+    /// Finds what the viewer in `slot` sees from `viewpoint`; ask the others afterwards.
     pub(super) fn look(&mut self, world: &World, slot: Slot, viewpoint: Option<Vec3>) {
-        let Self { grid, everyone, by_slot, sight } = self;
-        sight.clear();
-        sight.resize(world.len(), Sight::Hidden);
-        for entity in everyone.iter() {
-            sight[usize::from(*entity)] = Sight::Everyone;
-        }
-        for entity in by_slot.iter() {
-            if let Audience::Slots(slots) = world.audience((*entity).into())
+        let Self { grid, everyone, by_slot, sees, keeps, .. } = self;
+        self.viewpoint = viewpoint;
+        sees.copy_from(everyone);
+        for entity in by_slot.iter().copied().map(usize::from) {
+            if let Audience::Slots(slots) = world.audience(entity)
                 && slots.contains(slot)
             {
-                sight[usize::from(*entity)] = Sight::Chosen;
+                sees.insert(entity);
             }
         }
+        keeps.copy_from(sees);
         if let Some(viewpoint) = viewpoint {
             grid.around(viewpoint, |near| {
-                let distance = near.at.distance(viewpoint);
-                sight[usize::from(near.entity)] = if distance <= near.radius {
-                    Sight::Near((distance / near.radius.max(1.0) * 255.0) as u8)
-                } else if distance <= near.radius * HYSTERESIS {
-                    Sight::Fringe
-                } else {
-                    Sight::Hidden
-                };
+                let distance_squared = near.at.distance_squared(viewpoint);
+                let entity = usize::from(near.entity);
+                sees.insert_if(entity, distance_squared <= near.sees_squared);
+                keeps.insert_if(entity, distance_squared <= near.keeps_squared);
             });
         }
     }
 
-    /// How the viewer sees the entity at this index of the world.
-    pub(super) fn sight(&self, entity: usize) -> Sight {
-        self.sight[entity]
+    /// What the viewer sees.
+    pub(super) fn sees(&self) -> &EntitySet {
+        &self.sees
+    }
+
+    /// What the viewer sees, and what stays in sight though it is a little further away.
+    pub(super) fn keeps(&self) -> &EntitySet {
+        &self.keeps
+    }
+
+    /// How the viewer sees the entity at this index of the world, which is one of [`Interest::keeps`].
+    pub(super) fn sight(&self, world: &World, entity: usize) -> Sight {
+        match (world.audience(entity), self.viewpoint) {
+            (Audience::Everyone, _) => Sight::Everyone,
+            (Audience::Slots(_), _) => Sight::Chosen,
+            (Audience::Near { at, radius }, Some(viewpoint)) => {
+                let distance = at.distance(viewpoint);
+                if distance > radius {
+                    return Sight::Fringe;
+                }
+                Sight::Near((distance / radius.max(1.0) * 255.0) as u8)
+            }
+            (Audience::Near { .. }, None) => Sight::Fringe,
+        }
     }
 }
 
@@ -123,8 +149,9 @@ impl Grid {
         for n in near.iter() {
             min = min.min(n.at);
             max = max.max(n.at);
-            reach = reach.max(n.radius * HYSTERESIS);
+            reach = reach.max(n.keeps_squared);
         }
+        let reach = reach.sqrt();
         let extent = if near.is_empty() { 0.0 } else { (max.x - min.x).max(max.y - min.y) };
         // A cell as wide as anything can be seen: then a viewer looks into nine of them.
         self.cell_size = reach.max(extent / CELLS_PER_AXIS_MAX as f32);
@@ -134,12 +161,21 @@ impl Grid {
             false => ((high - low) / self.cell_size) as usize + 1,
         };
         (self.columns, self.rows) = (cells(min.x, max.x), cells(min.y, max.y));
+        if self.columns <= 2 && self.rows <= 2 {
+            // Wherever the viewer is, that is looked into as a whole: one cell will do.
+            (self.columns, self.rows) = (1, 1);
+            self.cell_size = self.cell_size.max(extent * 2.0);
+            by_cell.clone_from(near);
+            cell_starts.clear();
+            cell_starts.extend([0, near.len() as u32]);
+            return;
+        }
 
         // A counting sort: how many in each cell, then where each cell begins, then the entities.
         cell_starts.clear();
         cell_starts.resize(self.columns * self.rows + 1, 0);
         by_cell.clear();
-        by_cell.resize(near.len(), 0);
+        by_cell.resize(near.len(), Near::default());
         let cell = |n: &Near| {
             let column = ((n.at.x - min.x) / self.cell_size) as usize;
             let row = ((n.at.y - min.y) / self.cell_size) as usize;
@@ -156,10 +192,10 @@ impl Grid {
         for c in 0..cell_starts.len() - 1 {
             cell_starts[c] = cell_starts[c + 1];
         }
-        for (i, n) in near.iter().enumerate().rev() {
+        for n in near.iter().rev() {
             let start = &mut cell_starts[cell(n)];
             *start -= 1;
-            by_cell[*start as usize] = i as u16;
+            by_cell[*start as usize] = *n;
         }
     }
 
@@ -174,9 +210,7 @@ impl Grid {
         for row in range(viewpoint.y, self.min_y, self.rows) {
             let first = self.cell_starts[row * self.columns + columns.start];
             let end = self.cell_starts[row * self.columns + columns.end];
-            for i in &self.by_cell[first as usize..end as usize] {
-                visit(&self.near[usize::from(*i)]);
-            }
+            self.by_cell[first as usize..end as usize].iter().for_each(&mut visit);
         }
     }
 }
@@ -231,8 +265,19 @@ mod tests {
             let viewpoint = point(&mut rng);
             interest.look(&world, Slot(0), Some(viewpoint));
             for (i, (at, radius)) in near.iter().enumerate() {
-                let seen = matches!(interest.sight(i), Sight::Near(_));
-                assert_eq!(seen, at.distance(viewpoint) <= *radius, "round {round}, entity {i}");
+                // Squared, as the grid has it: a root may round to the other side of the border.
+                let (distance, radius) = (at.distance_squared(viewpoint), radius * radius);
+                let (seen, kept) = (interest.sees().contains(i), interest.keeps().contains(i));
+                assert_eq!(seen, distance <= radius, "round {round}, entity {i}");
+                assert_eq!(
+                    kept,
+                    distance <= radius * HYSTERESIS * HYSTERESIS,
+                    "round {round}, entity {i}"
+                );
+                if kept && (distance / radius - 1.0).abs() > 0.001 {
+                    let is_near = matches!(interest.sight(&world, i), Sight::Near(_));
+                    assert_eq!(is_near, seen, "round {round}, entity {i}");
+                }
             }
         }
     }
@@ -246,9 +291,12 @@ mod tests {
         });
         let mut interest = Interest::default();
         interest.index(&world);
-        interest.look(&world, Slot(3), None);
-        assert_eq!((interest.sight(0), interest.sight(1)), (Sight::Chosen, Sight::Everyone));
-        interest.look(&world, Slot(4), None);
-        assert_eq!((interest.sight(0), interest.sight(1)), (Sight::Hidden, Sight::Everyone));
+        for (slot, seen) in [(Slot(3), &[0, 1][..]), (Slot(4), &[1][..])] {
+            interest.look(&world, slot, None);
+            assert_eq!(interest.sees().iter().collect::<Vec<_>>(), seen);
+            assert_eq!(interest.keeps().iter().collect::<Vec<_>>(), seen);
+        }
+        let sights = [interest.sight(&world, 0), interest.sight(&world, 1)];
+        assert_eq!(sights, [Sight::Chosen, Sight::Everyone]);
     }
 }

@@ -3,12 +3,17 @@
 //! A handshake costs a shard a fraction of a millisecond of cryptography; a thousand at once would stall
 //! every match on it. So they wait here and are begun one at a time, when there is time before the next
 //! deadline.
+//!
+//! When more come than there is time for, as after a restart, the oldest are of clients that have given up on
+//! them: time for those would be taken from the ones who still wait, until they give up too. So the oldest
+//! are forgotten; who is still there sends another first packet.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
 use matchkeep_shared::limits::{
-    HANDSHAKE_COST, HANDSHAKE_WAIT_MAX, HANDSHAKES_WAITING_MAX, HANDSHAKES_WAITING_RETRY,
+    HANDSHAKE_COST, HANDSHAKE_FORGOTTEN, HANDSHAKE_WAIT_MAX, HANDSHAKES_WAITING_MAX,
+    HANDSHAKES_WAITING_RETRY,
 };
 use quinn_proto::Incoming;
 
@@ -53,7 +58,14 @@ impl Admission {
         }
     }
 
-    /// When the handshake in front can be begun: now where there is time before `deadline`, else when it
+    /// One that has waited so long that its client will have tried again, or will.
+    pub(super) fn forgotten(&mut self, now: Instant) -> Option<Incoming> {
+        let (since, _) = self.waiting.front()?;
+        let waited = now.saturating_duration_since(*since);
+        (waited >= HANDSHAKE_FORGOTTEN).then(|| self.waiting.pop_front())?.map(|(_, it)| it)
+    }
+
+    /// When the next handshake can be begun: now where there is time before `deadline`, else when it
     /// has waited long enough to be begun regardless.
     pub(super) fn ready_at(&self, now: Instant, deadline: Option<Instant>) -> Option<Instant> {
         let (since, _) = self.waiting.front()?;

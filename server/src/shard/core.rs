@@ -103,6 +103,8 @@ struct Connection {
     is_dirty: bool,
     /// The room for datagrams when none waits, in bytes.
     empty_space: usize,
+    /// The largest datagram the path carries, in bytes, as QUIC last said.
+    datagram_bytes: usize,
     /// QUIC is to be asked until it has nothing more: for what it sends only when there is nothing else,
     /// as its probes for the path's datagram size.
     ask_again: bool,
@@ -127,8 +129,8 @@ enum Stage {
     Fallen,
     /// It ended; its result is on the way to stable storage, if it is handed over already.
     Finishing { is_written: bool },
-    /// Its players were told; it goes when they left or this passed.
-    Over { until: Instant },
+    /// Its players were told; it goes when they left or this passed. Who comes now is told why.
+    Over { until: Instant, why: DisconnectReason },
 }
 
 #[derive(Default)]

@@ -111,6 +111,8 @@ pub struct ShardStats {
     pub handshakes: u64,
     /// First packets turned away, by a Retry or for lack of room.
     pub handshakes_deferred: u64,
+    /// First packets that waited so long that their clients were left to try again.
+    pub handshakes_forgotten: u64,
     /// Joins granted.
     pub joins: u64,
     /// Connections that ended, by reason.
@@ -163,6 +165,7 @@ impl ShardStats {
         self.udp_dropped += other.udp_dropped;
         self.handshakes += other.handshakes;
         self.handshakes_deferred += other.handshakes_deferred;
+        self.handshakes_forgotten += other.handshakes_forgotten;
         self.joins += other.joins;
         for (reason, count) in &other.disconnects {
             *self.disconnects.entry(reason).or_default() += count;

@@ -1,5 +1,8 @@
 //! `matchkeep serve`: health, history while it runs, signals.
 
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use matchkeep_client::bots::Playable;
@@ -45,8 +48,13 @@ fn the_admin_interface_answers() {
     assert_eq!(serve.stop(Signal::TERM), Some(0));
 }
 
-/// Joins a match by name alone and plays until the server says something.
-async fn play_until_sent_away(lobby: &str, fingerprint: &str, ready: impl FnOnce()) -> ClientError {
+/// Joins a match by name alone and plays until the server says something; `seen` is the newest tick shown.
+async fn play_until_sent_away(
+    lobby: &str,
+    fingerprint: &str,
+    seen: &AtomicU64,
+    ready: impl FnOnce(),
+) -> ClientError {
     let lobby = lobby.parse::<std::net::SocketAddr>().expect("an address");
     let fingerprint = fingerprint.parse::<Fingerprint>().expect("a fingerprint");
     let socket = endpoint(lobby.ip()).expect("a socket");
@@ -57,7 +65,8 @@ async fn play_until_sent_away(lobby: &str, fingerprint: &str, ready: impl FnOnce
     loop {
         match client.next().await {
             Ok(MatchEvent::InputDue(tick)) => client.send_input(tick, ArenaInput::default()),
-            Ok(MatchEvent::Snapshot(_)) => {
+            Ok(MatchEvent::Snapshot(info)) => {
+                seen.fetch_max(info.tick.0, Ordering::Relaxed);
                 if let Some(ready) = ready.take() {
                     ready();
                 }
@@ -75,9 +84,11 @@ fn assert_stops_well(signal: Signal) {
     let (lobby, print) =
         (serve.told("lobby").to_owned(), serve.told("lobby_fingerprint").to_owned());
     let (sender, ready) = std::sync::mpsc::channel();
+    let seen = Arc::new(AtomicU64::new(0));
+    let sees = Arc::clone(&seen);
     let player = std::thread::Builder::new().spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        let played = play_until_sent_away(&lobby, &print, move || {
+        let played = play_until_sent_away(&lobby, &print, &sees, move || {
             sender.send(()).expect("the test waits for it");
         });
         runtime.expect("a runtime").block_on(played)
@@ -92,7 +103,15 @@ fn assert_stops_well(signal: Signal) {
     let list = run_json(&["history", "ls", "--data", arg(&data), "--json"]);
     assert_eq!(list[0]["state"].as_str(), Some("running"), "{list}");
     assert!(!data.join("endpoints.json").exists());
+    let stopped_at = number(&data, "SELECT last_tick FROM journals") as u64;
+    let seen = seen.load(Ordering::Relaxed);
+    assert!(
+        seen > 0 && seen <= stopped_at,
+        "tick {seen} was shown, {stopped_at} is in the journal"
+    );
     let next = Serve::start(&data, &[]);
+    let claimed = "SELECT last_tick FROM journal_records WHERE kind = 'claim' ORDER BY row DESC";
+    assert_eq!(number(&data, claimed) as u64, stopped_at, "it goes on from the tick it stopped at");
     let stats = next.stats();
     assert_eq!(stats["matches_recovered"].as_u64(), Some(1), "{stats}");
     assert_eq!(stats["matches"].as_u64(), Some(1), "{stats}");
@@ -183,4 +202,37 @@ fn environment_variables_say_what_flags_say() {
 fn the_arena_is_playable() {
     fn is_playable<G: Playable>() {}
     is_playable::<Arena>();
+}
+
+/// A number from the database, as `sqlite3 matches.db` would say.
+fn number(data: &Path, sql: &str) -> i64 {
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let database = rusqlite::Connection::open_with_flags(data.join("matches.db"), flags);
+    let database = database.expect("the database opens beside a server");
+    database.query_row(sql, [], |row| row.get(0)).unwrap_or_else(|error| panic!("{sql}: {error}"))
+}
+
+#[test]
+fn journals_go_when_they_are_older_than_they_are_kept_and_results_stay() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    run_ok(&["demo", "--bots", "2", "--seconds", "2", "--data", arg(&data)]);
+    let before = run_json(&["history", "ls", "--data", arg(&data), "--json"]);
+    assert_eq!(before[0]["state"].as_str(), Some("finished"), "{before}");
+    let finished = "SELECT count(*) FROM journals WHERE state = 'finished'";
+    let records = "SELECT count(*) FROM journal_records";
+    let written = number(&data, records);
+    assert_eq!(number(&data, finished), 1);
+    assert!(written > 10, "{written} records");
+
+    let serve = Serve::start(&data, &["--journal-keep-days", "30"]);
+    assert_eq!(serve.stop(Signal::TERM), Some(0));
+    assert_eq!((number(&data, finished), number(&data, records)), (1, written), "kept for a month");
+
+    let serve = Serve::start(&data, &["--journal-keep-days", "0"]);
+    wait_for("retention", || (number(&data, records) == 0).then_some(()));
+    assert_eq!(number(&data, "SELECT count(*) FROM journals WHERE state = 'retired'"), 1);
+    assert_eq!(serve.stop(Signal::TERM), Some(0));
+    let after = run_json(&["history", "ls", "--data", arg(&data), "--json"]);
+    assert_eq!(before, after, "results stay");
 }

@@ -31,24 +31,32 @@ impl Grid {
             origin_y: low.y,
             columns,
             rows,
-            starts: Vec::with_capacity(columns * rows + 1),
+            starts: vec![0; columns * rows + 1],
             items: Vec::new(),
         };
-        for column in 0..columns {
-            for row in 0..rows {
-                grid.starts.push(grid.items.len() as u32);
-                for (index, solid) in solids.iter().enumerate() {
-                    let touches = (grid.column(solid.min.x)..=grid.column(solid.max.x))
-                        .contains(&column)
-                        && (grid.row(solid.min.y)..=grid.row(solid.max.y)).contains(&row);
-                    if touches {
-                        grid.items.push(index as u16);
-                    }
-                }
+        // How many in each cell, then where each cell begins, then the solids: by ascending index in each.
+        for solid in solids {
+            grid.cells(solid).for_each(|cell| grid.starts[cell + 1] += 1);
+        }
+        for cell in 0..columns * rows {
+            grid.starts[cell + 1] += grid.starts[cell];
+        }
+        let mut next = grid.starts.clone();
+        grid.items.resize(next[columns * rows] as usize, 0);
+        for (index, solid) in solids.iter().enumerate() {
+            for cell in grid.cells(solid) {
+                grid.items[next[cell] as usize] = index as u16;
+                next[cell] += 1;
             }
         }
-        grid.starts.push(grid.items.len() as u32);
         grid
+    }
+
+    /// The cells that a solid touches: a column's rows lie next to each other.
+    fn cells(&self, solid: &Solid) -> impl Iterator<Item = usize> + use<> {
+        let columns = self.column(solid.min.x)..=self.column(solid.max.x);
+        let (low, high, rows) = (self.row(solid.min.y), self.row(solid.max.y), self.rows);
+        columns.flat_map(move |column| (low..=high).map(move |row| column * rows + row))
     }
 
     // `as` saturates: what is beyond the map belongs to the cell at its edge.

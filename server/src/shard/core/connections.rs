@@ -42,6 +42,10 @@ impl<G: Game> Core<G> {
         if !self.is_open {
             return false;
         }
+        while let Some(incoming) = self.admission.forgotten(now) {
+            self.stats.handshakes_forgotten += 1;
+            self.endpoint.ignore(incoming);
+        }
         let deadline = self.next_deadline();
         let Some(incoming) = self.admission.next(now, deadline) else { return false };
         self.stats.handshakes += 1;
@@ -54,8 +58,14 @@ impl<G: Game> Core<G> {
                 let session = Session::new(now);
                 let mut quic = quic;
                 let empty_space = quic.datagrams().send_buffer_space();
-                let connection =
-                    Connection { quic, session, is_dirty: false, empty_space, ask_again: false };
+                let connection = Connection {
+                    quic,
+                    session,
+                    is_dirty: false,
+                    empty_space,
+                    datagram_bytes: 0,
+                    ask_again: false,
+                };
                 self.connections[handle.0] = Some(Box::new(connection));
                 self.connection_count += 1;
                 self.attend(now, handle);
@@ -124,9 +134,8 @@ impl<G: Game> Core<G> {
             _ => false,
         };
         self.connections[handle.0] = Some(connection);
-        if can_wait {
-            self.rearm(handle);
-        } else {
+        // What waits for the tick needs no timer either: the one that is set goes off early at the worst.
+        if !can_wait {
             self.mark_dirty(handle);
         }
     }

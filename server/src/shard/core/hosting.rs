@@ -116,9 +116,12 @@ impl<G: Game> Core<G> {
         for slot in 0..host.sessions.len() {
             let Some(handle) = host.sessions[slot] else { continue };
             let Some(Some(connection)) = self.connections.get_mut(handle.0) else { continue };
-            let bytes_max = connection.quic.datagrams().max_size().unwrap_or(0);
+            if asks_again {
+                connection.datagram_bytes = connection.quic.datagrams().max_size().unwrap_or(0);
+            }
             let snapshot = &mut self.scratch.snapshot;
             snapshot.clear();
+            let bytes_max = connection.datagram_bytes;
             host.game.encode_snapshot(Slot(slot as u8), bytes_max, paused, snapshot);
             if snapshot.is_empty() {
                 // The game died as it was looked at: the next tick finds that out.
@@ -132,6 +135,8 @@ impl<G: Game> Core<G> {
                 self.stats.snapshot_bytes += length;
             } else {
                 self.stats.snapshots_unsent += 1;
+                // The path carries less than before.
+                connection.datagram_bytes = connection.quic.datagrams().max_size().unwrap_or(0);
             }
             connection.ask_again |= asks_again;
             if !connection.is_dirty {
@@ -236,7 +241,8 @@ impl<G: Game> Core<G> {
         let (Stage::Finishing { .. }, Some(outcome)) = (&host.stage, host.game.outcome()) else {
             return;
         };
-        host.stage = Stage::Over { until: now + ENDED_LINGER };
+        let until = now + ENDED_LINGER;
+        host.stage = Stage::Over { until, why: DisconnectReason::MatchOver };
         let (epoch, tick) = (host.game.epoch(), host.game.tick());
         let frame = result_frame(epoch, tick, outcome.clone());
         let sessions: Vec<_> = host.sessions.iter().flatten().copied().collect();
@@ -256,7 +262,7 @@ impl<G: Game> Core<G> {
     pub(super) fn give_up_result(&mut self, now: Instant, match_id: MatchId) {
         let Some(index) = self.by_match.get(&match_id).copied() else { return };
         let Some(host) = &mut self.hosts[index] else { return };
-        host.stage = Stage::Over { until: now };
+        host.stage = Stage::Over { until: now, why: DisconnectReason::MatchOver };
         for handle in host.sessions.clone().into_iter().flatten() {
             self.dismiss(now, handle, DisconnectReason::Internal);
         }
@@ -267,7 +273,7 @@ impl<G: Game> Core<G> {
         let Some(host) = &mut self.hosts[index] else { return };
         let match_id = host.game.spec().id;
         let over = match host.stage {
-            Stage::Over { until } => now >= until || host.sessions.iter().all(Option::is_none),
+            Stage::Over { until, .. } => now >= until || host.sessions.iter().all(Option::is_none),
             Stage::Finishing { is_written } => {
                 if !is_written {
                     let is_written = host.game.hand_over_end(&mut self.outgoing);

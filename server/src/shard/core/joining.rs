@@ -139,8 +139,8 @@ impl<G: Game> Core<G> {
             return Err(DisconnectReason::GameMismatch);
         }
         let codec = CodecId::choose(&join.codecs).ok_or(DisconnectReason::CodecUnknown)?;
-        let datagram_bytes = connection.quic.datagrams().max_size().unwrap_or(0);
-        if datagram_bytes < DATAGRAM_BYTES_MIN {
+        connection.datagram_bytes = connection.quic.datagrams().max_size().unwrap_or(0);
+        if connection.datagram_bytes < DATAGRAM_BYTES_MIN {
             return Err(DisconnectReason::PathTooSmall);
         }
         let (index, slot, player) = match &join.credential {
@@ -199,7 +199,8 @@ impl<G: Game> Host<G> {
             Stage::Running if self.game.death().is_none() => Ok(()),
             // It will be back in a moment, and so may they.
             Stage::Running | Stage::Fallen => Err(DisconnectReason::JoinUndone),
-            Stage::Finishing { .. } | Stage::Over { .. } => Err(DisconnectReason::MatchOver),
+            Stage::Finishing { .. } => Err(DisconnectReason::MatchOver),
+            Stage::Over { why, .. } => Err(why),
         }
     }
 }

@@ -169,7 +169,7 @@ impl<G: Game> Core<G> {
         self.returning.retain(|returning| returning.match_id != match_id);
         let Some(index) = self.by_match.get(&match_id).copied() else { return };
         let Some(host) = &mut self.hosts[index] else { return };
-        host.stage = Stage::Over { until: now };
+        host.stage = Stage::Over { until: now, why: reason };
         for handle in host.sessions.clone().into_iter().flatten() {
             self.dismiss(now, handle, reason);
         }
