@@ -5,6 +5,7 @@
 //! Everything that can wake it is a [`ControlEvent`], a shard's report or the journal's news.
 
 pub mod core;
+pub(crate) mod retention;
 
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;

@@ -25,7 +25,6 @@ pub mod matches;
 pub mod node;
 pub mod recovery;
 pub mod replication;
-pub mod retention;
 pub mod settings;
 pub mod shard;
 pub mod store;

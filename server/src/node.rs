@@ -20,6 +20,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::admin;
+use crate::control;
 use crate::control::core::{ControlConfig, ControlCore};
 use crate::control::{Control, ControlError, ControlEvent, NodeStats};
 use crate::data_dir::{DataDir, DataDirError};
@@ -29,7 +30,6 @@ use crate::lobby::core::{Lobby, LobbyConfig, ModeEntry, ShardEntry};
 use crate::lobby::endpoint::{self, EndpointError};
 use crate::matches::{Hashes, MatchOptions};
 use crate::recovery::{Recovered, RecoveryError, gather};
-use crate::retention;
 use crate::settings::Settings;
 use crate::shard::core::CoreConfig;
 use crate::shard::thread::{self, ThreadConfig};
@@ -227,7 +227,7 @@ impl Node {
             shards: shards.iter().map(|handle| handle.shard).collect(),
             is_journaled: settings.journal,
         };
-        tokio::spawn(retention::run(store.clone(), settings.journal_kept));
+        tokio::spawn(control::retention::run(store.clone(), settings.journal_kept));
         let (ready_sender, ready) = oneshot::channel();
         let control = Control::<G> {
             core: ControlCore::new(config, recovered, unix_ms()),

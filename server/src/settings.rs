@@ -14,7 +14,6 @@ use matchkeep_shared::limits::{
 use matchkeep_shared::time::TickRate;
 use serde::{Deserialize, Serialize};
 
-use crate::retention::Kept;
 use crate::shard::message::{MatchPolicy, Runaway};
 
 /// The lobby's UDP port, unless set.
@@ -140,6 +139,22 @@ enum WhenUndurable {
     Play,
     /// It stands still until the journal has caught up.
     Pause,
+}
+
+/// What is kept of the journals of finished matches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Kept {
+    /// A finished match's journal is kept for this long.
+    pub age_max: Duration,
+    /// All journals together, in bytes: above that those of the matches finished first go.
+    pub bytes_max: u64,
+}
+
+impl Default for Kept {
+    /// A month, in 20 GiB.
+    fn default() -> Self {
+        Self { age_max: Duration::from_secs(30 * 24 * 60 * 60), bytes_max: 20 << 30 }
+    }
 }
 
 /// Settings that a server can run with.

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use matchkeep_server::node::Node;
-use matchkeep_server::retention::Kept;
-use matchkeep_server::settings::{Mode, Settings};
+use matchkeep_server::settings::{Kept, Mode, Settings};
 use matchkeep_server::shard::message::MatchPolicy;
 use matchkeep_shared::arena::Arena;
 use matchkeep_shared::time::TickRate;

@@ -3,33 +3,16 @@
 //! Owns: when, and that one step after the other lets flushes in between. Must not know: which match is
 //! next, and what a journal is made of; the store knows.
 
-use std::time::Duration;
-
 use matchkeep_shared::limits::{JOURNAL_RETAIN_EVERY, JOURNAL_RETAIN_PAUSE};
 use tokio::time::MissedTickBehavior;
 
 use crate::journal::{Retained, Retention};
+use crate::settings::Kept;
 use crate::store::{Store, StoreError};
 use crate::wall::unix_ms;
 
-/// What is kept.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Kept {
-    /// A finished match's journal is kept for this long.
-    pub age_max: Duration,
-    /// All journals together, in bytes: above that those of the matches finished first go.
-    pub bytes_max: u64,
-}
-
-impl Default for Kept {
-    /// A month, in 20 GiB.
-    fn default() -> Self {
-        Self { age_max: Duration::from_secs(30 * 24 * 60 * 60), bytes_max: 20 << 30 }
-    }
-}
-
 /// Runs until the store is closed, or broken; whoever runs the node learns that elsewhere.
-pub async fn run(store: Store, kept: Kept) {
+pub(crate) async fn run(store: Store, kept: Kept) {
     let mut rounds = tokio::time::interval(JOURNAL_RETAIN_EVERY);
     rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
