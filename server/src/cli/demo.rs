@@ -16,6 +16,7 @@ use matchkeep_shared::ids::MatchId;
 use matchkeep_shared::limits::PLAYERS_PER_MATCH_MAX;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::bots::{BOTS_MAX, read_recording, trace_bots};
 use super::history::{Source, describe};
@@ -50,7 +51,7 @@ pub(super) struct DemoArgs {
     /// Data folder of the server
     #[arg(long, value_name = "DIR", default_value = "demo-data")]
     data: PathBuf,
-    /// Kill the server process every few seconds while the bots play
+    /// Kill the server process every few seconds while the bots play, up to the last second of play
     #[arg(long)]
     chaos: bool,
     /// Print one JSON object
@@ -70,8 +71,10 @@ struct Plan {
 
 impl DemoArgs {
     fn plan(&self) -> Result<Plan, CliError> {
-        if !(1..=SECONDS_MAX).contains(&self.seconds) {
-            let allowed = format!("allowed are 1 to {SECONDS_MAX}");
+        let least = if self.chaos { chaos::SECONDS_MIN } else { 1 };
+        if !(least..=SECONDS_MAX).contains(&self.seconds) {
+            let with = if self.chaos { "with --chaos " } else { "" };
+            let allowed = format!("{with}allowed are {least} to {SECONDS_MAX}");
             return Err(CliError::flag("seconds", self.seconds, allowed));
         }
         if !(1..=BOTS_MAX).contains(&self.matches) {
@@ -193,14 +196,15 @@ async fn play<G: Playable>(plan: &Plan, server: &mut Server) -> Result<Played, C
     let mut matches = BTreeSet::new();
     let mut refresh = tokio::time::interval(display::REFRESH);
     let mut swarm = std::pin::pin!(swarm);
-    let mut chaos = Chaos::new(plan.chaos);
+    let mut chaos = Chaos::new(plan.chaos, plan.seconds);
     let report = loop {
         tokio::select! {
             report = &mut swarm => break report.map_err(CliError::failed)?,
             () = chaos.strikes() => {
+                let killed = Instant::now();
                 // The swarm and its bots play on meanwhile, on the other threads.
                 tokio::task::block_in_place(|| server.kill_and_restart())?;
-                chaos.struck();
+                chaos.struck(killed.elapsed());
                 display.struck(chaos.kills());
             }
             Some(event) = happened.recv() => match event {

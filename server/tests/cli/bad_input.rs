@@ -35,6 +35,7 @@ fn every_flag_with_a_senseless_value_is_refused() {
         (&["demo", "--seconds", "0"], &["--seconds", "0", "1 to 3600"]),
         (&["demo", "--seconds", "3601"], &["--seconds", "3601", "1 to 3600"]),
         (&["demo", "--seconds", "-1"], &["-1"]),
+        (&["demo", "--chaos", "--seconds", "6"], &["--seconds", "6", "with --chaos", "7 to 3600"]),
         (&["demo", "--trace", "nowhere.gz"], &["--trace", "nowhere.gz"]),
         (&["serve", "--shards", "0"], &["shards", "0", "1 to 256"]),
         (&["serve", "--shards", "257"], &["shards", "257", "1 to 256"]),

@@ -9,26 +9,44 @@ use tokio::time::Instant;
 
 /// Play between two kills, in milliseconds.
 const BETWEEN_MS: std::ops::Range<u32> = 3_000..6_000;
+/// The end of the play that is left alone: a kill that meets a match already over shows nothing.
+const CALM_MS: u32 = 1_000;
+/// The shortest play that surely sees a kill, in seconds.
+pub(super) const SECONDS_MIN: u32 = (BETWEEN_MS.end + CALM_MS) / 1_000;
 
 /// The moments at which the server is killed.
 pub(super) struct Chaos {
     is_wanted: bool,
+    /// Play without a kill in it, from when everybody was there.
+    play: Duration,
+    /// Until when a kill surely meets a match that is played.
+    until: Option<Instant>,
     next: Option<Instant>,
     rng: Rng,
     kills: u32,
 }
 
 impl Chaos {
-    pub(super) fn new(is_wanted: bool) -> Self {
-        Self { is_wanted, next: None, rng: Rng::new(std::process::id().into()), kills: 0 }
+    /// Kills over so many seconds of play, where they are wanted.
+    pub(super) fn new(is_wanted: bool, seconds: u32) -> Self {
+        let play = Duration::from_secs(seconds.into()) - Duration::from_millis(CALM_MS.into());
+        let rng = Rng::new(std::process::id().into());
+        Self { is_wanted, play, until: None, next: None, rng, kills: 0 }
     }
 
     /// Everybody plays: it may begin.
     pub(super) fn begin(&mut self) {
-        if self.is_wanted && self.next.is_none() {
-            let wait = BETWEEN_MS.start + self.rng.below(BETWEEN_MS.end - BETWEEN_MS.start);
-            self.next = Some(Instant::now() + Duration::from_millis(wait.into()));
+        if self.is_wanted && self.until.is_none() {
+            let now = Instant::now();
+            self.until = Some(now + self.play);
+            self.plan(now);
         }
+    }
+
+    fn plan(&mut self, now: Instant) {
+        let wait = BETWEEN_MS.start + self.rng.below(BETWEEN_MS.end - BETWEEN_MS.start);
+        let next = now + Duration::from_millis(wait.into());
+        self.next = self.until.filter(|until| next < *until).map(|_| next);
     }
 
     /// Returns when it is time for a kill; never where none is wanted.
@@ -39,11 +57,11 @@ impl Chaos {
         }
     }
 
-    /// The server was killed.
-    pub(super) fn struck(&mut self) {
+    /// The server was killed, and was away for so long: play ends later by that.
+    pub(super) fn struck(&mut self, away: Duration) {
         self.kills += 1;
-        self.next = None;
-        self.begin();
+        self.until = self.until.map(|until| until + away);
+        self.plan(Instant::now());
     }
 
     pub(super) fn kills(&self) -> u32 {
