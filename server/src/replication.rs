@@ -31,32 +31,42 @@ use encoder::Encoder;
 use interest::Interest;
 use since::Sinces;
 
-/// The world at each of the last ticks: what deltas are taken against.
+/// The worlds that deltas may be taken against: the newest one, and those of the past that a client may hold
+/// something of.
+///
+/// Memory goes from the one forgotten last to the next one to come: on a quick link two or three worlds
+/// take turns and stay in the processor's caches.
+#[derive(Default)]
 struct History {
+    /// Oldest first.
     worlds: Vec<World>,
+    spare: Vec<World>,
 }
 
 impl History {
-    fn new() -> Self {
-        Self { worlds: vec![World::default(); BASELINE_TICKS_MAX as usize] }
-    }
-
-    fn slot(tick: Tick) -> usize {
-        (tick.0 % BASELINE_TICKS_MAX) as usize
-    }
-
-    /// The place of the world to come, with memory of the one `before`.
-    fn begin(&mut self, before: Tick, tick: Tick) -> &mut World {
-        let (old, new) = (Self::slot(before), Self::slot(tick));
-        if let Ok([old, new]) = self.worlds.get_disjoint_mut([old, new]) {
-            old.retire_for(new);
+    /// The place of the world of `tick`. What is older than `needed` is forgotten, but for the newest world,
+    /// which the next one is compared with.
+    fn begin(&mut self, tick: Tick, needed: Tick) -> &mut World {
+        let oldest = Tick(tick.0.saturating_sub(BASELINE_TICKS_MAX - 1));
+        let needed = needed.max(oldest);
+        // A match that was set back comes to a tick again.
+        while let Some(world) = self.worlds.pop_if(|world| world.tick() >= tick) {
+            self.spare.push(world);
         }
-        &mut self.worlds[new]
+        let past = self.worlds.len().saturating_sub(1);
+        let forgotten = self.worlds[..past].partition_point(|world| world.tick() < needed);
+        self.spare.extend(self.worlds.drain(..forgotten));
+        let mut next = self.spare.pop().unwrap_or_default();
+        if let Some(newest) = self.worlds.last_mut() {
+            newest.retire_for(&mut next);
+        }
+        self.worlds.push_mut(next)
     }
 
     /// The world at `tick`, where it is not forgotten yet.
     fn at(&self, tick: Tick) -> Option<&World> {
-        Some(&self.worlds[Self::slot(tick)]).filter(|world| world.tick() == tick)
+        let found = self.worlds.binary_search_by_key(&tick, World::tick);
+        found.ok().map(|index| &self.worlds[index])
     }
 }
 
@@ -104,6 +114,8 @@ pub struct Replicator {
     sinces: Sinces,
     encoder: Encoder,
     clients: Vec<Option<Client>>,
+    /// The oldest tick that each client may hold something of.
+    needed: Vec<Tick>,
 }
 
 /// What the snapshots of one tick are made from, the same for all clients but for `interest`.
@@ -142,24 +154,27 @@ impl Replicator {
         matchkeep_shared::schema::check_schema(kinds);
         Self {
             kinds,
-            history: History::new(),
+            history: History::default(),
             changes: Changes::default(),
             now: Tick(0),
             interest: Interest::default(),
             sinces: Sinces::default(),
             encoder: Encoder::default(),
             clients: (0..places).map(|_| None).collect(),
+            needed: vec![Tick(u64::MAX); places],
         }
     }
 
     /// Starts to serve the client in `slot`, which holds nothing yet.
     pub fn add_client(&mut self, slot: Slot) {
         self.clients[slot.index()] = Some(Client::new());
+        self.needed[slot.index()] = Tick(u64::MAX);
     }
 
     /// Forgets the client in `slot`.
     pub fn remove_client(&mut self, slot: Slot) {
         self.clients[slot.index()] = None;
+        self.needed[slot.index()] = Tick(u64::MAX);
     }
 
     /// Takes note of what the client in `slot` holds. What was never sent to it is ignored.
@@ -173,9 +188,10 @@ impl Replicator {
     pub fn take<E: Entity>(&mut self, tick: Tick, replicate: impl FnOnce(&mut WorldWriter<'_, E>)) {
         let before = self.now;
         self.now = tick;
-        self.history.begin(before, tick).fill(tick, replicate);
-        let world = &self.history.worlds[History::slot(tick)];
-        self.changes.update(self.kinds, self.history.at(before).filter(|_| before < tick), world);
+        let needed = self.needed.iter().min().copied().unwrap_or(tick);
+        self.history.begin(tick, needed).fill(tick, replicate);
+        let Some((world, past)) = self.history.worlds.split_last() else { return };
+        self.changes.update(self.kinds, past.last().filter(|world| world.tick() == before), world);
         self.interest.index(world);
         self.sinces.begin();
         self.encoder.begin(world.len());
@@ -191,7 +207,7 @@ impl Replicator {
         out: &mut Vec<u8>,
     ) {
         let Some(client) = &mut self.clients[slot.index()] else { return };
-        let world = &self.history.worlds[History::slot(self.now)];
+        let Some(world) = self.history.worlds.last() else { return };
         self.interest.look(world, slot, viewpoint);
         let sources = Sources {
             kinds: self.kinds,
@@ -201,6 +217,7 @@ impl Replicator {
             interest: &self.interest,
         };
         client.encode(&sources, &mut self.sinces, &mut self.encoder, facts, out);
+        self.needed[slot.index()] = client.needed();
     }
 
     /// The number of entities at this tick.

@@ -1,6 +1,5 @@
 //! What one client holds, and which part of what it should know fits into its next datagram.
 
-use std::collections::VecDeque;
 use std::ops::Range;
 
 use matchkeep_shared::limits::{BASELINE_TICKS_MAX, ENTITIES_PER_VIEW_MAX};
@@ -20,8 +19,8 @@ use super::{SnapshotFacts, Sources};
 /// One client of a match.
 pub(super) struct Client {
     /// What the client holds after each datagram since the one it acknowledged, oldest first: on a quick
-    /// link a handful.
-    sent: VecDeque<SentView>,
+    /// link a handful, and then moving them up costs less than memory that is never the same.
+    sent: Vec<SentView>,
     /// Memory of views that are of no use any more.
     spare: Vec<Held>,
     /// The newest datagram the client holds; where it is not forgotten, the first of `sent`.
@@ -35,6 +34,8 @@ pub(super) struct Client {
 /// What a client holds after one datagram.
 struct SentView {
     tick: Tick,
+    /// The oldest tick that something of it is of.
+    oldest: Tick,
     held: Held,
 }
 
@@ -94,7 +95,7 @@ struct Plan {
 impl Client {
     pub(super) fn new() -> Self {
         Self {
-            sent: VecDeque::with_capacity(BASELINE_TICKS_MAX as usize),
+            sent: Vec::with_capacity(BASELINE_TICKS_MAX as usize),
             spare: Vec::with_capacity(BASELINE_TICKS_MAX as usize),
             acknowledged: None,
             sent_again: None,
@@ -107,14 +108,12 @@ impl Client {
         if self.was_sent(tick) {
             self.acknowledged = Some(tick);
             // A baseline never goes back: what is older than this one is of no use.
-            while self.sent.front().is_some_and(|view| view.tick < tick) {
-                self.recycle_oldest();
-            }
+            self.forget_before(tick);
         }
     }
 
     fn was_sent(&self, tick: Tick) -> bool {
-        let Some(oldest) = self.sent.front() else { return false };
+        let Some(oldest) = self.sent.first() else { return false };
         // Where a datagram was sent at every tick, as is usual, its place is known.
         let expected = usize::try_from(tick.since(oldest.tick)).ok();
         let expected = expected.and_then(|index| self.sent.get(index));
@@ -122,10 +121,14 @@ impl Client {
             || self.sent.binary_search_by_key(&tick, |view| view.tick).is_ok()
     }
 
-    fn recycle_oldest(&mut self) {
-        if let Some(view) = self.sent.pop_front() {
-            self.spare.push(view.held);
-        }
+    fn forget_before(&mut self, tick: Tick) {
+        let forgotten = self.sent.partition_point(|view| view.tick < tick);
+        self.spare.extend(self.sent.drain(..forgotten).map(|view| view.held));
+    }
+
+    /// The oldest tick that the client may hold something of.
+    pub(super) fn needed(&self) -> Tick {
+        self.sent.iter().map(|view| view.oldest).min().unwrap_or(Tick(u64::MAX))
     }
 
     /// Appends the snapshot to `out` and takes note of what the client will hold.
@@ -140,20 +143,18 @@ impl Client {
         let Sources { history, changes, world, .. } = *sources;
         let now = world.tick();
         // A view as old as the history is gone, and with it the baseline it may have been.
-        while self.sent.front().is_some_and(|v| now.since(v.tick) >= BASELINE_TICKS_MAX as i64) {
-            self.recycle_oldest();
-        }
-        let is_again = self.sent.back().is_some_and(|view| view.tick == now);
+        self.forget_before(Tick((now.0 + 1).saturating_sub(BASELINE_TICKS_MAX)));
+        let is_again = self.sent.last().is_some_and(|view| view.tick == now);
         if is_again && self.acknowledged != Some(now) {
             self.sent_again = Some(now);
-            if let Some(view) = self.sent.pop_back() {
+            if let Some(view) = self.sent.pop() {
                 self.spare.push(view.held);
             }
         }
         let is_kept = !is_again && self.sent_again != Some(now);
         let baseline = self
             .sent
-            .front()
+            .first()
             .filter(|view| view.tick < now && self.acknowledged == Some(view.tick));
         let baseline = baseline.and_then(|view| {
             let since = sinces.get(view.tick, history, changes, world)?;
@@ -184,7 +185,8 @@ impl Client {
         debug_assert!(out.len() - start <= facts.bytes_max, "the budget was kept");
 
         if is_kept {
-            self.sent.push_back(SentView { tick: now, held });
+            let age = held.stale.iter().map(|stale| u64::from(stale.age)).max().unwrap_or(0);
+            self.sent.push(SentView { tick: now, oldest: Tick(now.0.saturating_sub(age)), held });
         } else {
             self.spare.push(held);
         }

@@ -286,6 +286,8 @@ impl<G: Game> Shell<G> {
 struct Udp {
     socket: UdpSocket,
     state: UdpSocketState,
+    /// Whether one port answers at several addresses, so that an answer must name the one it comes from.
+    is_any_address: bool,
     /// One stretch for each message of a batch, long enough for datagrams the kernel has joined.
     receive: Vec<u8>,
     stretch: usize,
@@ -301,7 +303,9 @@ impl Udp {
         let _ = state.set_send_buffer_size(UdpSockRef::from(&socket), SOCKET_BUFFER_BYTES);
         let stretch = UDP_PAYLOAD_BYTES_MAX * state.gro_segments();
         let receive = vec![0; stretch * BATCH_SIZE];
-        Ok(Self { socket, state, receive, stretch, pool: BytesMut::new(), send: Vec::new() })
+        let is_any_address = socket.local_addr()?.ip().is_unspecified();
+        let (pool, send) = (BytesMut::new(), Vec::new());
+        Ok(Self { socket, state, is_any_address, receive, stretch, pool, send })
     }
 
     /// Takes one batch; says how many messages it was. A full one means that more may wait.
@@ -327,7 +331,8 @@ impl Udp {
                 self.pool.extend_from_slice(datagram);
                 let data = self.pool.split();
                 let ecn = meta.ecn.and_then(|ecn| quinn_proto::EcnCodepoint::from_bits(ecn as u8));
-                core.handle_datagram(now, meta.addr, meta.dst_ip, ecn, data);
+                let dst_ip = meta.dst_ip.filter(|_| self.is_any_address);
+                core.handle_datagram(now, meta.addr, dst_ip, ecn, data);
             }
         }
         Ok(received)
@@ -377,6 +382,11 @@ fn is_transient(error: &io::Error) -> bool {
     )
 }
 
+/// What a wait was ended by.
+const SOCKET: u64 = 0;
+const WAKE: u64 = 1;
+const TIMER: u64 = 2;
+
 /// The one place a shard waits: for its socket, its wake-up, or an absolute time.
 struct Waiter {
     epoll: OwnedFd,
@@ -394,12 +404,12 @@ impl Waiter {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
         let quiet = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let (nothing, readable) = (epoll::EventData::new_u64(0), epoll::EventFlags::IN);
-        for fd in [wake.as_fd(), timer.as_fd()] {
-            epoll::add(&epoll, fd, nothing, readable)?;
-            epoll::add(&quiet, fd, nothing, readable)?;
+        let readable = epoll::EventFlags::IN;
+        for (fd, source) in [(wake.as_fd(), WAKE), (timer.as_fd(), TIMER)] {
+            epoll::add(&epoll, fd, epoll::EventData::new_u64(source), readable)?;
+            epoll::add(&quiet, fd, epoll::EventData::new_u64(source), readable)?;
         }
-        epoll::add(&epoll, socket.as_fd(), nothing, readable)?;
+        epoll::add(&epoll, socket.as_fd(), epoll::EventData::new_u64(SOCKET), readable)?;
         Ok(Self { epoll, quiet, timer, wake: Arc::clone(wake), armed: None })
     }
 
@@ -423,15 +433,23 @@ impl Waiter {
         }; 4];
         let soon = until.is_some_and(|until| until - now <= COALESCE);
         let set = if soon { &self.quiet } else { &self.epoll };
-        match epoll::wait(set, &mut events, None) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        let happened = match epoll::wait(set, &mut events, None) {
+            Ok(happened) => happened,
+            Err(rustix::io::Errno::INTR) => 0,
             Err(error) => return Err(error.into()),
-        }
+        };
         let mut counter = [0; 8];
-        // Neither blocks; that nothing was there is no error.
-        let _ = rustix::io::read(&*self.wake, &mut counter);
-        if rustix::io::read(&self.timer, &mut counter).is_ok() {
-            self.armed = None;
+        for event in &events[..happened] {
+            // Neither blocks; that nothing is there any more is no error.
+            match event.data.u64() {
+                WAKE => drop(rustix::io::read(&*self.wake, &mut counter)),
+                TIMER => {
+                    if rustix::io::read(&self.timer, &mut counter).is_ok() {
+                        self.armed = None;
+                    }
+                }
+                _ => {}
+            }
         }
         Ok(())
     }
