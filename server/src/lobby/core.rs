@@ -122,6 +122,8 @@ pub struct Lobby {
     sessions: HashMap<ConnectionKey, Session>,
     /// Who waits for a match that is being made.
     waiting: Vec<(MatchId, ConnectionKey)>,
+    /// Nothing can be written down: nobody new gets a place.
+    is_storage_full: bool,
     actions: VecDeque<Action>,
 }
 
@@ -137,6 +139,7 @@ impl Lobby {
             placement: Placement::default(),
             sessions: HashMap::new(),
             waiting: Vec::new(),
+            is_storage_full: false,
             actions: VecDeque::new(),
         }
     }
@@ -233,6 +236,12 @@ impl Lobby {
         self.placement.add(match_id, mode.unwrap_or(usize::MAX), shard, places);
     }
 
+    /// Whether there is room to write down what is played. Without it nobody new gets a place; who has one
+    /// still finds the way back.
+    pub fn set_storage_full(&mut self, is_full: bool) {
+        self.is_storage_full = is_full;
+    }
+
     /// A match cannot be made or goes on nowhere.
     pub fn refuse_match(&mut self, match_id: MatchId, reason: DisconnectReason) {
         self.placement.remove(match_id);
@@ -287,7 +296,13 @@ impl Lobby {
 
     /// Keeps a place and says where it is; a match still being made answers when it is there.
     fn assign(&mut self, now_unix_ms: u64, to: ConnectionKey, player: &Player, match_id: MatchId) {
-        if let Err(reason) = self.placement.promise(match_id, player.id, now_unix_ms) {
+        let is_new = self.placement.find(match_id).is_some_and(|placed| !placed.seats(player.id));
+        let promised = if self.is_storage_full && is_new {
+            Err(DisconnectReason::StorageFull)
+        } else {
+            self.placement.promise(match_id, player.id, now_unix_ms)
+        };
+        if let Err(reason) = promised {
             self.refuse(to, reason);
             return;
         }

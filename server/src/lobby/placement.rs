@@ -167,4 +167,9 @@ impl Placed {
     pub(super) fn is_being_made(&self) -> bool {
         self.stage == Stage::Creating
     }
+
+    /// Whether the player sits there, or the place is held.
+    pub(super) fn seats(&self, player: PlayerId) -> bool {
+        self.seats.get(&player).is_some_and(|seat| seat.taken)
+    }
 }

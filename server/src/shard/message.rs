@@ -38,6 +38,8 @@ pub enum Command<G: Game> {
     },
     /// The matches of the process before are back: players may come in.
     Open,
+    /// Whether the disk is full: meanwhile nobody new takes a place.
+    StorageFull(bool),
     /// What is on stable storage of these matches: all up to the tick.
     Durable(Vec<(MatchId, Epoch, Tick)>),
     /// End a match as it stands.

@@ -95,6 +95,11 @@ impl<G: Game> Core<G> {
     ) -> Result<(usize, Slot, PlayerId), DisconnectReason> {
         let ticket = self.tickets.verify(ticket, self.wall_unix_ms)?;
         let index = *self.by_match.get(&ticket.match_id).ok_or(DisconnectReason::MatchUnknown)?;
+        if self.is_storage_full {
+            // Who has a place comes back to it.
+            let host = self.hosts[index].as_ref().ok_or(DisconnectReason::MatchUnknown)?;
+            host.game.slot_of(ticket.player).ok_or(DisconnectReason::StorageFull)?;
+        }
         // From here on the ticket is spent, whatever becomes of the join.
         self.used_tickets.insert(ticket.id, ticket.expires_unix_ms, self.wall_unix_ms)?;
         let host = self.hosts[index].as_mut().ok_or(DisconnectReason::MatchUnknown)?;
