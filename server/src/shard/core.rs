@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
+use matchkeep_client::link::timers::Timers;
 use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, PlayerId, ShardId};
@@ -30,7 +31,6 @@ use super::message::{Command, MatchPolicy, ShardEvent};
 use super::schedule::Schedule;
 use super::session::Session;
 use super::stats::ShardStats;
-use super::timers::Timers;
 use super::tokens::Tokens;
 use crate::matches::recorder::JournalBatch;
 use crate::matches::{Match, MatchOptions};
@@ -183,7 +183,7 @@ impl<G: Game> Core<G> {
             admission: Admission::default(),
             connections: Vec::new(),
             connection_count: 0,
-            timers: Timers::default(),
+            timers: Timers::new(Duration::ZERO),
             dirty: VecDeque::new(),
             responses: VecDeque::new(),
             options,
@@ -326,7 +326,7 @@ impl<G: Game> Core<G> {
         // Control was behind: try again soon.
         let report = (!self.reports.is_empty()).then(|| now + REPORT_RETRY);
         let replay = self.replaying().map(|_| now);
-        let times = [tick, self.timers.next(), handshake, report, replay];
+        let times = [tick, self.timers.earliest(), handshake, report, replay];
         times.into_iter().flatten().min()
     }
 
