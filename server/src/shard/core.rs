@@ -376,9 +376,12 @@ impl<G: Game> Core<G> {
         &mut self.outgoing
     }
 
-    /// The next thing control should know.
+    /// The next thing control should know. A death waits until the journal was handed everything before it:
+    /// control acts on it in the journal, behind the last frames.
     pub fn poll_report(&mut self) -> Option<ShardEvent> {
-        self.reports.pop_front()
+        let has_journal_all = self.outgoing.is_empty();
+        self.reports
+            .pop_front_if(|event| has_journal_all || !matches!(event, ShardEvent::Died { .. }))
     }
 
     /// Puts back a report that could not be handed over.
