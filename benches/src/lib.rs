@@ -9,5 +9,6 @@ pub mod load;
 pub mod machine;
 pub mod metronome;
 pub mod play;
+pub mod program;
 pub mod recovery;
 pub mod rehearsal;

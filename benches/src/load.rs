@@ -21,6 +21,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::machine;
+use crate::program::{Failure, ended, print};
 use plan::{Journal, LoadArgs, Plan};
 
 /// Measures what a player costs the server, beside what raw UDP alone would cost.
@@ -46,29 +47,20 @@ enum Part {
     EchoClients(echo::EchoClientsArgs),
 }
 
-/// The whole program. Exit codes: 0 it measured; 1 it failed on the way; 2 what was asked for cannot be.
+/// The whole program.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let outcome = match cli.part {
-        None => match cli.load.plan() {
-            Ok(plan) => measure(&plan),
-            Err(error) => {
-                eprintln!("error: {error}");
-                return ExitCode::from(2);
-            }
-        },
-        Some(Part::Server(args)) => server::run(&args),
-        Some(Part::Bots(args)) => bots::run(&args),
-        Some(Part::Echo(args)) => echo::run(&args),
-        Some(Part::EchoClients(args)) => echo::run_clients(&args),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+    ended(run(&Cli::parse()))
+}
+
+fn run(cli: &Cli) -> Result<(), Failure> {
+    match &cli.part {
+        None => measure(&cli.load.plan()?)?,
+        Some(Part::Server(args)) => server::run(args)?,
+        Some(Part::Bots(args)) => bots::run(args)?,
+        Some(Part::Echo(args)) => echo::run(args)?,
+        Some(Part::EchoClients(args)) => echo::run_clients(args)?,
     }
+    Ok(())
 }
 
 fn measure(plan: &Plan) -> anyhow::Result<()> {
@@ -92,11 +84,5 @@ fn measure(plan: &Plan) -> anyhow::Result<()> {
         eprintln!("pair {number}: {}", pair.line());
         pairs.push(pair);
     }
-    let report = report::Report::new(&pairs);
-    if plan.json {
-        println!("{}", serde_json::to_string(&report)?);
-    } else {
-        print!("{}", report.table());
-    }
-    Ok(())
+    print(plan.json, &report::Report::new(&pairs), report::Report::table)
 }

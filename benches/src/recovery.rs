@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::program::{Failure, ended, print};
 use plan::RecoveryArgs;
 
 /// Kills a server that plays and measures how its matches come back.
@@ -34,31 +35,18 @@ enum Part {
     Server(server::ServerArgs),
 }
 
-/// The whole program. Exit codes: 0 it measured; 1 it failed on the way; 2 what was asked for cannot be.
+/// The whole program.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let outcome = match cli.part {
-        None => match cli.recovery.plan() {
-            Ok(plan) => kills::measure(&plan).and_then(|report| {
-                if plan.json {
-                    println!("{}", serde_json::to_string(&report)?);
-                } else {
-                    print!("{}", report.table());
-                }
-                Ok(())
-            }),
-            Err(error) => {
-                eprintln!("error: {error}");
-                return ExitCode::from(2);
-            }
-        },
-        Some(Part::Server(args)) => server::run(&args),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+    ended(run(&Cli::parse()))
+}
+
+fn run(cli: &Cli) -> Result<(), Failure> {
+    match &cli.part {
+        None => {
+            let plan = cli.recovery.plan()?;
+            print(plan.json, &kills::measure(&plan)?, report::Report::table)?;
         }
+        Some(Part::Server(args)) => server::run(args)?,
     }
+    Ok(())
 }

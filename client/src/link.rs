@@ -16,7 +16,7 @@ mod hearing;
 mod player;
 mod returning;
 mod setup;
-mod timers;
+pub mod timers;
 mod way_back;
 
 use std::collections::VecDeque;
@@ -311,8 +311,8 @@ impl<G: Game> Core<G> {
 
     /// When something has to be done even if nothing arrives; in the past where it is now.
     pub fn next_wake(&mut self) -> Option<Instant> {
-        let players = self.player_timers.next();
-        [self.link_timers.next(), players].into_iter().flatten().min()
+        let players = self.player_timers.earliest();
+        [self.link_timers.earliest(), players].into_iter().flatten().min()
     }
 
     /// The player's side of the match, for its snapshots, counters and ticks.

@@ -4,6 +4,7 @@
 pub mod congestion;
 mod game;
 mod lobby;
+pub mod packets;
 pub(crate) mod return_path;
 pub(crate) mod tls;
 pub mod tuning;

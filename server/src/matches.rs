@@ -8,58 +8,36 @@
 //! be rebuilt from, [`replay`] does so. Around them lies what lives only as long as the process: input buffers,
 //! what clients hold, events on their way.
 
+mod death;
 pub mod frame;
 pub mod header;
 pub mod incident;
 pub mod inputs;
+mod journaling;
 pub mod recorder;
 pub mod replay;
+mod seating;
+mod spec;
 pub mod state;
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use matchkeep_shared::Game;
-use matchkeep_shared::game::{Events, Inputs, Outcome, PlayerInfo};
-use matchkeep_shared::ids::{Epoch, MatchId, PlayerId, Slot, SlotSet};
-use matchkeep_shared::limits::CHECKPOINT_EVERY;
+use matchkeep_shared::game::{Events, Inputs, Outcome};
+use matchkeep_shared::ids::{Epoch, PlayerId, Slot, SlotSet};
 use matchkeep_shared::schema::Entity;
-use matchkeep_shared::time::{Tick, TickRate};
+use matchkeep_shared::time::Tick;
 use matchkeep_shared::wire::client::ClientDatagram;
-use serde::{Deserialize, Serialize};
 
 use crate::replication::{Replicator, SnapshotFacts};
-use frame::FrameWriter;
 use inputs::{InputBuffer, InputCounts};
-use recorder::{Base, JournalBatch, JournalItemKind, Recorder};
-use state::{Entry, MatchState, UsedTicket};
+use journaling::Recording;
+use recorder::Base;
+use state::{Entry, MatchState};
 
-/// What a match is made of, fixed when it is created.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct MatchSpec<C> {
-    /// Its ID.
-    pub id: MatchId,
-    /// The mode it was made for.
-    pub mode: String,
-    /// Its places.
-    pub places: usize,
-    /// Its tick rate.
-    pub rate: TickRate,
-    /// How many ticks a place is held for a player who lost the connection.
-    pub hold_ticks: u64,
-    /// The game's configuration.
-    pub config: C,
-    /// The seed of the game's random numbers.
-    pub seed: u64,
-}
-
-impl<C> MatchSpec<C> {
-    /// How long a place is held, in milliseconds.
-    pub fn hold_ms(&self) -> u32 {
-        let hold = self.rate.elapsed(self.hold_ticks).as_millis();
-        u32::try_from(hold).unwrap_or(u32::MAX)
-    }
-}
+pub use death::Death;
+pub use seating::JoinRefused;
+pub use spec::{Hashes, MatchOptions, MatchSpec};
 
 /// A running match.
 pub struct Match<G: Game> {
@@ -84,55 +62,6 @@ pub struct Match<G: Game> {
     death: Option<Death>,
 }
 
-/// What a match that is journaled has beside its state.
-struct Recording {
-    recorder: Recorder,
-    frame: FrameWriter,
-    /// All up to this tick is on stable storage.
-    durable: Tick,
-}
-
-/// How often the state is hashed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Hashes {
-    /// Once a second, for the journal.
-    #[default]
-    EverySecond,
-    /// At every tick, and clients are told: for tests of recovery.
-    EveryTick,
-}
-
-/// What a match is told when it begins or goes on.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct MatchOptions {
-    /// Whether frames are recorded for a journal.
-    pub journaled: bool,
-    /// How often the state is hashed.
-    pub hashes: Hashes,
-}
-
-/// How a game died under its match.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Death {
-    /// In the step to this tick, or right before it.
-    pub tick: Tick,
-    /// What it said.
-    pub cause: String,
-    /// The frame of that tick as far as it was known: what may have killed it.
-    pub suspect: Vec<u8>,
-}
-
-/// Why a player cannot sit down.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum JoinRefused {
-    /// Every place is taken.
-    Full,
-    /// The match has ended.
-    Over,
-    /// The game died of it.
-    Died,
-}
-
 impl<G: Game> Match<G> {
     /// A match before its first tick.
     ///
@@ -143,8 +72,8 @@ impl<G: Game> Match<G> {
         Self::with(spec, Epoch(1), state, Base::default(), options)
     }
 
-    /// A match that goes on in `epoch` from `state`, which a replay of `base` led to and all of which is
-    /// durable up to `durable`. Nobody is connected any more.
+    /// A match that goes on in `epoch` from `state`, which a replay of `base` led to and which is durable.
+    /// Nobody is connected any more.
     pub fn resume(
         spec: MatchSpec<G::Config>,
         epoch: Epoch,
@@ -180,12 +109,7 @@ impl<G: Game> Match<G> {
         for slot in state.taken() {
             buffers[slot.index()] = Some(InputBuffer::new(spec.rate, tick));
         }
-        let recording = options.journaled.then(|| {
-            let every = spec.rate.ticks_in(CHECKPOINT_EVERY);
-            // IDs are random: so are the ticks at which matches take their checkpoints.
-            let recorder = Recorder::new(base, tick, every, spec.id.0 % every);
-            Recording { recorder, frame: FrameWriter::default(), durable: tick }
-        });
+        let recording = options.journaled.then(|| Recording::new(&spec, base, tick));
         Self {
             epoch,
             resumed: tick,
@@ -243,122 +167,6 @@ impl<G: Game> Match<G> {
     /// The result, once the match has ended.
     pub fn outcome(&self) -> Option<&Outcome> {
         self.state.outcome()
-    }
-
-    /// How the game died, if it did. Such a match does nothing any more.
-    pub fn death(&self) -> Option<&Death> {
-        self.death.as_ref()
-    }
-
-    /// The place a player has, connected or held.
-    pub fn slot_of(&self, player: PlayerId) -> Option<Slot> {
-        self.state.slot_of(player)
-    }
-
-    /// The number of places taken, held ones among them.
-    pub fn taken(&self) -> usize {
-        self.state.taken().count()
-    }
-
-    /// The slots whose players are connected.
-    pub fn connected(&self) -> SlotSet {
-        let connected = self.state.taken().filter(|slot| self.state.is_connected(*slot));
-        connected.fold(SlotSet::EMPTY, SlotSet::with)
-    }
-
-    /// A player sits down: on the place held for them, else on a free one. The client holds nothing yet.
-    ///
-    /// # Errors
-    /// [`JoinRefused`] where there is no place, or no match any more.
-    pub fn join(
-        &mut self,
-        player: &PlayerInfo,
-        ticket: Option<UsedTicket>,
-    ) -> Result<Slot, JoinRefused> {
-        if self.outcome().is_some() {
-            return Err(JoinRefused::Over);
-        }
-        if let Some(slot) = self.slot_of(player.id) {
-            return self.rejoin(slot, ticket).then_some(slot).ok_or(JoinRefused::Died);
-        }
-        let slot = self.state.free_slot().ok_or(JoinRefused::Full)?;
-        if !self.enter(Entry::Join { slot, player: player.clone(), ticket }) {
-            return Err(JoinRefused::Died);
-        }
-        self.buffers[slot.index()] = Some(InputBuffer::new(self.spec.rate, self.tick()));
-        self.replicator.add_client(slot);
-        Ok(slot)
-    }
-
-    /// The player in `slot` is back, or there once more. The client holds nothing yet. Says whether the
-    /// game lived through it.
-    pub fn rejoin(&mut self, slot: Slot, ticket: Option<UsedTicket>) -> bool {
-        let tick = self.tick();
-        if let Some(inputs) = &mut self.buffers[slot.index()] {
-            inputs.restart(tick);
-            self.replicator.add_client(slot);
-        }
-        self.enter(Entry::Regained { slot, ticket })
-    }
-
-    /// The player's connection is gone; the place is held for them for a while.
-    pub fn disconnect(&mut self, slot: Slot) {
-        if self.state.is_connected(slot) {
-            self.enter(Entry::Lost { slot });
-            self.replicator.remove_client(slot);
-        }
-    }
-
-    /// The player is gone for good.
-    pub fn leave(&mut self, slot: Slot) -> Option<PlayerId> {
-        let player = self.state.player(slot)?;
-        self.enter(Entry::Leave { slot });
-        self.clear_place(slot);
-        Some(player)
-    }
-
-    /// Ends the match with the next step, as it stands.
-    pub fn end(&mut self, reason: &str) {
-        self.enter(Entry::End { reason: reason.to_owned() });
-    }
-
-    fn clear_place(&mut self, slot: Slot) {
-        if let Some(inputs) = self.buffers[slot.index()].take() {
-            self.departed += inputs.counts();
-        }
-        self.replicator.remove_client(slot);
-    }
-
-    /// Says whether the game lived through it.
-    fn enter(&mut self, entry: Entry) -> bool {
-        if self.death.is_some() {
-            return false;
-        }
-        let state = &mut self.state;
-        let outcome = catch_unwind(AssertUnwindSafe(|| state.apply(&entry)));
-        if self.recording.is_some() {
-            self.entered.push(entry);
-        }
-        outcome.map_err(|panic| self.die_between_steps(&*panic)).is_ok()
-    }
-
-    fn die_between_steps(&mut self, panic: &(dyn Any + Send)) {
-        self.inputs = Inputs::new(self.spec.places);
-        if let Some(recording) = &mut self.recording {
-            recording.frame.begin(&self.entered, self.spec.places, &self.inputs, |_| false);
-        }
-        self.die(panic);
-    }
-
-    fn die(&mut self, panic: &(dyn Any + Send)) {
-        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-        let cause = text.unwrap_or_else(|| "the game panicked".to_owned());
-        let mut suspect = Vec::new();
-        if let Some(recording) = &mut self.recording {
-            recording.frame.finish(None, &mut suspect);
-        }
-        self.death = Some(Death { tick: self.state.tick() + 1, cause, suspect });
     }
 
     /// Takes what a client sent. `margin_100us` says how long before (positive) or after its deadline a
@@ -433,65 +241,6 @@ impl<G: Game> Match<G> {
             recording.frame.finish(self.state_hash, recording.recorder.frames_mut());
             recording.recorder.note(tick);
         }
-    }
-
-    /// Hands what is new to the journal, as far as the batch has room.
-    pub fn hand_over(&mut self, batch: &mut JournalBatch) {
-        let Some(recording) = &mut self.recording else { return };
-        let whose = (self.spec.id, self.epoch);
-        let state = &self.state;
-        // A checkpoint is the state right after a step, and a game that died has none.
-        let is_whole = self.entered.is_empty() && self.death.is_none();
-        let encode = is_whole.then_some(|out: &mut Vec<u8>| state.encode(out));
-        recording.recorder.hand_over(whose, batch, encode);
-    }
-
-    /// Hands over the end of the match's journal, if everything before it is.
-    pub fn hand_over_end(&mut self, batch: &mut JournalBatch) -> bool {
-        self.hand_over(batch);
-        let Some(recording) = &self.recording else { return true };
-        let Some(outcome) = self.state.outcome() else { return false };
-        if !recording.recorder.is_handed_over() || batch.is_full() {
-            return false;
-        }
-        let at = (self.state.tick(), self.state.tick());
-        batch.push((self.spec.id, self.epoch), JournalItemKind::Finish, at, |out| {
-            matchkeep_shared::encoding::encode_into(outcome, out);
-        });
-        true
-    }
-
-    /// Whether so much waits for the journal that the match must not go on.
-    pub fn must_wait_for_journal(&self) -> bool {
-        self.recording.as_ref().is_some_and(|recording| recording.recorder.is_full())
-    }
-
-    /// All up to `tick` is on stable storage.
-    pub fn set_durable(&mut self, tick: Tick) {
-        if let Some(recording) = &mut self.recording {
-            recording.durable = recording.durable.max(tick);
-        }
-    }
-
-    /// How many ticks the durable one is behind; `None` where there is no journal.
-    pub fn durable_lag(&self) -> Option<u32> {
-        let recording = self.recording.as_ref()?;
-        u32::try_from(self.tick().since(recording.durable)).ok()
-    }
-
-    /// Takes what the match can be rebuilt from, where it is journaled; frames are recorded no more.
-    pub fn take_base(&mut self) -> Option<Base> {
-        self.recording.take().map(|recording| recording.recorder.into_base())
-    }
-
-    /// Whether nothing waits to be handed to the journal.
-    pub fn is_handed_over(&self) -> bool {
-        self.recording.as_ref().is_none_or(|recording| recording.recorder.is_handed_over())
-    }
-
-    /// Whether the match is journaled.
-    pub fn is_journaled(&self) -> bool {
-        self.recording.is_some()
     }
 
     /// The events of the last step, each with who hears of it.

@@ -16,5 +16,4 @@ mod schedule;
 mod session;
 pub mod stats;
 pub mod thread;
-mod timers;
 mod tokens;

@@ -1,11 +1,12 @@
 //! Journals on real disks that fail: full, cut off, with syncs that stall, fail or lie, with bits that
-//! flip. What fails lies under a child of a test, which is this program again. A binary of its own, because
-//! the machine is busy while it runs.
+//! flip. What fails lies under a child of a test, `journal_child`. A binary of its own, because the machine is
+//! busy while it runs.
 
 mod child;
 mod flipped;
 mod full_disk;
 mod power;
+mod servers;
 mod syncs;
 
 use std::path::{Path, PathBuf};
@@ -68,7 +69,7 @@ impl Drop for Mount {
     }
 }
 
-/// What a child tells, as text: see [`child`].
+/// What a child tells, as text: see `journal_child`.
 fn told(text: &str) -> Told {
     let lines = text.lines().filter_map(|line| line.strip_prefix("told "));
     let mut told = Told::new();

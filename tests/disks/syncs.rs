@@ -7,7 +7,7 @@ use matchkeep_server::store::SqliteJournal;
 use matchkeep_shared::rng::Rng;
 use matchkeep_tests::journal_play::{Told, check};
 
-use super::child::{child, player};
+use super::child::{giver, player};
 use super::{DATABASE, compile, temporary, told};
 
 const ROUNDS: u64 = 15;
@@ -15,7 +15,7 @@ const ROUNDS: u64 = 15;
 const CUTS: u32 = 100;
 
 /// The library that fails; see `faults.c`.
-fn faults() -> &'static Path {
+pub(super) fn faults() -> &'static Path {
     static LIBRARY: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
     let (_, library) = LIBRARY.get_or_init(|| {
         let folder = temporary();
@@ -115,8 +115,7 @@ fn after_a_failed_sync_the_journal_is_broken_and_what_was_told_is_there() {
 #[test]
 fn a_stalled_sync_delays_what_is_durable_and_nobody_who_hands_over() {
     let (folder, left) = (temporary(), temporary());
-    let work = child(&["hand_over", folder.path().to_str().expect("UTF-8")]);
-    let (said, _) = with_fault(work, "stall 12 500", left.path());
+    let (said, _) = with_fault(giver(folder.path()), "stall 12 500", left.path());
     let number = |name: &str| -> u64 {
         let line = said.lines().find_map(|line| line.strip_prefix(name));
         line.and_then(|text| text.trim().parse().ok()).unwrap_or_else(|| panic!("{name}: {said}"))

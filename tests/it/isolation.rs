@@ -2,8 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use matchkeep_client::netcode::MatchEvent;
 use matchkeep_client::transport::{
@@ -17,9 +16,13 @@ use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::MatchId;
 use matchkeep_shared::time::Tick;
 use matchkeep_tests::fragile::{Fragile, Presses, Wish};
+use matchkeep_tests::process::ServerProcess;
 use matchkeep_tests::within;
 
 type Client = MatchClient<Fragile>;
+
+/// The program that serves the game.
+const FRAGILE: &str = env!("CARGO_BIN_EXE_fragile");
 
 async fn start(folder: &Path) -> Node {
     let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -38,9 +41,13 @@ async fn start(folder: &Path) -> Node {
     node
 }
 
-async fn join(lobby: SocketAddr, print: &str, name: &str, mode: &str) -> (Client, MatchId) {
+async fn join(
+    lobby: SocketAddr,
+    print: Fingerprint,
+    name: &str,
+    mode: &str,
+) -> (Client, MatchId) {
     let socket = endpoint(lobby.ip()).expect("a socket");
-    let print: Fingerprint = print.parse().expect("a fingerprint");
     let signing_in = LobbyClient::connect::<Fragile>(&socket, lobby, print, name);
     let mut lobby = within(20, "signing in", signing_in).await.expect("the lobby is there");
     let place = within(20, "a place", lobby.find_match(mode)).await.expect("there is one");
@@ -51,7 +58,8 @@ async fn join(lobby: SocketAddr, print: &str, name: &str, mode: &str) -> (Client
 
 async fn join_node(node: &Node, name: &str, mode: &str) -> (Client, MatchId) {
     let endpoints = node.endpoints();
-    join(endpoints.lobby, &endpoints.lobby_fingerprint, name, mode).await
+    let print = endpoints.lobby_fingerprint.parse().expect("a fingerprint");
+    join(endpoints.lobby, print, name, mode).await
 }
 
 /// What a player saw while it played.
@@ -160,33 +168,6 @@ async fn the_third_death_at_one_tick_sets_the_match_aside_with_its_data() {
     within(20, "stopping", node.run_until(async {})).await.expect("the node ran");
 }
 
-/// A server in a process of its own, which will end itself.
-struct Doomed(std::process::Child);
-
-impl Drop for Doomed {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn start_process(data: &Path) -> (Doomed, serde_json::Value) {
-    use std::io::BufRead;
-    let mut child = Command::new(env!("CARGO_BIN_EXE_fragile"))
-        .args(["serve", "--lobby-port", "0", "--shard-port", "0", "--admin", "127.0.0.1:0"])
-        .args(["--shards", "1", "--pin", "false", "--json", "--until-stdin-closes", "--data"])
-        .arg(data)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the server starts");
-    let out = child.stdout.take().expect("it was asked for a pipe");
-    let mut line = String::new();
-    std::io::BufReader::new(out).read_line(&mut line).expect("it says where it is");
-    (Doomed(child), serde_json::from_str(&line).expect("as JSON"))
-}
-
 #[test]
 fn a_step_that_hangs_ends_the_process_and_the_third_time_its_match_is_set_aside() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -195,32 +176,22 @@ fn a_step_that_hangs_ends_the_process_and_the_third_time_its_match_is_set_aside(
     let runtime = runtime.expect("a runtime");
     let mut match_id = None;
     for death in 1..=3 {
-        let (mut server, told) = start_process(&data);
+        let server = ServerProcess::start(FRAGILE, &data, &[]);
         if match_id.is_none() {
-            let lobby: SocketAddr =
-                told["lobby"].as_str().and_then(|at| at.parse().ok()).expect("it");
-            let print = told["lobby_fingerprint"].as_str().expect("one").to_owned();
             match_id = Some(runtime.block_on(async {
-                let (mut client, match_id) = join(lobby, &print, "ada", "hang").await;
+                let (lobby, print) = (server.lobby, server.fingerprint);
+                let (mut client, match_id) = join(lobby, print, "ada", "hang").await;
                 // The place is held, so that the match goes on without the player.
                 let _ = tokio::time::timeout(Duration::from_millis(300), client.next()).await;
                 client.abandon();
                 match_id
             }));
         }
-        let since = Instant::now();
-        let ended = loop {
-            match server.0.try_wait().expect("it is our child") {
-                Some(status) => break status,
-                None if since.elapsed() > Duration::from_secs(30) => panic!("it still runs"),
-                None => std::thread::sleep(Duration::from_millis(20)),
-            }
-        };
-        assert!(!ended.success(), "death {death}: {ended}");
+        let (status, said) = server.ended();
+        assert!(!status.success(), "death {death}: {status}: {said}");
     }
     let match_id = match_id.expect("it was played");
-    let (server, _) = start_process(&data);
+    let _server = ServerProcess::start(FRAGILE, &data, &[]);
     let (state, _, _) = state_of(&data, match_id).expect("its journal is there");
     assert_eq!(state, JournalState::Quarantined);
-    drop(server);
 }

@@ -16,6 +16,7 @@ pub mod journal_play;
 pub mod link;
 pub mod memory_journal;
 pub mod player;
+pub mod process;
 pub mod raw;
 pub mod recordings;
 pub mod samples;

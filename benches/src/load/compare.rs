@@ -7,6 +7,7 @@ use super::pair::run_server;
 use super::plan::Plan;
 use super::report::{median, summary};
 use super::server::Window;
+use crate::program::print;
 
 /// How often a run is begun anew because not all bots got into their matches.
 const ATTEMPTS_MAX: u32 = 3;
@@ -62,19 +63,21 @@ pub fn measure(plan: &Plan, measured: usize, others: usize) -> anyhow::Result<()
     }
     outcome.cpu_ratio = median(&outcome.cpu_ratios);
     outcome.tick_lateness_p99_difference_us = median(&outcome.tick_lateness_p99_differences_us);
-    if plan.json {
-        println!("{}", serde_json::to_string(&outcome)?);
-    } else {
-        println!(
-            "CPU with the journal       {:.3} times that without, the median of {:.3?}",
-            outcome.cpu_ratio, outcome.cpu_ratios
-        );
-        println!(
-            "tick lateness p99          {:+.0} us, the median of {:?}",
-            outcome.tick_lateness_p99_difference_us, outcome.tick_lateness_p99_differences_us
-        );
+    print(plan.json, &outcome, Comparison::table)
+}
+
+impl Comparison {
+    /// The outcome as a person reads it.
+    fn table(&self) -> String {
+        format!(
+            "CPU with the journal       {:.3} times that without, the median of {:.3?}\n\
+             tick lateness p99          {:+.0} us, the median of {:?}\n",
+            self.cpu_ratio,
+            self.cpu_ratios,
+            self.tick_lateness_p99_difference_us,
+            self.tick_lateness_p99_differences_us
+        )
     }
-    Ok(())
 }
 
 fn run(plan: &Plan, journaled: bool, measured: usize, others: usize) -> anyhow::Result<Window> {

@@ -30,9 +30,9 @@ const WARM_SECONDS: u64 = 1;
 /// How long the clients may take to show up.
 const CLIENTS_WITHIN: Duration = Duration::from_secs(10);
 
-/// What the echo plays.
+/// What either side plays.
 #[derive(Clone, Debug, Args)]
-pub struct EchoArgs {
+struct SideArgs {
     #[arg(long)]
     core: usize,
     #[arg(long)]
@@ -41,27 +41,25 @@ pub struct EchoArgs {
     per_match: usize,
     #[arg(long)]
     hz: u16,
-    #[arg(long)]
-    seconds: u64,
     /// Of each datagram sent.
     #[arg(long)]
     bytes: usize,
 }
 
+/// What the echo plays.
+#[derive(Clone, Debug, Args)]
+pub struct EchoArgs {
+    #[command(flatten)]
+    side: SideArgs,
+    #[arg(long)]
+    seconds: u64,
+}
+
 /// What the echo's clients play.
 #[derive(Clone, Debug, Args)]
 pub struct EchoClientsArgs {
-    #[arg(long)]
-    core: usize,
-    #[arg(long)]
-    players: usize,
-    #[arg(long)]
-    per_match: usize,
-    #[arg(long)]
-    hz: u16,
-    /// Of each datagram sent.
-    #[arg(long)]
-    bytes: usize,
+    #[command(flatten)]
+    side: SideArgs,
     #[arg(long)]
     to: SocketAddr,
 }
@@ -88,18 +86,19 @@ pub struct EchoWindow {
 /// # Errors
 /// Where the system refuses a socket, or the clients do not come.
 pub fn run(args: &EchoArgs) -> anyhow::Result<()> {
+    let EchoArgs { side, seconds } = args;
     end_with_parent()?;
-    pin_process(args.core)?;
+    pin_process(side.core)?;
     let socket = socket()?;
     say(&Listening { at: socket.local_addr()? })?;
-    let rate = TickRate::try_from(args.hz)?;
-    let groups = args.players / args.per_match;
+    let rate = TickRate::try_from(side.hz)?;
+    let groups = side.players / side.per_match;
     let mut echo = Echo {
         socket,
-        clients: vec![None; args.players],
+        clients: vec![None; side.players],
         buffer: [0; BUFFER_BYTES],
-        payload: vec![0xa5; args.bytes],
-        per_group: args.per_match,
+        payload: vec![0xa5; side.bytes],
+        per_group: side.per_match,
         window: EchoWindow::default(),
     };
     let mut metronome = Metronome::new(rate, groups)?;
@@ -114,7 +113,7 @@ pub fn run(args: &EchoArgs) -> anyhow::Result<()> {
     }
     echo.window = EchoWindow::default();
     let before = process_cpu();
-    for _ in 0..ticks(args.seconds) {
+    for _ in 0..ticks(*seconds) {
         echo.tick(metronome.wait()?)?;
     }
     echo.window.cpu_us = (process_cpu() - before).as_secs_f64() * 1e6;
@@ -158,20 +157,21 @@ impl Echo {
 /// # Errors
 /// Where the system refuses a socket.
 pub fn run_clients(args: &EchoClientsArgs) -> anyhow::Result<()> {
+    let EchoClientsArgs { side, to } = args;
     end_with_parent()?;
-    pin_process(args.core)?;
-    let sockets = args.players.div_ceil(BATCH);
+    pin_process(side.core)?;
+    let sockets = side.players.div_ceil(BATCH);
     let sockets: Vec<UdpSocket> = (0..sockets).map(|_| socket()).collect::<io::Result<_>>()?;
-    let rate = TickRate::try_from(args.hz)?;
-    let mut metronome = Metronome::new(rate, args.players / args.per_match)?;
+    let rate = TickRate::try_from(side.hz)?;
+    let mut metronome = Metronome::new(rate, side.players / side.per_match)?;
     let mut buffer = [0; BUFFER_BYTES];
-    let mut payload = vec![0x5a; args.bytes.max(NUMBER_BYTES)];
+    let mut payload = vec![0x5a; side.bytes.max(NUMBER_BYTES)];
     loop {
         let group = metronome.wait()?;
-        for client in group * args.per_match..(group + 1) * args.per_match {
+        for client in group * side.per_match..(group + 1) * side.per_match {
             payload[..NUMBER_BYTES].copy_from_slice(&(client as u32).to_le_bytes());
             // What the kernel does not take is lost, as elsewhere.
-            let _ = sockets[client / BATCH].send_to(&payload, args.to);
+            let _ = sockets[client / BATCH].send_to(&payload, to);
         }
         for socket in &sockets {
             while receive(socket, &mut buffer)?.is_some() {}

@@ -6,6 +6,8 @@ use matchkeep_shared::limits::{
 };
 use matchkeep_shared::time::TickRate;
 
+use crate::program::{FlagError, within};
+
 /// Players in a match without another word.
 const PER_MATCH: usize = 10;
 /// The longest window, in seconds.
@@ -70,15 +72,6 @@ pub struct Plan {
     pub json: bool,
 }
 
-/// A flag whose value cannot be used: the program ends with exit code 2.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("--{flag} {value}: {allowed}")]
-pub struct FlagError {
-    flag: &'static str,
-    value: u64,
-    allowed: String,
-}
-
 impl LoadArgs {
     /// Checks everything.
     ///
@@ -105,13 +98,6 @@ impl LoadArgs {
         let (seconds, pairs, json) = (self.seconds, self.pairs, self.json);
         Ok(Plan { players, per_match, rate, seconds, pairs, journal: self.journal, json })
     }
-}
-
-pub(crate) fn within(flag: &'static str, value: u64, min: u64, max: u64) -> Result<(), FlagError> {
-    if (min..=max).contains(&value) {
-        return Ok(());
-    }
-    Err(FlagError { flag, value, allowed: format!("allowed are {min} to {max}") })
 }
 
 impl Plan {

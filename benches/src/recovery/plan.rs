@@ -4,7 +4,7 @@ use clap::Args;
 use matchkeep_shared::limits::{PLAYERS_PER_MATCH_MAX, TICK_RATE_HZ_MAX, TICK_RATE_HZ_MIN};
 use matchkeep_shared::time::TickRate;
 
-use crate::load::plan::{FlagError, within};
+use crate::program::{FlagError, within};
 
 /// The most matches.
 const MATCHES_MAX: u64 = 1000;

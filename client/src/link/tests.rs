@@ -13,9 +13,9 @@ use matchkeep_shared::limits::IDLE_TIMEOUT;
 use matchkeep_shared::time::Tick;
 use matchkeep_shared::wire::message::{Credential, ServerMessage};
 
-use super::{ComeBack, LinkError, Place};
-use server::{HOLD, MATCH};
-use world::{Told, World, server_address};
+use super::{ComeBack, LinkError};
+use server::HOLD;
+use world::{Told, World};
 
 const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -171,12 +171,7 @@ fn a_refused_token_sends_the_player_to_the_lobby_and_its_ticket_leads_back() {
         world.server.refusal = None;
         world.server.address = SocketAddr::from(([10, 0, 0, 3], 9000));
         world.restart(Tick(120));
-        let place = Place {
-            match_id: MATCH,
-            address: world.server.address,
-            fingerprint: world.server.fingerprint(),
-            ticket: b"another".to_vec(),
-        };
+        let place = world.server.place(b"another");
         world.core.redirect(world.now, world.player, place);
         world.run(ms(300));
         let told = world.take_told();
@@ -192,12 +187,7 @@ fn a_server_that_nobody_finds_any_more_is_asked_after_at_the_lobby() {
     world.server.address = SocketAddr::from(([10, 0, 0, 3], 9000));
     world.run(ms(3000));
     assert_eq!(world.take_told(), [Told::Interrupted, Told::NeedTicket]);
-    let place = Place {
-        match_id: MATCH,
-        address: world.server.address,
-        fingerprint: world.server.fingerprint(),
-        ticket: b"another".to_vec(),
-    };
+    let place = world.server.place(b"another");
     world.core.redirect(world.now, world.player, place);
     world.run(ms(300));
     assert_eq!(world.take_told(), [Told::Reconnected(true)]);
@@ -344,12 +334,7 @@ fn who_leaves_says_goodbye_and_who_abandons_keeps_the_place() {
         assert!(stats.udp_bytes_sent > 1000 && stats.datagrams_received > 30, "{stats:?}");
         world.core.forget(world.now, world.player);
         assert!(world.core.session(world.player).is_none());
-        let place = Place {
-            match_id: MATCH,
-            address: server_address(),
-            fingerprint: world.server.fingerprint(),
-            ticket: Vec::new(),
-        };
+        let place = world.server.place(b"");
         let again = world.core.join(world.now, place, ComeBack::Never);
         assert_eq!(again.expect("the address is one"), world.player, "keys are given anew");
     }

@@ -1,4 +1,5 @@
-//! Deadlines of many connections or players in one heap, at most one live entry each.
+//! Deadlines of many connections or players in one heap, at most one live entry each. The server's shards keep
+//! theirs in it too.
 //!
 //! Deadlines move with every packet, mostly later, or earlier by next to nothing. So an entry is left where
 //! it is when its deadline moves later, and looked at again when it comes up; only one that is earlier by
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// Deadlines by key.
 #[derive(Debug)]
-pub(super) struct Timers {
+pub struct Timers {
     /// How much later than asked for an entry may come up.
     tolerance: Duration,
     heap: BinaryHeap<Reverse<(Instant, usize)>>,
@@ -19,12 +20,13 @@ pub(super) struct Timers {
 }
 
 impl Timers {
-    pub(super) fn new(tolerance: Duration) -> Self {
+    /// No deadlines.
+    pub fn new(tolerance: Duration) -> Self {
         Self { tolerance, heap: BinaryHeap::new(), armed: Vec::new() }
     }
 
     /// The key's deadline is now this.
-    pub(super) fn arm(&mut self, key: usize, deadline: Option<Instant>) {
+    pub fn arm(&mut self, key: usize, deadline: Option<Instant>) {
         if self.armed.len() <= key {
             self.armed.resize(key + 1, None);
         }
@@ -36,14 +38,14 @@ impl Timers {
     }
 
     /// The key has no deadline any more.
-    pub(super) fn disarm(&mut self, key: usize) {
+    pub fn disarm(&mut self, key: usize) {
         if let Some(armed) = self.armed.get_mut(key) {
             *armed = None;
         }
     }
 
     /// A key whose entry came up; its deadline may have moved later, so look, and arm it again.
-    pub(super) fn pop_due(&mut self, now: Instant) -> Option<usize> {
+    pub fn pop_due(&mut self, now: Instant) -> Option<usize> {
         while let Some(Reverse((at, key))) = self.heap.peek().copied() {
             let live = self.armed[key] == Some(at);
             if live && at > now {
@@ -59,7 +61,7 @@ impl Timers {
     }
 
     /// When the next entry comes up.
-    pub(super) fn next(&mut self) -> Option<Instant> {
+    pub fn earliest(&mut self) -> Option<Instant> {
         while let Some(Reverse((at, key))) = self.heap.peek().copied() {
             if self.armed[key] == Some(at) {
                 return Some(at);
@@ -87,11 +89,11 @@ mod tests {
         timers.arm(1, Some(at(50)));
         timers.arm(3, Some(at(5)));
         timers.disarm(3);
-        assert_eq!(timers.next(), Some(at(10)));
+        assert_eq!(timers.earliest(), Some(at(10)));
         assert_eq!(timers.pop_due(at(9)), None);
         assert_eq!(timers.pop_due(at(25)), Some(1));
         assert_eq!(timers.pop_due(at(25)), Some(2));
         assert_eq!(timers.pop_due(at(100)), None, "the entry at 30 was superseded");
-        assert_eq!(timers.next(), None);
+        assert_eq!(timers.earliest(), None);
     }
 }

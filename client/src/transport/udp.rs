@@ -1,20 +1,17 @@
 //! A UDP socket for a core: batches in, single packets out. Knows nothing of what they mean.
 
-use std::io::{self, IoSliceMut};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
 
-use bytes::BytesMut;
 use matchkeep_shared::Game;
-use matchkeep_shared::limits::SOCKET_BUFFER_BYTES;
-use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
+use quinn_udp::UdpSockRef;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
+use super::packets::{Datagram, Packets, none_if_transient};
 use crate::link::Core;
 
-/// The largest UDP payload that is received whole; QUIC sends no larger one to us.
-const UDP_PAYLOAD_BYTES_MAX: usize = 1500;
 /// How much of the receive pool is set aside at once, in bytes.
 const POOL_BYTES: usize = 64 * 1024;
 /// Batches received in one go: with more waiting, what is due goes on in between.
@@ -23,11 +20,7 @@ const BATCHES_MAX: usize = 16;
 /// A socket, with the memory that receiving and sending use again and again.
 pub(crate) struct Udp {
     socket: UdpSocket,
-    state: UdpSocketState,
-    /// One stretch for each message of a batch, long enough for datagrams the kernel has joined.
-    receive: Vec<u8>,
-    stretch: usize,
-    pool: BytesMut,
+    packets: Packets,
     send: Vec<u8>,
 }
 
@@ -48,20 +41,13 @@ impl Udp {
     /// Where the system has none.
     pub(crate) fn to(to: IpAddr) -> io::Result<Self> {
         let socket = bind(any_address(to))?;
-        let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
-        // A smaller buffer than asked for is no error.
-        let _ = state.set_recv_buffer_size(UdpSockRef::from(&socket), SOCKET_BUFFER_BYTES);
-        let _ = state.set_send_buffer_size(UdpSockRef::from(&socket), SOCKET_BUFFER_BYTES);
-        let socket = UdpSocket::from_std(socket)?;
-        let stretch = UDP_PAYLOAD_BYTES_MAX * state.gro_segments();
-        let receive = vec![0; stretch * BATCH_SIZE];
-        let (pool, send) = (BytesMut::new(), Vec::new());
-        Ok(Self { socket, state, receive, stretch, pool, send })
+        let packets = Packets::new(&socket, POOL_BYTES)?;
+        Ok(Self { socket: UdpSocket::from_std(socket)?, packets, send: Vec::new() })
     }
 
     /// What the kernel granted as receive buffer, in bytes.
     pub(crate) fn receive_buffer_bytes(&self) -> io::Result<usize> {
-        self.state.recv_buffer_size(UdpSockRef::from(&self.socket))
+        self.packets.receive_buffer_bytes(UdpSockRef::from(&self.socket))
     }
 
     /// Waits until something can be received.
@@ -92,31 +78,13 @@ impl Udp {
         core: &mut Core<G>,
         now: &impl Fn() -> Instant,
     ) -> io::Result<usize> {
-        let Self { socket, state, receive, stretch, pool, .. } = self;
-        let mut stretches = receive.chunks_exact_mut(*stretch);
-        let mut buffers: [IoSliceMut<'_>; BATCH_SIZE] = std::array::from_fn(|_| {
-            IoSliceMut::new(stretches.next().expect("one stretch for each message of a batch"))
-        });
-        let mut meta = [RecvMeta::default(); BATCH_SIZE];
-        let received = socket.try_io(Interest::READABLE, || {
-            state.recv(UdpSockRef::from(&*socket), &mut buffers, &mut meta)
-        });
-        let received = match received {
-            Ok(received) => received,
-            Err(error) if is_transient(&error) => return Ok(0),
-            Err(error) => return Err(error),
-        };
+        let Self { socket, packets, .. } = self;
+        let received =
+            socket.try_io(Interest::READABLE, || packets.receive(UdpSockRef::from(&*socket)));
+        let received = received.or_else(none_if_transient)?;
         let now = now();
-        for (buffer, meta) in buffers.iter().zip(&meta).take(received) {
-            for datagram in buffer[..meta.len].chunks(meta.stride.max(1)) {
-                if pool.capacity() < datagram.len() {
-                    // Takes back its memory where all that was cut from it is gone.
-                    pool.reserve(POOL_BYTES);
-                }
-                pool.extend_from_slice(datagram);
-                let ecn = meta.ecn.and_then(|ecn| quinn_proto::EcnCodepoint::from_bits(ecn as u8));
-                core.handle_datagram(now, meta.addr, meta.dst_ip, ecn, pool.split());
-            }
+        for Datagram { from, to, ecn, bytes } in packets.received() {
+            core.handle_datagram(now, from, to, ecn, bytes);
         }
         Ok(received)
     }
@@ -127,16 +95,7 @@ impl Udp {
             self.send.clear();
             let Some(transmit) = core.poll_transmit(now, &mut self.send) else { return };
             // What the kernel does not take is a lost packet, for QUIC to notice.
-            let _ = self.state.try_send(
-                UdpSockRef::from(&self.socket),
-                &quinn_udp::Transmit {
-                    destination: transmit.destination,
-                    ecn: transmit.ecn.and_then(|ecn| quinn_udp::EcnCodepoint::from_bits(ecn as u8)),
-                    contents: &self.send[..transmit.size],
-                    segment_size: transmit.segment_size,
-                    src_ip: transmit.src_ip,
-                },
-            );
+            let _ = self.packets.send(UdpSockRef::from(&self.socket), &transmit, &self.send);
         }
     }
 }
@@ -144,21 +103,4 @@ impl Udp {
 #[expect(clippy::disallowed_methods, reason = "the transport is where a client's sockets are made")]
 fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
     std::net::UdpSocket::bind(address)
-}
-
-/// Errors that say something about one datagram or peer, not about the socket.
-fn is_transient(error: &io::Error) -> bool {
-    use io::ErrorKind::{
-        ConnectionRefused, ConnectionReset, HostUnreachable, Interrupted, NetworkUnreachable,
-        WouldBlock,
-    };
-    matches!(
-        error.kind(),
-        WouldBlock
-            | Interrupted
-            | ConnectionReset
-            | ConnectionRefused
-            | HostUnreachable
-            | NetworkUnreachable
-    )
 }

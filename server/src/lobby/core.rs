@@ -177,15 +177,19 @@ impl Lobby {
         }
     }
 
-    /// The account a name belongs to; `None` where the store cannot say.
-    pub fn handle_account(&mut self, to: ConnectionKey, account: Option<PlayerId>) {
+    /// The account a name belongs to, or why there is none.
+    pub fn handle_account(
+        &mut self,
+        to: ConnectionKey,
+        account: Result<PlayerId, DisconnectReason>,
+    ) {
         let Some(Session::LookingUp { name }) = self.sessions.get(&to).cloned() else { return };
         match account {
-            Some(id) => {
+            Ok(id) => {
                 self.sessions.insert(to, Session::Authenticated(Player { id, name }));
                 self.reply(to, LobbyReply::Authenticated { player: id });
             }
-            None => self.close(to, DisconnectReason::Internal),
+            Err(reason) => self.close(to, reason),
         }
     }
 

@@ -2,8 +2,10 @@
 
 use super::*;
 use matchkeep_shared::arena::{Arena, ArenaInput};
-use matchkeep_shared::game::{MapSource, ModeSpec};
+use matchkeep_shared::game::{MapSource, ModeSpec, PlayerInfo};
+use matchkeep_shared::ids::MatchId;
 use matchkeep_shared::limits::EMPTY_MATCH;
+use matchkeep_shared::time::TickRate;
 use matchkeep_shared::wire::bits::BitReader;
 use matchkeep_shared::wire::client::Ack;
 use matchkeep_shared::wire::snapshot::SnapshotHead;

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
+use matchkeep_client::link::timers::Timers;
 use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, PlayerId, ShardId};
@@ -30,7 +31,6 @@ use super::message::{Command, MatchPolicy, ShardEvent};
 use super::schedule::Schedule;
 use super::session::Session;
 use super::stats::ShardStats;
-use super::timers::Timers;
 use super::tokens::Tokens;
 use crate::matches::recorder::JournalBatch;
 use crate::matches::{Match, MatchOptions};
@@ -91,6 +91,8 @@ pub struct Core<G: Game> {
     stopping: bool,
     /// Handshakes wait until the matches of the process before are back.
     is_open: bool,
+    /// Nothing can be written down: nobody new takes a place.
+    is_storage_full: bool,
 
     /// Memory that ticks use again and again.
     scratch: Scratch,
@@ -183,7 +185,7 @@ impl<G: Game> Core<G> {
             admission: Admission::default(),
             connections: Vec::new(),
             connection_count: 0,
-            timers: Timers::default(),
+            timers: Timers::new(Duration::ZERO),
             dirty: VecDeque::new(),
             responses: VecDeque::new(),
             options,
@@ -197,6 +199,7 @@ impl<G: Game> Core<G> {
             stats: ShardStats::default(),
             stopping: false,
             is_open: false,
+            is_storage_full: false,
             scratch: Scratch::default(),
         }
     }
@@ -271,6 +274,7 @@ impl<G: Game> Core<G> {
             Command::Restart { match_id, epoch } => self.restart(match_id, epoch),
             Command::Drop { match_id, reason } => self.drop_match(now, match_id, reason),
             Command::Open => self.is_open = true,
+            Command::StorageFull(is_full) => self.is_storage_full = is_full,
             Command::Durable(ticks) => self.note_durable(&ticks),
             Command::End { match_id, reason } => self.end(match_id, &reason),
             Command::Release { match_id, player } => self.release(now, match_id, player),
@@ -326,7 +330,7 @@ impl<G: Game> Core<G> {
         // Control was behind: try again soon.
         let report = (!self.reports.is_empty()).then(|| now + REPORT_RETRY);
         let replay = self.replaying().map(|_| now);
-        let times = [tick, self.timers.next(), handshake, report, replay];
+        let times = [tick, self.timers.earliest(), handshake, report, replay];
         times.into_iter().flatten().min()
     }
 
@@ -376,9 +380,12 @@ impl<G: Game> Core<G> {
         &mut self.outgoing
     }
 
-    /// The next thing control should know.
+    /// The next thing control should know. A death waits until the journal was handed everything before it:
+    /// control acts on it in the journal, behind the last frames.
     pub fn poll_report(&mut self) -> Option<ShardEvent> {
-        self.reports.pop_front()
+        let has_journal_all = self.outgoing.is_empty();
+        self.reports
+            .pop_front_if(|event| has_journal_all || !matches!(event, ShardEvent::Died { .. }))
     }
 
     /// Puts back a report that could not be handed over.

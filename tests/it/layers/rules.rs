@@ -43,7 +43,7 @@ pub(super) fn rules() -> Vec<(Rule, &'static [&'static [&'static str]])> {
         (
             Rule {
                 files: &["server/src/shard"],
-                except: &["server/src/shard/thread.rs"],
+                except: &["server/src/shard/thread"],
                 never: &["crate::store", "crate::lobby", "crate::control", "crate::admin"],
                 but: &[ONESHOT],
                 because: "the shard's core is sans-IO: a test runs it under virtual time; socket, wait \
@@ -53,7 +53,7 @@ pub(super) fn rules() -> Vec<(Rule, &'static [&'static [&'static str]])> {
         ),
         (
             rule(
-                &["server/src/shard/thread.rs"],
+                &["server/src/shard/thread"],
                 &[],
                 &["crate::store", "crate::lobby", "crate::control", "crate::matches"],
                 "the shell carries bytes and time into the core and knows nothing of what they mean; a \

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use matchkeep_server::shard::core::Core;
-use matchkeep_server::shard::journaling;
+use matchkeep_server::shard::journaling::HandOver;
 use matchkeep_server::shard::message::{Command, ShardEvent};
+use matchkeep_server::shard::thread::{COMMANDS_PER_PASS_MAX, STOP_GRACE};
 use matchkeep_shared::ids::ShardId;
 use matchkeep_shared::limits::{
     FRAMES_IN_MEMORY_BYTES_MAX, JOURNAL_BATCH_BYTES_MAX, SHARD_REPORTS_MAX,
@@ -19,10 +20,6 @@ use super::store::Store;
 use super::trace::Trace;
 use super::witness::{Invariant, Witness};
 
-/// As in the real shell.
-const STOP_GRACE: Duration = Duration::from_millis(500);
-const COMMANDS_PER_PASS_MAX: usize = 64;
-const JOURNAL_HAND_OVER: Duration = Duration::from_millis(8);
 /// What a pass with a replay takes: long enough to be interrupted.
 const REPLAY_PASS: Duration = Duration::from_millis(2);
 
@@ -31,7 +28,7 @@ pub struct Shard {
     pub(super) core: Core<Fragile>,
     inbox: VecDeque<(SocketAddr, Vec<u8>)>,
     commands: VecDeque<(Instant, Command<Fragile>)>,
-    journal_due: Option<Instant>,
+    hand_over: HandOver,
     stop_by: Option<Instant>,
     busy_until: Option<Instant>,
     /// It has wound down.
@@ -63,7 +60,7 @@ impl Shard {
             core,
             inbox: VecDeque::new(),
             commands: VecDeque::new(),
-            journal_due: None,
+            hand_over: HandOver::default(),
             stop_by: None,
             busy_until: None,
             has_ended: false,
@@ -96,7 +93,7 @@ impl Shard {
         let arrived = (!self.inbox.is_empty()).then_some(now);
         let command = self.commands.front().map(|(at, _)| *at);
         let core = self.core.next_wake(now);
-        let wakes = [arrived, command, core, self.journal_due, self.stop_by];
+        let wakes = [arrived, command, core, self.hand_over.due(), self.stop_by];
         let wake = wakes.into_iter().flatten().min()?;
         Some(wake.max(self.busy_until.unwrap_or(wake)))
     }
@@ -174,10 +171,6 @@ impl Shard {
     }
 
     fn hand_over_journal(&mut self, turn: &mut Turn<'_>, store: &mut Store) {
-        if self.core.outgoing().is_empty() {
-            self.journal_due = None;
-            return;
-        }
         let now = turn.now;
         let bytes = self.core.outgoing().bytes.len();
         // One match's frames and checkpoint may come on top of a batch that is nearly full.
@@ -185,14 +178,9 @@ impl Shard {
         turn.witness.check(bytes <= most, Invariant::Bounded, || {
             format!("{bytes} bytes wait for the journal on one shard")
         });
-        let due = *self.journal_due.get_or_insert(now + JOURNAL_HAND_OVER);
-        if now < due && self.stop_by.is_none() && !self.core.outgoing().is_urgent() {
-            return;
-        }
-        let batch = self.core.outgoing_mut();
+        let is_stopping = self.stop_by.is_some();
         let take = |item| store.hand_over(now, item).is_ok();
-        let is_done = journaling::hand_over(batch, turn.unix_ms, take);
-        self.journal_due = (!is_done).then_some(now + JOURNAL_HAND_OVER);
+        self.hand_over.run(now, turn.unix_ms, self.core.outgoing_mut(), is_stopping, take);
     }
 
     fn hand_over_reports(
@@ -201,12 +189,7 @@ impl Shard {
         reports: &mut VecDeque<(ShardId, ShardEvent)>,
     ) {
         let shard = self.core.shard();
-        let journal_has_all = self.core.outgoing().is_empty();
         while let Some(event) = self.core.poll_report() {
-            if matches!(event, ShardEvent::Died { .. }) && !journal_has_all {
-                self.core.return_report(event);
-                break;
-            }
             self.note(turn, &event);
             reports.push_back((shard, event));
         }

@@ -26,7 +26,7 @@ use quinn_proto::{
 };
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use crate::link::endpoint_config;
+use crate::link::{Place, endpoint_config};
 use crate::transport::Fingerprint;
 use crate::transport::tuning::{Side, transport_config};
 
@@ -133,6 +133,16 @@ impl Server {
 
     fn rate(&self) -> TickRate {
         TickRate::default()
+    }
+
+    /// The place that the lobby assigns, with this ticket.
+    pub(super) fn place(&self, ticket: &[u8]) -> Place {
+        Place {
+            match_id: MATCH,
+            address: self.address,
+            fingerprint: self.fingerprint(),
+            ticket: ticket.to_vec(),
+        }
     }
 
     /// Another process, which goes on from `resumed` and knows nothing of the connections before.

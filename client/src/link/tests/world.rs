@@ -10,9 +10,7 @@ use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::time::Tick;
 
 use super::server::{MATCH, Server};
-use crate::link::{
-    ComeBack, Core, CoreConfig, LinkError, Place, PlayerEvent, PlayerKey, endpoint_config,
-};
+use crate::link::{ComeBack, Core, CoreConfig, LinkError, PlayerEvent, PlayerKey, endpoint_config};
 use crate::netcode::{MatchEvent, MatchSession, SnapshotInfo};
 
 /// One way.
@@ -79,12 +77,7 @@ impl World {
             seeded_ids: true,
             input_slack: Duration::ZERO,
         });
-        let place = Place {
-            match_id: MATCH,
-            address: server.address,
-            fingerprint: server.fingerprint(),
-            ticket: b"a ticket".to_vec(),
-        };
+        let place = server.place(b"a ticket");
         let player = core.join(now, place, come_back).expect("the address is one");
         Self {
             now,

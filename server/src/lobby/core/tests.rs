@@ -50,7 +50,7 @@ impl Harness {
                     answer = Some(Err(reason));
                 }
                 Action::LookUp { to, .. } => {
-                    self.lobby.handle_account(to, Some(PlayerId(to.0)));
+                    self.lobby.handle_account(to, Ok(PlayerId(to.0)));
                 }
                 Action::Create { shard, match_id, .. } => {
                     self.created.push((match_id, shard));
@@ -185,4 +185,27 @@ fn a_shard_without_room_is_no_silence() {
     h.event(ShardEvent::CreateRefused { match_id });
     let reply = LobbyReply::Refused { reason: DisconnectReason::ServerFull };
     assert_eq!(h.lobby.poll_action(), Some(Action::Reply { to: ConnectionKey(1), reply }));
+}
+
+#[test]
+fn on_a_full_disk_nobody_new_gets_a_place_and_who_has_one_comes_back() {
+    let mut harness = Harness::new();
+    (1..=3).for_each(|connection| harness.log_in(connection));
+    let Assignment { match_id, .. } = harness.find(1, "ffa");
+    let player = PlayerId(1);
+    harness.lobby.handle_shard_event(NOW, &ShardEvent::Joined { match_id, player });
+    // On the way, and not there yet: as new as anybody.
+    harness.find(2, "ffa");
+    harness.lobby.set_storage_full(true);
+    let full = Ok(LobbyReply::Refused { reason: DisconnectReason::StorageFull });
+    for newcomer in [2, 3] {
+        assert_eq!(harness.ask(newcomer, LobbyRequest::FindMatch { mode: "ffa".into() }), full);
+        assert_eq!(harness.ask(newcomer, LobbyRequest::Locate { match_id }), full);
+    }
+    assert_eq!(harness.find(1, "ffa").match_id, match_id);
+    let unknown = LobbyRequest::Locate { match_id: MatchId(u64::MAX) };
+    let reason = DisconnectReason::MatchUnknown;
+    assert_eq!(harness.ask(3, unknown), Ok(LobbyReply::Refused { reason }));
+    harness.lobby.set_storage_full(false);
+    assert_eq!(harness.find(3, "ffa").match_id, match_id);
 }

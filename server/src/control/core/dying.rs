@@ -1,0 +1,66 @@
+//! Matches whose game died: they go on in their next epoch, or are set aside where that does not help.
+
+use matchkeep_shared::Game;
+use matchkeep_shared::disconnect::DisconnectReason;
+use matchkeep_shared::encoding::encode;
+use matchkeep_shared::ids::{Epoch, MatchId};
+use matchkeep_shared::limits::DEATHS_PER_TICK_MAX;
+
+use super::ledger::Stage;
+use super::{ControlCore, StoreRequest};
+use crate::journal::Entry;
+use crate::matches::Death;
+use crate::matches::incident::{Incident, IncidentCause};
+use crate::shard::message::Command;
+
+impl<G: Game> ControlCore<G> {
+    /// A match died on its shard. The evidence goes to the journal before anything else happens to it.
+    pub(super) fn handle_death(
+        &mut self,
+        now_unix_ms: u64,
+        match_id: MatchId,
+        epoch: Epoch,
+        death: Death,
+    ) {
+        let Death { tick, cause, suspect } = death;
+        *self.counters.deaths.entry(IncidentCause::Panic.label()).or_default() += 1;
+        let Some(ledger) = self.matches.get_mut(&match_id) else { return };
+        let deaths = ledger.deaths.count(tick);
+        tracing::error!(%match_id, %epoch, %tick, deaths, %cause, "the match died");
+        let incident = Incident { cause: IncidentCause::Panic, tick, text: cause.clone(), suspect };
+        let incident = encode(&incident);
+        if !self.is_journaled {
+            self.matches.remove(&match_id);
+            return;
+        }
+        let is_last = deaths >= DEATHS_PER_TICK_MAX;
+        ledger.stage = if is_last { Stage::Leaving } else { Stage::Restarting };
+        // The evidence is written in any case, behind the last frame.
+        let entry = Entry::Incident { tick, bytes: incident };
+        self.journal(match_id, epoch, entry);
+        if is_last {
+            let why = format!("died {deaths} times at tick {tick}: {cause}");
+            self.set_aside(match_id, why);
+        } else {
+            let entry = Entry::Restart { claim: Vec::new(), unix_ms: now_unix_ms };
+            self.journal(match_id, Epoch(epoch.0 + 1), entry);
+        }
+    }
+
+    /// A match is given up; all its data stays for whoever looks into it.
+    pub(super) fn set_aside(&mut self, match_id: MatchId, why: String) {
+        self.counters.matches_quarantined += 1;
+        if let Some(ledger) = self.matches.get_mut(&match_id) {
+            if matches!(ledger.stage, Stage::Resuming(_)) {
+                self.returning = self.returning.saturating_sub(1);
+            }
+            ledger.stage = Stage::Leaving;
+            let shard = ledger.shard;
+            let reason = DisconnectReason::MatchQuarantined;
+            self.tell(shard, Command::Drop { match_id, reason });
+        }
+        tracing::error!(%match_id, %why, "the match is set aside with its data");
+        self.lobby.forget_match(match_id);
+        self.ask(StoreRequest::Quarantine { match_id, why });
+    }
+}

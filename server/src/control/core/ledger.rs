@@ -1,0 +1,52 @@
+//! What control writes down of one match: where it is played, in which epoch, what it died of, how far it is.
+
+use matchkeep_shared::Game;
+use matchkeep_shared::ids::{Epoch, ShardId};
+use matchkeep_shared::time::Tick;
+
+use crate::shard::message::{NewHost, Resumption};
+use crate::store::FinishedMatch;
+
+/// A match as control knows it.
+#[derive(Debug)]
+pub(super) struct Ledger<G: Game> {
+    pub(super) shard: ShardId,
+    pub(super) epoch: Epoch,
+    /// How often it died at which tick; the last one counts.
+    pub(super) deaths: Deaths,
+    /// Its journal has its end, durably.
+    pub(super) is_closed: bool,
+    pub(super) stage: Stage<G>,
+}
+
+#[derive(Debug)]
+pub(super) enum Stage<G: Game> {
+    /// Its beginning is on the way to stable storage.
+    Beginning(Option<Box<NewHost<G>>>),
+    /// Its epoch is being claimed, then it is replayed.
+    Resuming(Option<Box<Resumption<G>>>),
+    Running,
+    /// It died; its next epoch is being claimed.
+    Restarting,
+    /// It ended; its result is being written.
+    Ending(Option<Box<FinishedMatch>>),
+    /// It is being set aside.
+    Leaving,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Deaths {
+    tick: Tick,
+    count: u32,
+}
+
+impl Deaths {
+    /// One more at `tick`. Says how many there were at this tick.
+    pub(super) fn count(&mut self, tick: Tick) -> u32 {
+        if self.tick != tick {
+            *self = Self { tick, count: 0 };
+        }
+        self.count += 1;
+        self.count
+    }
+}

@@ -1,0 +1,81 @@
+//! A server in a process of its own: one that a test kills, or that ends by itself.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use matchkeep_client::transport::Fingerprint;
+
+/// How long a process may take to end, however busy the machine is.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running server. It ends with its owner.
+pub struct ServerProcess {
+    child: Child,
+    /// Where its lobby is.
+    pub lobby: SocketAddr,
+    /// What the lobby's certificate is known by.
+    pub fingerprint: Fingerprint,
+}
+
+impl ServerProcess {
+    /// Starts `program serve` on this folder, on any free ports, with these variables set.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    pub fn start(program: &str, data: &Path, variables: &[(&str, &OsStr)]) -> Self {
+        let mut child = Command::new(program)
+            .args(["serve", "--lobby-port", "0", "--shard-port", "0", "--admin", "127.0.0.1:0"])
+            .args(["--shards", "1", "--pin", "false", "--json", "--until-stdin-closes", "--data"])
+            .arg(data)
+            .envs(variables.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the server starts");
+        let out = child.stdout.take().expect("it was asked for a pipe");
+        let mut line = String::new();
+        BufReader::new(out).read_line(&mut line).expect("it says where it is");
+        let told: serde_json::Value =
+            serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let text = |key: &str| told[key].as_str().unwrap_or_else(|| panic!("no {key} in {line}"));
+        let lobby = text("lobby").parse().expect("an address");
+        let fingerprint = text("lobby_fingerprint").parse().expect("a fingerprint");
+        Self { child, lobby, fingerprint }
+    }
+
+    /// Waits until it ends by itself: how, and what it said on its standard error.
+    ///
+    /// # Panics
+    /// Where it does not.
+    pub fn ended(mut self) -> (ExitStatus, String) {
+        let mut errors = self.child.stderr.take().expect("it was asked for a pipe");
+        // Read all the while: a full pipe would hold it up.
+        let said = std::thread::spawn(move || {
+            let mut said = String::new();
+            let read = errors.read_to_string(&mut said);
+            read.map(|_| said)
+        });
+        let since = Instant::now();
+        let status = loop {
+            match self.child.try_wait().expect("it is our child") {
+                Some(status) => break status,
+                None if since.elapsed() > PATIENCE => panic!("it still runs"),
+                None => std::thread::sleep(Duration::from_millis(20)),
+            }
+        };
+        (status, said.join().expect("no panic").expect("it says it in UTF-8"))
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
