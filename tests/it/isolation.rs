@@ -41,12 +41,7 @@ async fn start(folder: &Path) -> Node {
     node
 }
 
-async fn join(
-    lobby: SocketAddr,
-    print: Fingerprint,
-    name: &str,
-    mode: &str,
-) -> (Client, MatchId) {
+async fn join(lobby: SocketAddr, print: Fingerprint, name: &str, mode: &str) -> (Client, MatchId) {
     let socket = endpoint(lobby.ip()).expect("a socket");
     let signing_in = LobbyClient::connect::<Fragile>(&socket, lobby, print, name);
     let mut lobby = within(20, "signing in", signing_in).await.expect("the lobby is there");

@@ -79,9 +79,8 @@ impl Waiter {
             match event.data.u64() {
                 WAKE => drop(rustix::io::read(&*self.wake, &mut counter)),
                 TIMER => {
-                    if rustix::io::read(&self.timer, &mut counter).is_ok() {
-                        self.armed = None;
-                    }
+                    let went_off = rustix::io::read(&self.timer, &mut counter).is_ok();
+                    self.armed = self.armed.filter(|_| !went_off);
                 }
                 _ => {}
             }
