@@ -8,10 +8,13 @@
 //! Every file ends with a line that holds the SHA-256 of all before it: a damaged key is found when it
 //! is read, and not by players who cannot connect.
 
+mod certificate;
+mod secret;
+
 use std::fmt;
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,23 +22,22 @@ use std::time::Duration;
 use matchkeep_shared::ids::ShardId;
 use quinn_proto::HashedConnectionIdGenerator;
 use quinn_proto::crypto::rustls::QuicServerConfig;
-use rcgen::{CertificateParams, KeyPair, PKCS_ED25519, SerialNumber};
-use ring::rand::{SecureRandom, SystemRandom};
-use ring::{digest, hkdf, hmac};
-use rustls::crypto::CryptoProvider;
-use rustls::crypto::ring::cipher_suite;
+use ring::{hkdf, hmac};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use crate::data_dir::{DataDir, DataDirError, write_durably};
+use crate::data_dir::{DataDir, DataDirError};
 use crate::tickets::TicketSigner;
+use certificate::{Certified, new_certificate, new_key};
+use secret::{damaged, hex, open_secret, random, unhex};
+
+pub use certificate::{Fingerprint, provider};
 
 const FOLDER: &str = "identity";
 const LOBBY_FILE: &str = "lobby.pem";
 const SHARD_FILE: &str = "shard.pem";
 const TICKET_FILE: &str = "tickets.pem";
 const QUIC_FILE: &str = "quic.key";
-const CHECK_LINE: &str = "sha256 ";
 const SECRET_BYTES: usize = 32;
 /// From one answer "this connection is no more" to the next.
 const RESET_INTERVAL_MIN: Duration = Duration::from_micros(500);
@@ -81,22 +83,6 @@ pub enum IdentityError {
     },
 }
 
-/// SHA-256 of a certificate's DER bytes; what clients pin. Displayed in hexadecimal.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Fingerprint(pub [u8; 32]);
-
-impl fmt::Display for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex(&self.0))
-    }
-}
-
-impl fmt::Debug for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Fingerprint({self})")
-    }
-}
-
 /// One of the node's QUIC endpoints.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum EndpointRole {
@@ -128,11 +114,6 @@ impl fmt::Debug for ServerIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ServerIdentity(lobby {}, ..)", self.lobby.fingerprint())
     }
-}
-
-struct Certified {
-    certificate: CertificateDer<'static>,
-    key: PrivatePkcs8KeyDer<'static>,
 }
 
 impl ServerIdentity {
@@ -265,47 +246,6 @@ impl ServerIdentity {
     }
 }
 
-/// ring, with the cheapest cipher first; rustls's own order begins with AES-256.
-pub fn provider() -> CryptoProvider {
-    CryptoProvider {
-        cipher_suites: vec![
-            cipher_suite::TLS13_AES_128_GCM_SHA256,
-            cipher_suite::TLS13_AES_256_GCM_SHA384,
-            cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
-        ],
-        ..rustls::crypto::ring::default_provider()
-    }
-}
-
-impl Certified {
-    fn open(path: &Path, name: &str) -> Result<Self, IdentityError> {
-        let text = open_secret(path, CERTIFICATE_EFFECT, || new_certificate(name))?;
-        Self::parse(&text).map_err(|problem| damaged(path, problem, CERTIFICATE_EFFECT))
-    }
-
-    fn parse(text: &str) -> Result<Self, String> {
-        let key = PrivatePkcs8KeyDer::from_pem_slice(text.as_bytes());
-        let key = key.map_err(|e| format!("private key: {e}"))?;
-        let certificate = CertificateDer::from_pem_slice(text.as_bytes());
-        let certificate = certificate.map_err(|e| format!("certificate: {e}"))?;
-        // rustls finds a certificate that belongs to another key.
-        rustls::sign::CertifiedKey::from_der(
-            vec![certificate.clone()],
-            PrivateKeyDer::Pkcs8(key.clone_key()),
-            &provider(),
-        )
-        .map_err(|e| e.to_string())?;
-        Ok(Self { certificate, key })
-    }
-
-    fn fingerprint(&self) -> Fingerprint {
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(digest::digest(&digest::SHA256, &self.certificate).as_ref());
-        Fingerprint(bytes)
-    }
-}
-
-const CERTIFICATE_EFFECT: &str = "its fingerprint changes, so clients must be given the new one";
 const TICKET_EFFECT: &str = "tickets issued before become invalid";
 const QUIC_EFFECT: &str = "clients of the previous process notice its end later";
 
@@ -325,100 +265,6 @@ fn open_quic_secret(path: &Path) -> Result<[u8; SECRET_BYTES], IdentityError> {
     unhex(text.trim()).ok_or_else(|| {
         damaged(path, format!("expected {} hexadecimal digits", 2 * SECRET_BYTES), QUIC_EFFECT)
     })
-}
-
-/// The text of a secret file without its check line; made first where there is no file.
-fn open_secret(
-    path: &Path,
-    effect: &'static str,
-    make: impl FnOnce() -> Result<String, IdentityError>,
-) -> Result<String, IdentityError> {
-    let unreadable = |source| IdentityError::Unreadable { path: path.into(), source };
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            let text = make()?;
-            let file = format!("{text}{CHECK_LINE}{}\n", sha256(text.as_bytes()));
-            write_durably(path, file.as_bytes(), 0o600)?;
-            tracing::info!(file = %path.display(), "made a new secret");
-            return Ok(text);
-        }
-        Err(source) => return Err(unreadable(source)),
-    };
-    let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        // Volumes are remounted and copied with other modes. Refusing to start would not make the
-        // secret secret again; closing it and saying so is what helps.
-        let closed = fs::set_permissions(path, fs::Permissions::from_mode(0o600));
-        closed.map_err(|source| DataDirError::Unwritable { path: path.into(), source })?;
-        tracing::warn!(
-            file = %path.display(),
-            mode = %format_args!("{:o}", mode & 0o7777),
-            "others could read this secret; its mode is 600 again. Delete it if somebody may have",
-        );
-    }
-    let text = String::from_utf8(bytes).map_err(|e| damaged(path, e.to_string(), effect))?;
-    let checked = text.strip_suffix('\n').and_then(|text| {
-        let start = text.rfind('\n').map_or(0, |newline| newline + 1);
-        let (text, check) = text.split_at(start);
-        (check.strip_prefix(CHECK_LINE)? == sha256(text.as_bytes())).then_some(text)
-    });
-    let problem = || format!("its last line is not `{CHECK_LINE}` and the checksum of the rest");
-    checked.map(str::to_owned).ok_or_else(|| damaged(path, problem(), effect))
-}
-
-fn damaged(path: &Path, problem: String, effect: &'static str) -> IdentityError {
-    IdentityError::Damaged { path: path.into(), problem, effect }
-}
-
-fn new_key() -> Result<KeyPair, IdentityError> {
-    KeyPair::generate_for(&PKCS_ED25519)
-        .map_err(|e| IdentityError::Crypto { what: "a key", cause: e.to_string() })
-}
-
-/// Key and certificate as PEM. Every certificate has the same length, so that handshakes have.
-fn new_certificate(name: &str) -> Result<String, IdentityError> {
-    let error =
-        |e: rcgen::Error| IdentityError::Crypto { what: "a certificate", cause: e.to_string() };
-    let key = new_key()?;
-    let mut params = CertificateParams::new(vec![name.to_owned()]).map_err(error)?;
-    // Nobody renews it; whoever pins a fingerprint goes by that and not by a date.
-    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
-    params.not_after = rcgen::date_time_ymd(2120, 1, 1);
-    // DER drops leading zeros and adds one before a high bit; this first byte needs neither.
-    let mut serial = random::<16>()?;
-    serial[0] = 0x4d;
-    params.serial_number = Some(SerialNumber::from_slice(&serial));
-    let certificate = params.self_signed(&key).map_err(error)?;
-    Ok(key.serialize_pem() + &certificate.pem())
-}
-
-fn random<const N: usize>() -> Result<[u8; N], IdentityError> {
-    let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| IdentityError::Crypto {
-        what: "a random key",
-        cause: "the system gave no random numbers".to_owned(),
-    })?;
-    Ok(bytes)
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    hex(digest::digest(&digest::SHA256, bytes).as_ref())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    if text.len() != 2 * N || !text.bytes().all(|c| c.is_ascii_hexdigit()) {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (i, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * i..2 * i + 2], 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

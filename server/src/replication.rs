@@ -15,6 +15,7 @@ mod client;
 mod encoder;
 mod entity_set;
 mod interest;
+mod plan;
 mod since;
 
 use matchkeep_shared::glam::Vec3;

@@ -1,9 +1,12 @@
 //! Keys and certificates across restarts, and damaged ones.
 
+use std::os::unix::fs::PermissionsExt;
+
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, PlayerId};
 use matchkeep_shared::ticket::TicketClaims;
 
+use super::secret::{CHECK_LINE, sha256};
 use super::*;
 
 const FILES: [&str; 4] = [LOBBY_FILE, SHARD_FILE, TICKET_FILE, QUIC_FILE];

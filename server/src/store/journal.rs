@@ -274,6 +274,3 @@ fn number(what: &'static str, value: i64) -> Result<u64, Failure> {
 fn position(row: i64) -> Result<Position, Failure> {
     number("row", row).map(Position)
 }
-
-#[cfg(test)]
-mod tests;

@@ -2,39 +2,32 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use matchkeep_client::transport::tuning::{Side, transport_config};
 use matchkeep_server::control::LobbyAnswer;
 use matchkeep_server::control::core::{
     ControlAction, ControlConfig, ControlCore, StoreFailed, StoreRequest,
 };
-use matchkeep_server::identity::{EndpointRole, ServerIdentity};
+use matchkeep_server::identity::EndpointRole;
 use matchkeep_server::journal::{
     JournalError, JournalItem, JournalReader, JournalReport, WhyRefused,
 };
 use matchkeep_server::lobby::core::{ConnectionKey, Lobby, LobbyConfig, ModeEntry, ShardEntry};
 use matchkeep_server::matches::incident::Incident;
-use matchkeep_server::matches::{Hashes, MatchOptions};
 use matchkeep_server::recovery::gather;
 use matchkeep_server::settings::Mode;
-use matchkeep_server::shard::core::{Core, CoreConfig};
+use matchkeep_server::shard::core::Core;
 use matchkeep_server::shard::message::{Command, ShardEvent};
 use matchkeep_server::store::Directory;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{Epoch, MatchId, ShardId};
-use matchkeep_shared::limits::{
-    HANDSHAKES_WAITING_MAX, INCOMING_BUFFER_BYTES, INCOMING_BUFFER_TOTAL_BYTES,
-};
 use matchkeep_shared::rng::Rng;
-use matchkeep_shared::wire::ALPN_MATCH;
 use matchkeep_shared::wire::lobby::LobbyRequest;
 use matchkeep_shared::wire::message::GameVersion;
-use quinn_proto::{ConnectionId, ConnectionIdGenerator, TimeSource};
 
 use super::directory::{DirectoryDisk, MemoryDirectory};
 use super::game::{Fragile, FragileConfig};
+use super::quic::{core_config, identity};
 use super::shard::{Shard, Turn};
 use super::store::{Said, Store};
 use super::witness::{Invariant, Witness};
@@ -122,63 +115,9 @@ struct Stop {
     results_by: Option<Instant>,
 }
 
-/// Keys are the same for all processes of all seeds: they are slow to make, and nothing depends on them.
-pub fn identity() -> &'static ServerIdentity {
-    static IDENTITY: OnceLock<ServerIdentity> = OnceLock::new();
-    IDENTITY.get_or_init(|| ServerIdentity::ephemeral().expect("the system has random numbers"))
-}
-
-struct SeededIds(Rng);
-
-impl ConnectionIdGenerator for SeededIds {
-    fn generate_cid(&mut self) -> ConnectionId {
-        ConnectionId::new(&std::array::from_fn::<u8, 8, _>(|_| self.0.next_u32() as u8))
-    }
-
-    fn cid_len(&self) -> usize {
-        8
-    }
-
-    fn cid_lifetime(&self) -> Option<Duration> {
-        None
-    }
-}
-
-/// The time that QUIC's address tokens go by: they are good for weeks, and no seed lasts so long.
-struct StillTime;
-
-impl TimeSource for StillTime {
-    fn now(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000)
-    }
-}
-
 /// Two draws as one number.
-fn wide(rng: &mut Rng) -> u64 {
+pub(super) fn wide(rng: &mut Rng) -> u64 {
     u64::from(rng.next_u32()) << 32 | u64::from(rng.next_u32())
-}
-
-fn core_config(settings: &Settings, shard: ShardId, rng: &mut Rng) -> CoreConfig {
-    let role = EndpointRole::Shard(shard);
-    let mut server = identity().quic_server(role, &[ALPN_MATCH]).expect("the keys are good");
-    server
-        .transport_config(transport_config(Side::Server))
-        .time_source(Arc::new(StillTime))
-        .max_incoming(HANDSHAKES_WAITING_MAX)
-        .incoming_buffer_size(INCOMING_BUFFER_BYTES)
-        .incoming_buffer_size_total(INCOMING_BUFFER_TOTAL_BYTES);
-    let mut endpoint = identity().quic_endpoint(role);
-    endpoint.rng_seed(Some(std::array::from_fn(|_| rng.next_u32() as u8)));
-    let ids = Rng::new(wide(rng));
-    endpoint.cid_generator(move || Box::new(SeededIds(ids.clone())));
-    CoreConfig {
-        shard,
-        endpoint: Arc::new(endpoint),
-        server: Arc::new(server),
-        signer: identity().ticket_signer(),
-        options: MatchOptions { journaled: true, hashes: Hashes::EveryTick },
-        now: settings.now,
-    }
 }
 
 impl Node {
@@ -207,7 +146,7 @@ impl Node {
         let store = Store::new(journal, directory, wide(&mut rng));
         let shard = |id: usize| ShardId(id as u16);
         let shards: Vec<_> = (0..settings.shards)
-            .map(|id| Shard::new(Core::new(core_config(settings, shard(id), &mut rng))))
+            .map(|id| Shard::new(Core::new(core_config(settings.now, shard(id), &mut rng))))
             .collect();
         let entry = |id: usize| ShardEntry {
             shard: shard(id),
