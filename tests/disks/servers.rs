@@ -10,6 +10,7 @@ use matchkeep_client::netcode::{MatchEvent, SnapshotInfo};
 use matchkeep_client::transport::{ClientError, LobbyClient, MatchClient, Return, endpoint};
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{Epoch, MatchId};
+use matchkeep_shared::time::Tick;
 use matchkeep_tests::fragile::{Fragile, Wish};
 use matchkeep_tests::process::ServerProcess;
 use matchkeep_tests::within;
@@ -29,8 +30,8 @@ async fn sign_in(server: &ServerProcess, name: &str) -> Result<LobbyClient, Clie
     within(20, "signing in", lobby).await
 }
 
-async fn join(lobby: &mut LobbyClient) -> (Client, MatchId) {
-    let place = within(20, "a place", lobby.find_match(MODE)).await.expect("there is one");
+async fn join(lobby: &mut LobbyClient, mode: &str) -> (Client, MatchId) {
+    let place = within(20, "a place", lobby.find_match(mode)).await.expect("there is one");
     let match_id = place.match_id;
     let client = within(20, "joining", Client::join(place, Return::Never)).await;
     (client.expect("the shard lets the player in"), match_id)
@@ -59,20 +60,24 @@ fn refusal<T>(result: Result<T, ClientError>) -> Option<DisconnectReason> {
     }
 }
 
+/// The faulty library under a server.
+fn fault<'a>(fault: &'a str, left: &'a Path) -> [(&'a str, &'a OsStr); 4] {
+    [
+        ("LD_PRELOAD", faults().as_os_str()),
+        ("FAULT_FILES", OsStr::new(DATABASE)),
+        ("FAULT", OsStr::new(fault)),
+        ("FAULT_FOLDER", left.as_os_str()),
+    ]
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_sync_is_told_to_the_players_and_ends_the_server_and_the_match_goes_on() {
     let (folder, left) = (temporary(), temporary());
     let data = folder.path().join("data");
     // A sync for each flush, and there are twenty a second: some seconds of play.
-    let fault: [(&str, &OsStr); 4] = [
-        ("LD_PRELOAD", faults().as_os_str()),
-        ("FAULT_FILES", OsStr::new(DATABASE)),
-        ("FAULT", OsStr::new("eio 60")),
-        ("FAULT_FOLDER", left.path().as_os_str()),
-    ];
-    let server = ServerProcess::start(FRAGILE, &data, &fault);
+    let server = ServerProcess::start(FRAGILE, &data, &fault("eio 60", left.path()));
     let mut lobby = sign_in(&server, "ada").await.expect("the lobby is there");
-    let (mut ada, match_id) = join(&mut lobby).await;
+    let (mut ada, match_id) = join(&mut lobby, MODE).await;
     let mut durable = None;
     let told = play_until(&mut ada, |info| {
         durable = durable.max(info.durable);
@@ -95,6 +100,70 @@ async fn a_failed_sync_is_told_to_the_players_and_ends_the_server_and_the_match_
     ada.leave().await;
 }
 
+/// What a player saw of a disk that stalled.
+#[derive(Debug, Default)]
+struct Stall {
+    /// The ticks of the snapshots, in order.
+    ticks: Vec<Tick>,
+    /// The farthest that the durable tick was behind, in ticks.
+    lag_max: i64,
+    /// How many snapshots came after which the match stood still, and when it went on.
+    paused: Vec<(bool, usize)>,
+}
+
+/// Plays for so long.
+async fn watch(client: &mut Client, time: Duration) -> Stall {
+    let mut stall = Stall::default();
+    let _ = tokio::time::timeout(time, async {
+        loop {
+            match client.next().await.expect("the match goes on") {
+                MatchEvent::InputDue(tick) => {
+                    client.send_input(tick, Wish { press: true, panic: false });
+                }
+                MatchEvent::Snapshot(info) => {
+                    let lag = info.durable.map_or(0, |durable| info.tick.since(durable));
+                    stall.lag_max = stall.lag_max.max(lag);
+                    stall.ticks.push(info.tick);
+                }
+                MatchEvent::Paused(paused) => stall.paused.push((paused, stall.ticks.len())),
+                MatchEvent::RolledBack { from, to } => panic!("from {from} to {to}"),
+                _ => {}
+            }
+        }
+    })
+    .await;
+    stall
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_disk_stalls_a_match_stands_still_or_plays_on_as_its_mode_says() {
+    let (folder, left) = (temporary(), temporary());
+    let data = folder.path().join("data");
+    let server = ServerProcess::start(FRAGILE, &data, &fault("stall 40 3000", left.path()));
+    let mut lobby = sign_in(&server, "ada").await.expect("the lobby is there");
+    let (mut ada, _) = join(&mut lobby, "careful").await;
+    let mut lobby = sign_in(&server, "ben").await.expect("the lobby is there");
+    let (mut ben, _) = join(&mut lobby, MODE).await;
+    let time = Duration::from_secs(8);
+    let (careful, careless) = tokio::join!(watch(&mut ada, time), watch(&mut ben, time));
+
+    let [(true, first), (false, last)] = careful.paused[..] else { panic!("{careful:?}") };
+    // 500 ms of 60 Hz, and what is on its way between shard and client.
+    assert!((30..45).contains(&careful.lag_max), "it waits from the bound on: {careful:?}");
+    let still = &careful.ticks[first..last];
+    assert!(still.len() >= 10, "it is still seen: {careful:?}");
+    assert!(still.iter().all(|tick| *tick == still[0]), "and stands still: {careful:?}");
+    let after: Vec<_> = careful.ticks[last..].iter().take(2).collect();
+    assert!(after[0].since(still[0]) <= 3, "and goes on from there: {careful:?}");
+
+    assert!(careless.paused.is_empty(), "{careless:?}");
+    assert!(careless.lag_max > 150, "it shows how far behind the disk is: {careless:?}");
+    let played = careless.ticks.last().expect("it was seen").since(careless.ticks[0]);
+    assert!(played > 400, "{played} ticks in {time:?}");
+    ada.leave().await;
+    ben.leave().await;
+}
+
 /// Takes all the space there is on the disk of a folder.
 fn fill(folder: &Path) {
     let mut file = File::create(folder.join("ballast")).expect("a file");
@@ -113,7 +182,7 @@ async fn on_a_full_disk_players_play_on_and_newcomers_are_refused_until_there_is
     let server = ServerProcess::start(FRAGILE, &data, &[]);
     let mut ada_lobby = sign_in(&server, "ada").await.expect("the lobby is there");
     let mut ben_lobby = sign_in(&server, "ben").await.expect("the lobby is there");
-    let (mut ada, match_id) = join(&mut ada_lobby).await;
+    let (mut ada, match_id) = join(&mut ada_lobby, MODE).await;
     play_until(&mut ada, |info| info.tick.0 >= 10).await.expect("it plays");
     let early = within(20, "a place", ben_lobby.find_match(MODE)).await.expect("there is one");
     assert_eq!(early.match_id, match_id);

@@ -11,9 +11,10 @@ use matchkeep_client::transport::{
 use matchkeep_server::journal::{JournalReader, JournalState};
 use matchkeep_server::node::Node;
 use matchkeep_server::settings::SettingsFile;
-use matchkeep_server::store::SqliteJournalReader;
+use matchkeep_server::store::{History, MatchState, SqliteJournalReader};
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::MatchId;
+use matchkeep_shared::limits::RUNAWAY_AFTER;
 use matchkeep_shared::time::Tick;
 use matchkeep_tests::fragile::{Fragile, Presses, Wish};
 use matchkeep_tests::process::ServerProcess;
@@ -189,4 +190,71 @@ fn a_step_that_hangs_ends_the_process_and_the_third_time_its_match_is_set_aside(
     let _server = ServerProcess::start(FRAGILE, &data, &[]);
     let (state, _, _) = state_of(&data, match_id).expect("its journal is there");
     assert_eq!(state, JournalState::Quarantined);
+}
+
+/// Plays until an event is what is looked for.
+async fn play_until(client: &mut Client, mut is_it: impl FnMut(&MatchEvent<Fragile>) -> bool) {
+    loop {
+        let event = within(60, "an event", client.next()).await.expect("the match goes on");
+        if is_it(&event) {
+            return;
+        }
+        if let MatchEvent::InputDue(tick) = event {
+            client.send_input(tick, Wish { press: true, panic: false });
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_match_that_takes_too_much_for_long_is_flagged_paused_or_ended_as_its_mode_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let node = start(&data).await;
+    let (mut ada, flagged) = join_node(&node, "ada", "slow").await;
+    let (mut ben, _) = join_node(&node, "ben", "slow-paused").await;
+    let (mut cleo, ended) = join_node(&node, "cleo", "slow-ended").await;
+    let begun = tokio::time::Instant::now();
+    let paused = async {
+        play_until(&mut ben, |event| matches!(event, MatchEvent::Paused(true))).await;
+        let after = begun.elapsed();
+        // It is still there, and stands still.
+        let mut seen = Vec::new();
+        play_until(&mut ben, |event| {
+            if let MatchEvent::Snapshot(info) = event {
+                seen.push(info.tick);
+            }
+            seen.len() == 10
+        })
+        .await;
+        (after, seen)
+    };
+    let told = async {
+        let mut outcome = None;
+        play_until(&mut cleo, |event| {
+            if let MatchEvent::Ended { outcome: told, .. } = event {
+                outcome = Some(told.clone());
+            }
+            outcome.is_some()
+        })
+        .await;
+        outcome
+    };
+    let plays_on = async {
+        let until = RUNAWAY_AFTER + Duration::from_secs(5);
+        play_until(&mut ada, |_| begun.elapsed() > until).await;
+    };
+    let ((paused_after, seen), outcome, ()) = tokio::join!(paused, told, plays_on);
+    assert!(paused_after >= RUNAWAY_AFTER, "a moment is forgiven: {paused_after:?}");
+    assert!(seen.iter().all(|tick| *tick == seen[0]), "{seen:?}");
+    assert_eq!(outcome.map(|outcome| outcome.reason), Some("too slow".into()));
+    let stats = node.stats().await.expect("the node runs");
+    // One plays on, one stands still; the third is over, with its result stored.
+    assert_eq!((stats.shards.matches_hot, stats.control.results_stored), (2, 1));
+    let history = History::open(&data).expect("there is a database");
+    assert_eq!(history.show(ended).expect("it is stored").summary.state, MatchState::Finished);
+    assert_ne!(flagged, ended);
+    for client in [ada, ben] {
+        client.leave().await;
+    }
+    within(20, "stopping", node.run_until(async {})).await.expect("the node ran");
 }

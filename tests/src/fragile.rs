@@ -26,6 +26,8 @@ pub struct Rules {
     pub panics_at: u64,
     /// Every step to this tick does not come back.
     pub hangs_at: u64,
+    /// Every step does as many multiplications for nothing.
+    pub toil: u64,
 }
 
 /// What a player wishes for.
@@ -99,6 +101,28 @@ impl Game for Fragile {
         players_max = 2
         players_min = 1
         rules = { hangs_at = 60 }
+        [modes.careful]
+        players_max = 2
+        players_min = 1
+        when_undurable = \"pause\"
+        undurable_ms_max = 500
+        [modes.slow]
+        players_max = 2
+        players_min = 1
+        tick_rate_hz = 128
+        rules = { toil = 2_500_000 }
+        [modes.slow-paused]
+        players_max = 2
+        players_min = 1
+        tick_rate_hz = 128
+        runaway = \"pause\"
+        rules = { toil = 2_500_000 }
+        [modes.slow-ended]
+        players_max = 2
+        players_min = 1
+        tick_rate_hz = 128
+        runaway = \"end\"
+        rules = { toil = 2_500_000 }
     ";
 
     type Config = Rules;
@@ -107,11 +131,15 @@ impl Game for Fragile {
     type Entity = Presses;
 
     fn configure(mode: &ModeSpec<'_>) -> Result<Rules, ConfigError> {
-        let tick = |key: &str| {
+        let number = |key: &str| {
             let value = mode.rules.get(key).and_then(toml::Value::as_integer).unwrap_or(0);
             u64::try_from(value).unwrap_or(0)
         };
-        Ok(Rules { panics_at: tick("panics_at"), hangs_at: tick("hangs_at") })
+        Ok(Rules {
+            panics_at: number("panics_at"),
+            hangs_at: number("hangs_at"),
+            toil: number("toil"),
+        })
     }
 
     fn new(rules: &Rules, _: TickRate, _: u64) -> Self {
@@ -129,6 +157,8 @@ impl Game for Fragile {
                 std::hint::spin_loop();
             }
         }
+        let toiled = (0..self.rules.toil).fold(tick.0 | 1, |a, b| a.wrapping_mul(a ^ b));
+        std::hint::black_box(toiled);
         for (slot, wish) in inputs.iter() {
             self.presses += u32::from(wish.press);
             assert!(!wish.panic, "the player in {slot:?} wished it");
