@@ -164,6 +164,8 @@ impl<G: Game> Playing<G> {
                 self.take_in(now, tick, &head, events, counts);
             }
             Received::StandsStill => {
+                counts.snapshots_received += 1;
+                counts.snapshot_bytes += bytes.len() as u64;
                 self.show_life(now, events, counts);
                 self.set_paused(true, events);
             }
