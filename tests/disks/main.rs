@@ -3,6 +3,7 @@
 //! busy while it runs.
 
 mod child;
+mod clocks;
 mod flipped;
 mod full_disk;
 mod power;

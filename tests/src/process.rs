@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A running server. It ends with its owner.
 pub struct ServerProcess {
     child: Child,
+    program: String,
+    data: PathBuf,
+    /// Where its one shard is.
+    shard: SocketAddr,
     /// Where its lobby is.
     pub lobby: SocketAddr,
     /// What the lobby's certificate is known by.
@@ -27,9 +31,31 @@ impl ServerProcess {
     /// # Panics
     /// Where it does not start.
     pub fn start(program: &str, data: &Path, variables: &[(&str, &OsStr)]) -> Self {
+        Self::start_at(program, data, variables, [0; 2])
+    }
+
+    /// Kills it, without a word, and starts it again where it was.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    pub fn kill_and_restart(self, variables: &[(&str, &OsStr)]) -> Self {
+        let (program, data) = (self.program.clone(), self.data.clone());
+        let ports = [self.lobby.port(), self.shard.port()];
+        drop(self);
+        Self::start_at(&program, &data, variables, ports)
+    }
+
+    fn start_at(
+        program: &str,
+        data: &Path,
+        variables: &[(&str, &OsStr)],
+        [lobby_port, shard_port]: [u16; 2],
+    ) -> Self {
         let mut child = Command::new(program)
-            .args(["serve", "--lobby-port", "0", "--shard-port", "0", "--admin", "127.0.0.1:0"])
-            .args(["--shards", "1", "--pin", "false", "--json", "--until-stdin-closes", "--data"])
+            .args(["serve", "--admin", "127.0.0.1:0", "--shards", "1", "--pin", "false"])
+            .args(["--lobby-port", &lobby_port.to_string()])
+            .args(["--shard-port", &shard_port.to_string()])
+            .args(["--json", "--until-stdin-closes", "--data"])
             .arg(data)
             .envs(variables.iter().copied())
             .stdin(Stdio::piped())
@@ -44,8 +70,11 @@ impl ServerProcess {
             serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
         let text = |key: &str| told[key].as_str().unwrap_or_else(|| panic!("no {key} in {line}"));
         let lobby = text("lobby").parse().expect("an address");
+        let shard = told["shards"][0].as_str().and_then(|at| at.parse().ok());
+        let shard = shard.unwrap_or_else(|| panic!("no shard in {line}"));
         let fingerprint = text("lobby_fingerprint").parse().expect("a fingerprint");
-        Self { child, lobby, fingerprint }
+        let (program, data) = (program.to_owned(), data.to_owned());
+        Self { child, program, data, shard, lobby, fingerprint }
     }
 
     /// Waits until it ends by itself: how, and what it said on its standard error.
