@@ -4,6 +4,7 @@
 mod bad_input;
 mod bad_places;
 mod bots;
+mod config;
 mod demo;
 mod process;
 mod recordings;
