@@ -9,6 +9,7 @@ mod demo;
 mod history;
 mod http;
 mod log;
+mod manual;
 mod serve;
 mod settings_args;
 mod table;
@@ -17,7 +18,7 @@ use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use matchkeep_client::bots::Playable;
 
 use crate::data_dir::DataDirError;
@@ -32,6 +33,7 @@ Examples:
   matchkeep config show --config matchkeep.toml what it would run with, and where each value is from
   matchkeep bots --count 16 --seconds 60        players without a person, on a running server
   matchkeep history ls --json                   stored matches, for a program
+  matchkeep completions bash > /etc/bash_completion.d/matchkeep
 
 Exit codes:
   0  it worked
@@ -69,6 +71,10 @@ enum Verb {
     History(history::HistoryArgs),
     /// Check or show the settings that a server would run with
     Config(config::ConfigArgs),
+    /// Print the completions of a shell
+    Completions(manual::CompletionsArgs),
+    /// Print the manual page, or write one for each verb
+    Man(manual::ManArgs),
 }
 
 /// Why a verb ended badly.
@@ -124,6 +130,8 @@ pub fn run<G: Playable>() -> ExitCode {
         Verb::Bots(args) => bots::run::<G>(args),
         Verb::History(args) => history::run(args),
         Verb::Config(args) => config::run::<G>(args),
+        Verb::Completions(args) => manual::completions(Cli::command(), &args),
+        Verb::Man(args) => manual::man(Cli::command(), &args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,6 +6,7 @@ mod bad_places;
 mod bots;
 mod config;
 mod demo;
+mod manners;
 mod process;
 mod recordings;
 mod serve;
