@@ -7,6 +7,7 @@ mod bots;
 mod config;
 mod demo;
 mod manners;
+mod metrics;
 mod process;
 mod recordings;
 mod serve;
