@@ -11,6 +11,7 @@ mod http;
 mod log;
 mod manual;
 mod serve;
+mod service;
 mod settings_args;
 mod table;
 
@@ -28,12 +29,12 @@ use crate::settings::SettingsError;
 /// What stands below the verbs: where to begin, and what programs rely on.
 const AFTER_HELP: &str = "\
 Examples:
-  matchkeep demo                                a server, eight bots and a stored result in a minute
-  matchkeep serve --config matchkeep.toml       a server, until SIGTERM or Ctrl-C
-  matchkeep config show --config matchkeep.toml what it would run with, and where each value is from
-  matchkeep bots --count 16 --seconds 60        players without a person, on a running server
-  matchkeep history ls --json                   stored matches, for a program
-  matchkeep completions bash > /etc/bash_completion.d/matchkeep
+  matchkeep demo                          a server, eight bots and a stored result in a minute
+  matchkeep serve --config FILE           a server, until SIGTERM or Ctrl-C
+  matchkeep config show --config FILE     what it would run with, and where each value is from
+  matchkeep bots --count 16 --seconds 60  players without a person, on a running server
+  matchkeep history ls --json             stored matches, for a program
+  matchkeep completions bash              for /etc/bash_completion.d/matchkeep
 
 Exit codes:
   0  it worked

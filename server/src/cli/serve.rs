@@ -1,6 +1,7 @@
 //! `matchkeep serve`: a server until SIGTERM or Ctrl-C.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use clap::Args;
 use matchkeep_shared::Game;
@@ -8,6 +9,7 @@ use matchkeep_shared::limits::SOCKET_BUFFER_BYTES;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::config::by_origin;
+use super::service::Service;
 use super::settings_args::SettingsArgs;
 use super::{CliError, log, runtime};
 use crate::node::Node;
@@ -53,8 +55,9 @@ async fn serve<G: Game>(
 ) -> Result<(), CliError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(CliError::failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::failed)?;
+    let service = Arc::new(Service::from_environment());
     let mut node = Node::start::<G>(settings).await?;
-    node.ready().await;
+    service.while_starting(node.ready()).await;
     let endpoints = node.endpoints();
     // Whoever started us may not read what we print.
     let mut out = std::io::stdout();
@@ -84,6 +87,11 @@ async fn serve<G: Game>(
             "the kernel grants a small UDP receive buffer; raise net.core.rmem_max"
         );
     }
+    // Where control ended instead, nobody answers, and nobody is told that players may come.
+    if node.stats().await.is_some() {
+        service.tell("READY=1\nSTATUS=Players may come");
+    }
+    tokio::spawn(Arc::clone(&service).while_running(node.control()));
     let stop = async {
         tokio::select! {
             _ = terminate.recv() => tracing::info!("stopping: SIGTERM"),
@@ -92,6 +100,7 @@ async fn serve<G: Game>(
                 tracing::info!("stopping: standard input closed");
             }
         }
+        service.tell("STOPPING=1\nSTATUS=Writing what is to be written");
     };
     node.run_until(stop).await.map_err(CliError::failed)
 }

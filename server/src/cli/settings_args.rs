@@ -9,10 +9,11 @@ use crate::settings::{CONFIG_VARIABLE, Key, Kind, Layers, SettingsError, Setting
 
 /// What stands below the flags of each verb that takes settings.
 pub(super) const SETTINGS_HELP: &str = "\
-Each setting is a flag here, a key in the file (`--lobby-port 1` is `lobby_port = 1`) and a variable\n\
-(MATCHKEEP_SERVER_LOBBY_PORT=1). Flags stand above variables, these above the file, the file above the\n\
-defaults. Modes and the game's rules are tables, [modes.NAME] and [modes.NAME.rules], and in the file\n\
-alone.";
+Each setting is a flag here, a key in the file (`--lobby-port 1` is `lobby_port = 1`) and a variable \
+(MATCHKEEP_SERVER_LOBBY_PORT=1). Flags stand above variables, these above the file, the file above the \
+defaults.
+
+Modes and the game's rules are tables, [modes.NAME] and [modes.NAME.rules], and in the file alone.";
 
 const CONFIG: &str = "config";
 const HEADING: &str = "Settings";

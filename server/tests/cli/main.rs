@@ -8,6 +8,8 @@ mod config;
 mod demo;
 mod manners;
 mod metrics;
+mod packaging;
 mod process;
 mod recordings;
 mod serve;
+mod service;

@@ -61,7 +61,7 @@ fn each_shell_has_completions() {
 #[test]
 fn there_is_a_manual_page_for_each_verb() {
     let page = run_ok(&["man"]);
-    for part in [".TH matchkeep 1", "SUBCOMMANDS", "Exit codes"] {
+    for part in [".TH matchkeep 1", "SUBCOMMANDS", ".SS Exit codes", "&  2  what was asked for"] {
         assert!(page.contains(part), "{part} in {page}");
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
