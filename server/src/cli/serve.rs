@@ -87,11 +87,12 @@ async fn serve<G: Game>(
             "the kernel grants a small UDP receive buffer; raise net.core.rmem_max"
         );
     }
-    // Where control ended instead, nobody answers, and nobody is told that players may come.
-    if node.stats().await.is_some() {
+    let control = node.control();
+    // Where control ended instead, nobody is told that players may come.
+    if !control.is_closed() {
         service.tell("READY=1\nSTATUS=Players may come");
     }
-    tokio::spawn(Arc::clone(&service).while_running(node.control()));
+    tokio::spawn(Arc::clone(&service).while_running(control));
     let stop = async {
         tokio::select! {
             _ = terminate.recv() => tracing::info!("stopping: SIGTERM"),
