@@ -4,25 +4,56 @@
 //! file, a folder, a port.
 
 mod bots;
+mod config;
 mod demo;
 mod history;
 mod http;
+mod log;
+mod manual;
 mod serve;
+mod service;
+mod settings_args;
 mod table;
 
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use matchkeep_client::bots::Playable;
 
 use crate::data_dir::DataDirError;
 use crate::node::StartError;
 use crate::settings::SettingsError;
 
+/// What stands below the verbs: where to begin, and what programs rely on.
+const AFTER_HELP: &str = "\
+Examples:
+  matchkeep demo                          a server, eight bots and a stored result in a minute
+  matchkeep serve --config FILE           a server, until SIGTERM or Ctrl-C
+  matchkeep config show --config FILE     what it would run with, and where each value is from
+  matchkeep bots --count 16 --seconds 60  players without a person, on a running server
+  matchkeep history ls --json             stored matches, for a program
+  matchkeep completions bash              for /etc/bash_completion.d/matchkeep
+
+Exit codes:
+  0  it worked
+  1  it failed on the way
+  2  what was asked for cannot be: a flag, a value, a file, a folder, a port
+
+Environment:
+  MATCHKEEP_SERVER_*  the settings of `serve`, one for each flag
+  NO_COLOR            set to anything, nothing is coloured";
+
 /// An authoritative real-time game server that keeps its matches alive.
 #[derive(Debug, Parser)]
-#[command(name = "matchkeep", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "matchkeep",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = AFTER_HELP
+)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -33,11 +64,18 @@ enum Verb {
     /// Start a server, let bots play a match on it, and show the stored result
     Demo(demo::DemoArgs),
     /// Run a server
+    #[command(after_help = settings_args::SETTINGS_HELP)]
     Serve(serve::ServeArgs),
     /// Let bots play on a running server
     Bots(bots::BotsArgs),
     /// Look at stored matches
     History(history::HistoryArgs),
+    /// Check or show the settings that a server would run with
+    Config(config::ConfigArgs),
+    /// Print the completions of a shell
+    Completions(manual::CompletionsArgs),
+    /// Print the manual page, or write one for each verb
+    Man(manual::ManArgs),
 }
 
 /// Why a verb ended badly.
@@ -84,8 +122,7 @@ impl From<StartError> for CliError {
     }
 }
 
-/// Runs the command line for the game `G`: `serve`, `demo`, `bots`, `history`. A studio's `main` is this
-/// one call.
+/// Runs the command line for the game `G`, with all its verbs. A studio's `main` is this one call.
 pub fn run<G: Playable>() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.verb {
@@ -93,6 +130,9 @@ pub fn run<G: Playable>() -> ExitCode {
         Verb::Serve(args) => serve::run::<G>(args),
         Verb::Bots(args) => bots::run::<G>(args),
         Verb::History(args) => history::run(args),
+        Verb::Config(args) => config::run::<G>(args),
+        Verb::Completions(args) => manual::completions(Cli::command(), &args),
+        Verb::Man(args) => manual::man(Cli::command(), &args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -109,6 +149,20 @@ pub fn run<G: Playable>() -> ExitCode {
 /// The folder a verb uses when none is named.
 fn default_data() -> PathBuf {
     PathBuf::from("matchkeep-data")
+}
+
+/// Prints for whoever reads. Whoever stopped reading has seen enough.
+fn print(text: &str) -> Result<(), CliError> {
+    let mut out = std::io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(CliError::failed(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether whoever runs the program wants no colours: <https://no-color.org>.
+fn is_plain() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 /// A runtime for the parts that are not tick engine.

@@ -6,6 +6,7 @@
 
 pub mod core;
 pub(crate) mod retention;
+mod stats;
 
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
@@ -18,10 +19,10 @@ use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::ShardId;
 use matchkeep_shared::wire::lobby::{LobbyReply, LobbyRequest};
 use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::time::Instant;
 
-use self::core::{
-    ControlAction, ControlCore, ControlCounters, StoreAnswer, StoreFailed, StoreRequest,
-};
+use self::core::{ControlAction, ControlCore, StoreAnswer, StoreFailed, StoreRequest};
+pub use self::stats::NodeStats;
 use crate::journal::{JournalItem, JournalReport};
 use crate::lobby::core::ConnectionKey;
 use crate::shard::message::{Command, Report};
@@ -66,15 +67,6 @@ pub enum ControlEvent {
     Shutdown,
 }
 
-/// All counters of a node.
-#[derive(Clone, Debug, Default)]
-pub struct NodeStats {
-    /// Of all shards together.
-    pub shards: ShardStats,
-    /// Of control.
-    pub control: ControlCounters,
-}
-
 /// The state of the control task.
 pub(crate) struct Control<G: Game> {
     pub(crate) core: ControlCore<G>,
@@ -91,6 +83,9 @@ pub(crate) struct Control<G: Game> {
     pub(crate) sender: mpsc::Sender<ControlEvent>,
     /// Where the watchdog of the process before may have left a note.
     pub(crate) folder: PathBuf,
+    /// When the node was started, and how long it took until players could come.
+    pub(crate) started: Instant,
+    pub(crate) recovery: Option<Duration>,
     /// Resolves when players may come.
     pub(crate) ready: Option<oneshot::Sender<()>>,
     /// Who waits for an answer of the lobby.
@@ -212,6 +207,7 @@ impl<G: Game> Control<G> {
                     }
                 }
                 ControlAction::Ready => {
+                    self.recovery = Some(self.started.elapsed());
                     if let Some(ready) = self.ready.take() {
                         let _ = ready.send(());
                     }
@@ -260,8 +256,14 @@ impl<G: Game> Control<G> {
     }
 
     fn gather_stats(&self, reply: oneshot::Sender<NodeStats>) {
-        let mut stats =
-            NodeStats { control: self.core.counters().clone(), shards: ShardStats::default() };
+        let mut stats = NodeStats {
+            control: self.core.counters().clone(),
+            shards: ShardStats::default(),
+            running: self.started.elapsed(),
+            recovery: self.recovery,
+            journal_pending_bytes: self.journal.pending_bytes() as u64,
+            store_writes_waiting: self.store.queued() as u64,
+        };
         let mut waiting = Vec::new();
         for handle in &self.shards {
             let (sender, receiver) = oneshot::channel();

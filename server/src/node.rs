@@ -117,6 +117,7 @@ impl Node {
     /// # Errors
     /// [`StartError`] names the folder, file or port. What is stored already is not touched.
     pub async fn start<G: Game>(settings: Settings<G::Config>) -> Result<Self, StartError> {
+        let started = tokio::time::Instant::now();
         // The ports before the folder: a second server by mistake changes nothing anywhere.
         let admin_socket = bind_tcp(settings.admin)?;
         let lobby_address = SocketAddr::new(settings.host, settings.lobby_port);
@@ -240,6 +241,8 @@ impl Node {
             inbox,
             sender: sender.clone(),
             folder: data.path().to_owned(),
+            started,
+            recovery: None,
             ready: Some(ready_sender),
             answers: HashMap::new(),
             undelivered: VecDeque::new(),
@@ -274,6 +277,11 @@ impl Node {
         if let Err(error) = watchdog::remove_note(self.data.path()) {
             tracing::warn!(%error, "the watchdog's note stays behind");
         }
+    }
+
+    /// For asking control from elsewhere.
+    pub(crate) fn control(&self) -> mpsc::Sender<ControlEvent> {
+        self.control.clone()
     }
 
     /// The counters; `None` where the node is stopping.

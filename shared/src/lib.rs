@@ -13,6 +13,7 @@ pub mod encoding;
 pub mod game;
 pub mod ids;
 pub mod limits;
+pub mod nearest;
 pub mod rng;
 pub mod schema;
 pub mod ticket;

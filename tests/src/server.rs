@@ -73,7 +73,7 @@ impl TestServer {
         let keys = DataDir::open(&folder).expect("the folder is new");
         let signer = ServerIdentity::open(&keys).expect("keys are made").ticket_signer();
         drop(keys);
-        let file: SettingsFile = toml::from_str(modes).expect("the modes are TOML");
+        let file = SettingsFile::parse(modes).expect("the modes are TOML");
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let file = SettingsFile {
             data: Some(folder.clone()),

@@ -1,21 +1,18 @@
 //! The counters as Prometheus reads them: `/metrics`. No player and no match in a label.
 //!
 //! Shards count in plain memory of their own; only when somebody asks are their counters carried over
-//! into the recorder that renders them.
+//! into the recorder that renders them. Which there are, and under what names: [`catalogue`].
 
-use metrics::{
-    Counter, Gauge, Histogram, Key, KeyName, Label, Metadata, Recorder, SharedString, Unit,
-};
+mod catalogue;
+
+use metrics::{Key, KeyName, Label, Metadata, Recorder, SharedString};
 use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 
+use self::catalogue::{METRICS, Metric, Reading};
 use crate::control::NodeStats;
 use crate::shard::stats::Distribution;
-
-/// Upper bounds of the buckets of tick times, in seconds.
-const TICK_BUCKETS: &[f64] =
-    &[0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.016, 0.025, 0.05, 0.1];
 
 const METADATA: Metadata<'_> =
     Metadata::new(module_path!(), metrics::Level::INFO, Some(module_path!()));
@@ -29,155 +26,65 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     pub(crate) fn new() -> Self {
-        let recorder = PrometheusBuilder::new()
-            .set_buckets_for_metric(Matcher::Prefix("matchkeep_tick".to_owned()), TICK_BUCKETS)
-            .expect("the list of buckets is not empty")
-            .build_recorder();
+        let mut builder = PrometheusBuilder::new();
+        for metric in METRICS {
+            if let Reading::Seconds(buckets, _) = metric.reading {
+                builder = builder
+                    .set_buckets_for_metric(Matcher::Full(metric.name.to_owned()), buckets)
+                    .expect("no list of buckets is empty");
+            }
+        }
+        let recorder = builder.build_recorder();
+        for metric in METRICS {
+            let (name, help) = (KeyName::from(metric.name), SharedString::from(metric.help));
+            match metric.reading {
+                Reading::Counter(_) | Reading::CounterBy(..) => {
+                    recorder.describe_counter(name, None, help);
+                }
+                Reading::Gauge(_) | Reading::Info(..) => recorder.describe_gauge(name, None, help),
+                Reading::Seconds(..) => recorder.describe_histogram(name, None, help),
+            }
+        }
         let handle = recorder.handle();
         Self { recorder, handle, before: NodeStats::default() }
     }
 
     /// The text of all metrics as of these counters.
     pub(crate) fn render(&mut self, stats: &NodeStats) -> String {
-        let shards = &stats.shards;
-        let before = std::mem::replace(&mut self.before, stats.clone()).shards;
-        self.seconds(
-            "matchkeep_tick_lateness_seconds",
-            "From a tick's deadline to the start of its step",
-            &shards.tick_lateness.since(&before.tick_lateness),
-        );
-        self.seconds(
-            "matchkeep_tick_sent_seconds",
-            "From a tick's deadline to its last datagram",
-            &shards.tick_sent.since(&before.tick_sent),
-        );
-        self.seconds(
-            "matchkeep_tick_work_seconds",
-            "From the start of a step to its last datagram",
-            &shards.tick_work.since(&before.tick_work),
-        );
-        let inputs = &shards.inputs;
-        for (name, help, value) in [
-            ("matchkeep_ticks_total", "Steps made", shards.ticks),
-            ("matchkeep_ticks_skipped_total", "Deadlines given up", shards.ticks_skipped),
-            ("matchkeep_inputs_applied_total", "Inputs applied at their tick", inputs.applied),
-            ("matchkeep_inputs_substituted_total", "Ticks without input", inputs.substituted),
-            ("matchkeep_inputs_late_total", "Inputs after their tick", inputs.late),
-            ("matchkeep_inputs_duplicate_total", "Inputs that came again", inputs.duplicate),
-            ("matchkeep_inputs_refused_total", "Inputs too far ahead", inputs.refused),
-            ("matchkeep_snapshots_sent_total", "Snapshots sent", shards.snapshots_sent),
-            ("matchkeep_snapshots_sent_bytes_total", "Bytes of those", shards.snapshot_bytes),
-            ("matchkeep_snapshots_unsent_total", "Snapshots without room", shards.snapshots_unsent),
-            ("matchkeep_udp_received_total", "UDP datagrams received", shards.udp_received),
-            ("matchkeep_udp_received_bytes_total", "Bytes of those", shards.udp_received_bytes),
-            ("matchkeep_udp_sent_total", "UDP datagrams sent", shards.udp_sent),
-            ("matchkeep_udp_sent_bytes_total", "Bytes of those", shards.udp_sent_bytes),
-            ("matchkeep_udp_send_errors_total", "UDP sends that failed", shards.udp_send_errors),
-            (
-                "matchkeep_udp_dropped_total",
-                "UDP datagrams lost to a full buffer",
-                shards.udp_dropped,
-            ),
-            ("matchkeep_handshakes_total", "Handshakes begun", shards.handshakes),
-            (
-                "matchkeep_handshakes_deferred_total",
-                "First packets turned away",
-                shards.handshakes_deferred,
-            ),
-            (
-                "matchkeep_handshakes_forgotten_total",
-                "First packets that waited so long that their clients were left to try again",
-                shards.handshakes_forgotten,
-            ),
-            ("matchkeep_joins_total", "Joins granted", shards.joins),
-            (
-                "matchkeep_results_stored_total",
-                "Results on stable storage",
-                stats.control.results_stored,
-            ),
-            (
-                "matchkeep_results_lost_total",
-                "Results never to be stored",
-                stats.control.results_lost,
-            ),
-            (
-                "matchkeep_store_errors_total",
-                "Writes the store refused",
-                stats.control.store_errors,
-            ),
-        ] {
-            self.counter(name, help, &[], value);
-        }
-        let control = &stats.control;
-        for (name, help, value) in [
-            ("matchkeep_matches_died_total", "Games that panicked", shards.matches_died),
-            ("matchkeep_matches_resumed_total", "Matches gone on with", shards.matches_resumed),
-            (
-                "matchkeep_matches_recovered_total",
-                "Matches of an earlier process gone on with",
-                control.matches_recovered,
-            ),
-            ("matchkeep_matches_quarantined_total", "Set aside", control.matches_quarantined),
-            ("matchkeep_matches_foreign_total", "Of other rules", control.matches_foreign),
-            ("matchkeep_appends_stale_total", "Appends refused", control.stale_appends),
-        ] {
-            self.counter(name, help, &[], value);
-        }
-        for (cause, count) in &control.deaths {
-            let labels = [Label::from_static_parts("cause", cause)];
-            let help = "Matches restarted, by cause";
-            self.counter("matchkeep_match_restarts_total", help, &labels, *count);
-        }
-        for (reason, count) in &shards.disconnects {
-            let labels = [Label::from_static_parts("reason", reason)];
-            let help = "Sessions that ended, by reason";
-            self.counter("matchkeep_disconnects_total", help, &labels, *count);
-        }
-        for (name, help, value) in [
-            ("matchkeep_matches", "Matches now", shards.matches),
-            ("matchkeep_players", "Players connected now", shards.players),
-            ("matchkeep_connections", "QUIC connections of shards now", shards.connections),
-            ("matchkeep_entities", "Entities in all matches now", shards.entities),
-            ("matchkeep_matches_hot", "Matches too slow for long", shards.matches_hot),
-            ("matchkeep_matches_standing", "Matches that stand still", shards.matches_standing),
-            (
-                "matchkeep_matches_undurable",
-                "Matches that wait for the journal",
-                shards.matches_undurable,
-            ),
-            (
-                "matchkeep_durable_lag_ticks_max",
-                "Ticks not durable yet, in the match where it is most",
-                shards.durable_lag_ticks_max,
-            ),
-            ("matchkeep_results_pending", "Results not yet durable", stats.control.results_pending),
-        ] {
-            self.gauge(name, help, value);
+        let before = std::mem::replace(&mut self.before, stats.clone());
+        for metric in METRICS {
+            self.carry_over(metric, stats, &before);
         }
         self.handle.run_upkeep();
         self.handle.render()
     }
 
-    fn counter(&self, name: &'static str, help: &'static str, labels: &[Label], value: u64) {
-        self.recorder.describe_counter(KeyName::from(name), None, SharedString::from(help));
-        let key = Key::from_parts(name, labels.to_vec());
-        let counter: Counter = self.recorder.register_counter(&key, &METADATA);
-        counter.absolute(value);
-    }
-
-    fn gauge(&self, name: &'static str, help: &'static str, value: u64) {
-        self.recorder.describe_gauge(KeyName::from(name), None, SharedString::from(help));
-        let gauge: Gauge = self.recorder.register_gauge(&Key::from_name(name), &METADATA);
-        gauge.set(value as f64);
-    }
-
-    fn seconds(&self, name: &'static str, help: &'static str, new: &Distribution) {
-        let unit = Some(Unit::Seconds);
-        self.recorder.describe_histogram(KeyName::from(name), unit, SharedString::from(help));
-        let histogram: Histogram =
-            self.recorder.register_histogram(&Key::from_name(name), &METADATA);
-        for (microseconds, count) in new.values() {
-            histogram.record_many(microseconds as f64 / 1e6, count as usize);
+    fn carry_over(&self, metric: &Metric, stats: &NodeStats, before: &NodeStats) {
+        let key = |labels: Vec<Label>| Key::from_parts(metric.name, labels);
+        match metric.reading {
+            Reading::Counter(of) => {
+                self.recorder.register_counter(&key(vec![]), &METADATA).absolute(of(stats));
+            }
+            Reading::CounterBy(label, of) => {
+                for (value, count) in of(stats) {
+                    let key = key(vec![Label::from_static_parts(label, value)]);
+                    self.recorder.register_counter(&key, &METADATA).absolute(count);
+                }
+            }
+            Reading::Gauge(of) => {
+                self.recorder.register_gauge(&key(vec![]), &METADATA).set(of(stats));
+            }
+            Reading::Info(label, value) => {
+                let key = key(vec![Label::from_static_parts(label, value)]);
+                self.recorder.register_gauge(&key, &METADATA).set(1.0);
+            }
+            Reading::Seconds(_, of) => {
+                let histogram = self.recorder.register_histogram(&key(vec![]), &METADATA);
+                let new: Distribution = of(stats).since(of(before));
+                for (microseconds, count) in new.values() {
+                    histogram.record_many(microseconds as f64 / 1e6, count as usize);
+                }
+            }
         }
     }
 }
@@ -185,6 +92,7 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
     use std::time::Duration;
 
     #[test]
@@ -194,6 +102,8 @@ mod tests {
         stats.shards.tick_work.record(Duration::from_micros(80));
         stats.shards.tick_work.record(Duration::from_micros(700));
         stats.shards.disconnects.insert("left", 2);
+        stats.control.deaths.insert("panic", 1);
+        stats.shards.durable_lag_max = Duration::from_millis(250);
         let mut metrics = Metrics::new();
         metrics.render(&stats);
         stats.shards.tick_work.record(Duration::from_micros(90));
@@ -201,11 +111,32 @@ mod tests {
         for line in [
             "matchkeep_ticks_total 3",
             "matchkeep_disconnects_total{reason=\"left\"} 2",
+            "matchkeep_disconnects_total{reason=\"idle_timeout\"} 0",
+            "matchkeep_match_restarts_total{cause=\"panic\"} 1",
+            "matchkeep_match_restarts_total{cause=\"hung\"} 0",
             "matchkeep_tick_work_seconds_bucket{le=\"0.0001\"} 2",
             "matchkeep_tick_work_seconds_count 3",
+            "matchkeep_durable_lag_seconds_count 0",
+            "matchkeep_durable_lag_max_seconds 0.25",
             "matchkeep_players 0",
+            "matchkeep_ready 0",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");
+        }
+    }
+
+    #[test]
+    fn names_say_what_they_are() {
+        let mut names = BTreeSet::new();
+        for Metric { name, help, reading } in METRICS {
+            assert!(names.insert(name), "{name} is there twice");
+            assert!(help.starts_with(char::is_uppercase) && !help.ends_with('.'), "{name}: {help}");
+            let is_counter = matches!(reading, Reading::Counter(_) | Reading::CounterBy(..));
+            assert_eq!(is_counter, name.ends_with("_total"), "{name}");
+            if let Reading::Seconds(buckets, _) = reading {
+                assert!(name.ends_with("_seconds"), "{name}");
+                assert!(buckets.is_sorted() && buckets.len() > 5, "{name}: {buckets:?}");
+            }
         }
     }
 }

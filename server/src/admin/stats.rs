@@ -43,6 +43,12 @@ pub struct StatsDocument {
     pub matches_standing: u64,
     pub matches_undurable: u64,
     pub durable_lag_ticks_max: u64,
+    pub durable_lag_us: Summary,
+    pub match_recovery_us: Summary,
+    pub datagrams_stale: u64,
+    /// From the start of the node until players could come; absent until they can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_ms: Option<u64>,
     pub matches_recovered: u64,
     pub matches_quarantined: u64,
     pub matches_foreign: u64,
@@ -92,6 +98,10 @@ impl From<&NodeStats> for StatsDocument {
             matches_standing: shards.matches_standing,
             matches_undurable: shards.matches_undurable,
             durable_lag_ticks_max: shards.durable_lag_ticks_max,
+            durable_lag_us: shards.durable_lag.summary(),
+            match_recovery_us: shards.match_recovery.summary(),
+            datagrams_stale: shards.datagrams_stale,
+            recovery_ms: stats.recovery.map(|recovery| recovery.as_millis() as u64),
             matches_recovered: control.matches_recovered,
             matches_quarantined: control.matches_quarantined,
             matches_foreign: control.matches_foreign,

@@ -1,57 +1,24 @@
 //! `matchkeep serve`: a server until SIGTERM or Ctrl-C.
 
-use std::io::{IsTerminal, Write};
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::io::Write;
+use std::sync::Arc;
 
 use clap::Args;
 use matchkeep_shared::Game;
 use matchkeep_shared::limits::SOCKET_BUFFER_BYTES;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{CliError, runtime};
+use super::config::by_origin;
+use super::service::Service;
+use super::settings_args::SettingsArgs;
+use super::{CliError, log, runtime};
 use crate::node::Node;
-use crate::settings::{Settings, SettingsFile};
+use crate::settings::Settings;
 
-/// Flags stand above environment variables, these above the file, the file above the defaults.
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
-    /// Configuration file (TOML); flags and environment variables stand above it
-    #[arg(long, value_name = "FILE", env = "MATCHKEEP_SERVER_CONFIG")]
-    config: Option<PathBuf>,
-    /// Data folder; made where there is none [default: matchkeep-data]
-    #[arg(long, value_name = "DIR", env = "MATCHKEEP_SERVER_DATA")]
-    data: Option<PathBuf>,
-    /// Address that lobby and shards listen on [default: 127.0.0.1]
-    #[arg(long, value_name = "IP", env = "MATCHKEEP_SERVER_HOST")]
-    host: Option<IpAddr>,
-    /// UDP port of the lobby; 0 for any [default: 7777]
-    #[arg(long, value_name = "PORT", env = "MATCHKEEP_SERVER_LOBBY_PORT")]
-    lobby_port: Option<u16>,
-    /// UDP port of the first shard, the others follow; 0 for any [default: 7778]
-    #[arg(long, value_name = "PORT", env = "MATCHKEEP_SERVER_SHARD_PORT")]
-    shard_port: Option<u16>,
-    /// TCP address of the admin interface [default: 127.0.0.1:7780]
-    #[arg(long, value_name = "ADDR", env = "MATCHKEEP_SERVER_ADMIN")]
-    admin: Option<SocketAddr>,
-    /// Number of shards, each a thread [default: one per core]
-    #[arg(long, value_name = "N", env = "MATCHKEEP_SERVER_SHARDS")]
-    shards: Option<usize>,
-    /// Pin each shard to a core of its own [default: true]
-    #[arg(long, value_name = "BOOL", env = "MATCHKEEP_SERVER_PIN")]
-    pin: Option<bool>,
-    /// Journal matches, so that they survive the process [default: true]
-    #[arg(long, value_name = "BOOL", env = "MATCHKEEP_SERVER_JOURNAL")]
-    journal: Option<bool>,
-    /// Days that the journal of a finished match is kept; its result stays [default: 30]
-    #[arg(long, value_name = "DAYS", env = "MATCHKEEP_SERVER_JOURNAL_KEEP_DAYS")]
-    journal_keep_days: Option<u32>,
-    /// What all journals together may take; above that those of the matches finished first go [default: 20]
-    #[arg(long, value_name = "GIB", env = "MATCHKEEP_SERVER_JOURNAL_KEEP_GIB")]
-    journal_keep_gib: Option<u32>,
-    /// Tell clients a hash of the state with every snapshot, for tests [default: false]
-    #[arg(long, value_name = "BOOL", env = "MATCHKEEP_SERVER_STATE_HASHES", hide = true)]
-    state_hashes: Option<bool>,
+    #[command(flatten)]
+    settings: SettingsArgs,
     /// Print the addresses as one line of JSON when ready
     #[arg(long)]
     json: bool,
@@ -61,23 +28,19 @@ pub(super) struct ServeArgs {
 }
 
 pub(super) fn run<G: Game>(args: ServeArgs) -> Result<(), CliError> {
-    start_log();
-    let file = args.config.as_deref().map(SettingsFile::read).transpose()?.unwrap_or_default();
-    let flags = SettingsFile {
-        data: args.data,
-        host: args.host,
-        lobby_port: args.lobby_port,
-        shard_port: args.shard_port,
-        admin: args.admin,
-        shards: args.shards,
-        pin: args.pin,
-        journal: args.journal,
-        journal_keep_days: args.journal_keep_days,
-        journal_keep_gib: args.journal_keep_gib,
-        state_hashes: args.state_hashes,
-        modes: toml::Table::new(),
-    };
-    let settings = flags.over(file).resolve::<G>()?;
+    let layers = args.settings.layers()?;
+    let (settings, _) = layers.resolve::<G>()?;
+    log::start(&layers.values());
+    let effective = by_origin(&layers.settings());
+    if args.json {
+        // Standard output is for the program that reads it.
+        for line in effective.lines() {
+            tracing::info!("settings: {line}");
+        }
+    } else {
+        // Whoever started us may not read what we print.
+        let _ = write!(std::io::stdout(), "{}{effective}", describe(&settings));
+    }
     let runtime = runtime()?;
     let served = runtime.block_on(serve::<G>(settings, args.json, args.until_stdin_closes));
     // A read of standard input that is still under way must not hold the process.
@@ -90,11 +53,11 @@ async fn serve<G: Game>(
     json: bool,
     until_stdin_closes: bool,
 ) -> Result<(), CliError> {
-    let effective = describe(&settings);
     let mut terminate = signal(SignalKind::terminate()).map_err(CliError::failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::failed)?;
+    let service = Arc::new(Service::from_environment());
     let mut node = Node::start::<G>(settings).await?;
-    node.ready().await;
+    service.while_starting(node.ready()).await;
     let endpoints = node.endpoints();
     // Whoever started us may not read what we print.
     let mut out = std::io::stdout();
@@ -105,7 +68,7 @@ async fn serve<G: Game>(
         let shards: Vec<String> = endpoints.shards.iter().map(ToString::to_string).collect();
         writeln!(
             out,
-            "{effective}lobby        {} (certificate {})\nshards       {}\nbuffer       {} of {} \
+            "lobby        {} (certificate {})\nshards       {}\nbuffer       {} of {} \
              bytes granted for receiving, for each shard\nadmin        http://{}\nready",
             endpoints.lobby,
             endpoints.lobby_fingerprint,
@@ -124,6 +87,12 @@ async fn serve<G: Game>(
             "the kernel grants a small UDP receive buffer; raise net.core.rmem_max"
         );
     }
+    let control = node.control();
+    // Where control ended instead, nobody is told that players may come.
+    if !control.is_closed() {
+        service.tell("READY=1\nSTATUS=Players may come");
+    }
+    tokio::spawn(Arc::clone(&service).while_running(control));
     let stop = async {
         tokio::select! {
             _ = terminate.recv() => tracing::info!("stopping: SIGTERM"),
@@ -132,6 +101,7 @@ async fn serve<G: Game>(
                 tracing::info!("stopping: standard input closed");
             }
         }
+        service.tell("STOPPING=1\nSTATUS=Writing what is to be written");
     };
     node.run_until(stop).await.map_err(CliError::failed)
 }
@@ -172,17 +142,4 @@ async fn stdin_closed() {
         let _ = std::io::copy(&mut std::io::stdin().lock(), &mut sink);
     });
     let _ = waited.await;
-}
-
-fn start_log() {
-    use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("MATCHKEEP_LOG");
-    let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
-    let is_terminal = std::io::stderr().is_terminal();
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(is_terminal)
-        .with_writer(std::io::stderr);
-    // A program that embeds us may have its own log already.
-    let _ = log.try_init();
 }

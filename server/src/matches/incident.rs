@@ -15,6 +15,9 @@ pub enum IncidentCause {
 }
 
 impl IncidentCause {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[Self::Panic, Self::Hung];
+
     /// The cause's name in metrics and JSON.
     pub fn label(self) -> &'static str {
         match self {

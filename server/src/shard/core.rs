@@ -232,6 +232,8 @@ impl<G: Game> Core<G> {
             stats.matches_undurable += u64::from(host.pace.waits_for_journal());
             let lag = host.game.durable_lag().map_or(0, u64::from);
             stats.durable_lag_ticks_max = stats.durable_lag_ticks_max.max(lag);
+            let lag = host.game.spec().rate.elapsed(lag);
+            stats.durable_lag_max = stats.durable_lag_max.max(lag);
             stats.players += host.sessions.iter().flatten().count() as u64;
             stats.inputs += host.game.input_totals();
         }
@@ -270,8 +272,8 @@ impl<G: Game> Core<G> {
     pub fn handle_command(&mut self, now: Instant, command: Command<G>) {
         match command {
             Command::Create(new) => self.create(now, *new),
-            Command::Resume(resumption) => self.resume(*resumption),
-            Command::Restart { match_id, epoch } => self.restart(match_id, epoch),
+            Command::Resume(resumption) => self.resume(now, *resumption),
+            Command::Restart { match_id, epoch } => self.restart(now, match_id, epoch),
             Command::Drop { match_id, reason } => self.drop_match(now, match_id, reason),
             Command::Open => self.is_open = true,
             Command::StorageFull(is_full) => self.is_storage_full = is_full,

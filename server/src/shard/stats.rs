@@ -137,6 +137,14 @@ pub struct ShardStats {
     pub matches_standing: u64,
     /// Of those, the ones that wait for the journal.
     pub matches_undurable: u64,
+    /// Datagrams of clients that named another epoch, and were dropped.
+    pub datagrams_stale: u64,
+    /// From the order to bring a match back until it ticks again.
+    pub match_recovery: Distribution,
+    /// How far a match's durable tick was behind when the journal had flushed for it.
+    pub durable_lag: Distribution,
+    /// How far the durable tick is behind now, in the match where it is furthest.
+    pub durable_lag_max: Duration,
     /// How far the durable tick is behind now, in ticks, in the match where it is furthest.
     pub durable_lag_ticks_max: u64,
 }
@@ -180,6 +188,10 @@ impl ShardStats {
         self.matches_hot += other.matches_hot;
         self.matches_standing += other.matches_standing;
         self.matches_undurable += other.matches_undurable;
+        self.datagrams_stale += other.datagrams_stale;
+        self.match_recovery.add(&other.match_recovery);
+        self.durable_lag.add(&other.durable_lag);
+        self.durable_lag_max = self.durable_lag_max.max(other.durable_lag_max);
         self.durable_lag_ticks_max = self.durable_lag_ticks_max.max(other.durable_lag_ticks_max);
     }
 }

@@ -4,7 +4,12 @@
 mod bad_input;
 mod bad_places;
 mod bots;
+mod config;
 mod demo;
+mod manners;
+mod metrics;
+mod packaging;
 mod process;
 mod recordings;
 mod serve;
+mod service;

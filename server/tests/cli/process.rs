@@ -79,14 +79,25 @@ pub(crate) struct Serve {
 impl Serve {
     /// Starts one on this folder.
     pub(crate) fn start(data: &Path, more: &[&str]) -> Self {
-        let mut child = matchkeep()
+        Self::start_as(matchkeep(), data, Stdio::null(), more)
+    }
+
+    /// Starts one that logs into this file.
+    pub(crate) fn start_logged(data: &Path, log: &Path, more: &[&str]) -> Self {
+        let log = std::fs::File::create(log).expect("a temporary file");
+        Self::start_as(matchkeep(), data, log.into(), more)
+    }
+
+    /// Starts one with an environment of its own.
+    pub(crate) fn start_as(mut command: Command, data: &Path, log: Stdio, more: &[&str]) -> Self {
+        let mut child = command
             .args(["serve", "--data", arg(data), "--json", "--until-stdin-closes"])
             .args(["--lobby-port", "0", "--shard-port", "0", "--admin", "127.0.0.1:0"])
             .args(["--shards", "1", "--pin", "false"])
             .args(more)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .expect("the program starts");
         let stdin = child.stdin.take();

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::arena::map::{self, Map};
 use crate::game::{ConfigError, MapSource, ModeSpec};
+use crate::nearest::nearest;
 
 /// What a mode fixes before the match begins.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -117,24 +118,7 @@ fn read_map(mode: &ModeSpec<'_>) -> Result<Map, ConfigError> {
 }
 
 fn nearest_key(key: &str) -> &'static str {
-    let keys = RULES.iter().map(|rule| rule.key);
-    // `time_limit` means `time_limit_seconds`, however many characters that adds.
-    keys.min_by_key(|known| (!known.starts_with(key), edits(key, known))).unwrap_or(TEAMS.key)
-}
-
-/// How many characters must be added, dropped or changed to get from `a` to `b`.
-fn edits(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.bytes().enumerate() {
-            let changed = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
+    nearest(key, RULES.iter().map(|rule| rule.key)).unwrap_or(TEAMS.key)
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use matchkeep_client::bots::swarm::SwarmProgress;
 use matchkeep_shared::ids::{MatchId, Slot};
 
+use crate::cli::is_plain;
+
 /// How often the picture is drawn anew.
 pub(super) const REFRESH: Duration = Duration::from_millis(250);
 /// How often a line is written where there is no terminal.
@@ -39,7 +41,11 @@ impl Display {
     pub(super) fn new(seconds: u32, bots: usize) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(u64::from(seconds));
-            let style = ProgressStyle::with_template("[{bar:40.cyan/blue}] {pos}/{len} s  {msg}");
+            let template = match is_plain() {
+                true => "[{bar:40}] {pos}/{len} s  {msg}",
+                false => "[{bar:40.cyan/blue}] {pos}/{len} s  {msg}",
+            };
+            let style = ProgressStyle::with_template(template);
             bar.set_style(style.expect("the template is sound").progress_chars("=> "));
             bar
         });

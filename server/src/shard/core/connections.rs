@@ -198,6 +198,9 @@ impl<G: Game> Core<G> {
         let Some(host) = &mut self.hosts[playing.host] else { return Ok(()) };
         let schedule = host.schedule;
         host.game.receive(playing.slot, &decoded, |tick| schedule.margin_100us(tick, now));
+        // The match dropped it, if so: it names ticks of another history.
+        let is_stale = decoded.epoch_low8 != host.game.epoch().0 as u8;
+        self.stats.datagrams_stale += u64::from(is_stale);
         let counts = host.game.input_counts(playing.slot).unwrap_or_default();
         playing.allowance.check_refused(&counts)
     }

@@ -326,6 +326,8 @@ impl<G: Game> Core<G> {
             let Some(host) = &mut self.hosts[index] else { continue };
             if host.game.epoch() == *epoch {
                 host.game.set_durable(*tick);
+                let lag = host.game.durable_lag().map_or(0, u64::from);
+                self.stats.durable_lag.record(host.game.spec().rate.elapsed(lag));
             }
         }
     }

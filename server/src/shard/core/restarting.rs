@@ -30,6 +30,8 @@ pub(super) struct Returning<G: Game> {
     policy: MatchPolicy,
     base: Base,
     replay: Replay<G>,
+    /// When it was ordered back.
+    since: Instant,
     /// How much of the base's frames was played.
     played_bytes: usize,
 }
@@ -50,22 +52,23 @@ impl<G: Game> Returning<G> {
 
 impl<G: Game> Core<G> {
     /// A match of an earlier process goes on here.
-    pub(super) fn resume(&mut self, resumption: Resumption<G>) {
+    pub(super) fn resume(&mut self, now: Instant, resumption: Resumption<G>) {
         let Resumption { host: NewHost { spec, policy }, epoch, base } = resumption;
-        self.bring_back(spec, policy, epoch, base);
+        self.bring_back(now, spec, policy, epoch, base);
     }
 
     /// A match that died goes on from the tick before.
-    pub(super) fn restart(&mut self, match_id: MatchId, epoch: Epoch) {
+    pub(super) fn restart(&mut self, now: Instant, match_id: MatchId, epoch: Epoch) {
         let Some(index) = self.by_match.get(&match_id).copied() else { return };
         let Some(host) = &mut self.hosts[index] else { return };
         let Some(base) = host.game.take_base() else { return };
         let (spec, policy) = (host.game.spec().clone(), host.policy);
-        self.bring_back(spec, policy, epoch, base);
+        self.bring_back(now, spec, policy, epoch, base);
     }
 
     fn bring_back(
         &mut self,
+        since: Instant,
         spec: crate::matches::MatchSpec<G::Config>,
         policy: MatchPolicy,
         epoch: Epoch,
@@ -75,7 +78,8 @@ impl<G: Game> Core<G> {
         match Replay::from_base(spec, &base) {
             Ok(replay) => {
                 let played_bytes = 0;
-                let returning = Returning { match_id, epoch, policy, base, replay, played_bytes };
+                let returning =
+                    Returning { match_id, epoch, policy, base, replay, since, played_bytes };
                 self.returning.push_back(returning);
             }
             Err(error) => self.return_failed(match_id, &error),
@@ -113,7 +117,7 @@ impl<G: Game> Core<G> {
 
     /// The replay is done: the match ticks again.
     fn go_on(&mut self, now: Instant, returning: Returning<G>) {
-        let Returning { match_id, epoch, policy, base, replay, .. } = returning;
+        let Returning { match_id, epoch, policy, base, replay, since, .. } = returning;
         let (spec, state) = replay.finish();
         for ticket in state.used_tickets() {
             let (id, expires) = (ticket.id, ticket.expires_unix_ms);
@@ -128,6 +132,7 @@ impl<G: Game> Core<G> {
             None => self.seat_host(now, game, policy),
         }
         self.stats.matches_resumed += 1;
+        self.stats.match_recovery.record(now.saturating_duration_since(since));
         self.reports.push_back(ShardEvent::Resumed { match_id, epoch, tick, players });
     }
 

@@ -1,0 +1,23 @@
+//! All that a node counts, put together when somebody asks.
+
+use std::time::Duration;
+
+use super::core::ControlCounters;
+use crate::shard::stats::ShardStats;
+
+/// All counters of a node.
+#[derive(Clone, Debug, Default)]
+pub struct NodeStats {
+    /// Of all shards together.
+    pub shards: ShardStats,
+    /// Of control.
+    pub control: ControlCounters,
+    /// Since the node was started.
+    pub running: Duration,
+    /// From the start until players could come; `None` until they can.
+    pub recovery: Option<Duration>,
+    /// Bytes handed to the journal that are not durable yet.
+    pub journal_pending_bytes: u64,
+    /// Writes that wait for the store.
+    pub store_writes_waiting: u64,
+}

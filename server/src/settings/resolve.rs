@@ -1,0 +1,110 @@
+//! Checks what is in force, and makes of it what a server runs with.
+
+use std::time::Duration;
+
+use matchkeep_shared::Game;
+use tracing_subscriber::EnvFilter;
+
+use super::file::{SettingsFile, Values};
+use super::key::Kind;
+use super::mode::{self, ModeValue};
+use super::{Kept, MODES_MAX, SHARDS_MAX, Settings, SettingsError};
+
+/// The longest the journal of a finished match can be kept, in days.
+const JOURNAL_KEEP_DAYS_MAX: u32 = 3650;
+/// The most that journals can be given, in GiB.
+const JOURNAL_KEEP_GIB_MAX: u32 = 1024 * 1024;
+
+impl SettingsFile {
+    /// Fills in the defaults and checks everything.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for the first setting that cannot be used.
+    pub fn resolve<G: Game>(self) -> Result<Settings<G::Config>, SettingsError> {
+        resolve::<G>(self.over_defaults()).map(|(settings, _)| settings)
+    }
+}
+
+/// Checks everything; also the values of the modes, as they are shown.
+pub(super) fn resolve<G: Game>(
+    values: Values,
+) -> Result<(Settings<G::Config>, Vec<ModeValue>), SettingsError> {
+    check_addresses(&values)?;
+    check_log(&values)?;
+    let (days, gib) = (values.journal_keep_days, values.journal_keep_gib);
+    if days > JOURNAL_KEEP_DAYS_MAX {
+        let allowed = format!("allowed are 0 to {JOURNAL_KEEP_DAYS_MAX}");
+        return Err(SettingsError::invalid("journal_keep_days", days, allowed));
+    }
+    if gib > JOURNAL_KEEP_GIB_MAX {
+        let allowed = format!("allowed are 0 to {JOURNAL_KEEP_GIB_MAX}");
+        return Err(SettingsError::invalid("journal_keep_gib", gib, allowed));
+    }
+    let journal_kept = Kept {
+        age_max: Duration::from_secs(u64::from(days) * 24 * 60 * 60),
+        bytes_max: u64::from(gib) << 30,
+    };
+    let mut modes = values.modes;
+    if modes.is_empty() {
+        modes = SettingsFile::parse(G::MODES)?.modes;
+    }
+    if !(1..=MODES_MAX).contains(&modes.len()) {
+        let allowed = format!("allowed are 1 to {MODES_MAX} modes");
+        return Err(SettingsError::invalid("modes", modes.len(), allowed));
+    }
+    let mut shown = Vec::new();
+    let mut resolved = Vec::new();
+    for (name, mode) in modes {
+        resolved.push(mode::resolve::<G>(name, &mode, &mut shown)?);
+    }
+    let settings = Settings {
+        data: values.data,
+        host: values.host,
+        lobby_port: values.lobby_port,
+        shard_port: values.shard_port,
+        admin: values.admin,
+        shards: values.shards,
+        pin: values.pin,
+        journal: values.journal,
+        journal_kept,
+        state_hashes: values.state_hashes,
+        modes: resolved,
+    };
+    Ok((settings, shown))
+}
+
+/// Where the server listens: who may come there, and that nobody takes another's port.
+fn check_addresses(values: &Values) -> Result<(), SettingsError> {
+    let Values { host, admin, shards, shard_port, lobby_port, .. } = values;
+    if !host.is_loopback() {
+        let allowed = "a loopback address, such as 127.0.0.1: players are known by name alone, and \
+                       that is for development only";
+        return Err(SettingsError::invalid("host", host, allowed));
+    }
+    if !admin.ip().is_loopback() {
+        let allowed = "a loopback address: the admin interface has no access control yet";
+        return Err(SettingsError::invalid("admin", admin, allowed));
+    }
+    if !(1..=SHARDS_MAX).contains(shards) {
+        let allowed = format!("allowed are 1 to {SHARDS_MAX}");
+        return Err(SettingsError::invalid("shards", shards, allowed));
+    }
+    let first = usize::from(*shard_port);
+    if first != 0 && first + shards > usize::from(u16::MAX) + 1 {
+        let allowed = format!("{shards} ports from here must not pass 65535");
+        return Err(SettingsError::invalid("shard_port", shard_port, allowed));
+    }
+    let shard_ports = first..first + shards;
+    if *lobby_port != 0 && first != 0 && shard_ports.contains(&usize::from(*lobby_port)) {
+        let allowed = format!("shards use {shard_ports:?}: choose a port outside");
+        return Err(SettingsError::invalid("lobby_port", lobby_port, allowed));
+    }
+    Ok(())
+}
+
+fn check_log(values: &Values) -> Result<(), SettingsError> {
+    EnvFilter::try_new(&values.log).map(|_| ()).map_err(|error| {
+        let allowed = format!("{error}; {}", Kind::Filter.allowed());
+        SettingsError::invalid("log", &values.log, allowed)
+    })
+}
