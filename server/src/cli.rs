@@ -7,9 +7,14 @@ mod bots;
 mod demo;
 mod history;
 mod http;
+mod journals;
+mod match_;
+mod place;
+mod progress;
 mod serve;
 mod table;
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -36,8 +41,10 @@ enum Verb {
     Serve(serve::ServeArgs),
     /// Let bots play on a running server
     Bots(bots::BotsArgs),
-    /// Look at stored matches
+    /// Look at stored matches, and prove them
     History(history::HistoryArgs),
+    /// Look into one match at any of its ticks
+    Match(match_::MatchArgs),
 }
 
 /// Why a verb ended badly.
@@ -84,15 +91,16 @@ impl From<StartError> for CliError {
     }
 }
 
-/// Runs the command line for the game `G`: `serve`, `demo`, `bots`, `history`. A studio's `main` is this
-/// one call.
+/// Runs the command line for the game `G`: `serve`, `demo`, `bots`, `history`, `match`. A studio's
+/// `main` is this one call.
 pub fn run<G: Playable>() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.verb {
         Verb::Demo(args) => demo::run::<G>(args),
         Verb::Serve(args) => serve::run::<G>(args),
         Verb::Bots(args) => bots::run::<G>(args),
-        Verb::History(args) => history::run(args),
+        Verb::History(args) => history::run::<G>(args),
+        Verb::Match(args) => match_::run::<G>(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -103,6 +111,19 @@ pub fn run<G: Playable>() -> ExitCode {
                 CliError::Failed(_) => 1,
             })
         }
+    }
+}
+
+fn print_json<T: serde::Serialize>(value: &T) -> Result<(), CliError> {
+    emit(&(serde_json::to_string_pretty(value).map_err(CliError::failed)? + "\n"))
+}
+
+/// Writes to standard output. Whoever reads it may have enough before the end: that is no failure.
+fn emit(text: &str) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::failed(error)),
+        _ => Ok(()),
     }
 }
 

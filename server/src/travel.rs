@@ -19,6 +19,7 @@ mod story;
 mod verify;
 mod view;
 
+pub(crate) use diff::plain;
 pub use diff::{Change, diff};
 pub use error::TravelError;
 pub use playback::{Checked, Playback, Rules};

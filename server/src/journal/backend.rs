@@ -27,6 +27,14 @@ pub enum JournalError {
         /// Where records lie.
         place: String,
     },
+    /// Records lie behind somebody who does not hand them out. Nothing was written; later tries may work.
+    #[error("`{place}` does not hand out its journals: {cause}")]
+    Unreachable {
+        /// Who.
+        place: String,
+        /// What came instead.
+        cause: String,
+    },
     /// Storage failed in a way after which nothing it says can be trusted, a failed fsync first of all.
     /// Every later call gets this answer; the process should end and look anew.
     #[error("the journal failed and takes no more ({cause}): check the disk, then restart")]

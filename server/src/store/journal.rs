@@ -152,6 +152,20 @@ impl SqliteJournalReader {
         self.reader().load_after(match_id, after, each)
     }
 
+    /// Gives up to `limit` matches to `each`, the first claimed first, behind `after`; none where there is no
+    /// such match.
+    ///
+    /// # Errors
+    /// As [`JournalReader::list`].
+    pub fn list_after(
+        &self,
+        after: Option<MatchId>,
+        limit: usize,
+        each: &mut dyn FnMut(JournalEntry),
+    ) -> Result<(), JournalError> {
+        self.reader().list_after(after, limit, each)
+    }
+
     fn reader(&self) -> read::Reader<'_> {
         read::Reader { connection: &self.connection, database: &self.database }
     }

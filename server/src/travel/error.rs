@@ -81,6 +81,9 @@ pub enum TravelError {
         /// The last tick.
         tick: Tick,
     },
+    /// What is stored as the result is not what the match comes to.
+    #[error("the stored result is not the one that the match comes to")]
+    StoredResultDiffers,
     /// The game died of a tick that it survived.
     #[error("the game panicked in tick {tick}: {text}")]
     Panicked {

@@ -8,3 +8,4 @@ mod demo;
 mod process;
 mod recordings;
 mod serve;
+mod travel;

@@ -9,7 +9,7 @@ use matchkeep_shared::ids::{Epoch, MatchId};
 use matchkeep_shared::time::Tick;
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::{Failure, integer, number, position};
+use super::{Failure, integer, number, number_of, position};
 use crate::journal::{
     JournalEntry, JournalError, JournalState, Kind, Label, Load, LoadFrom, Position, Stored,
 };
@@ -79,6 +79,28 @@ impl Reader<'_> {
             let sql = format!("{ENTRY} WHERE {condition} ORDER BY number");
             let mut statement = connection.prepare_cached(&sql)?;
             let mut rows = statement.query([state.map(JournalState::label)])?;
+            while let Some(row) = rows.next()? {
+                each(entry(row)?);
+            }
+            Ok(())
+        })
+    }
+
+    pub(super) fn list_after(
+        &self,
+        after: Option<MatchId>,
+        limit: usize,
+        each: &mut dyn FnMut(JournalEntry),
+    ) -> Result<(), JournalError> {
+        self.consistent(|connection| {
+            let from = match after {
+                None => Some(0),
+                Some(after) => number_of(connection, after)?,
+            };
+            let sql = format!("{ENTRY} WHERE number > ? ORDER BY number LIMIT ?");
+            let mut statement = connection.prepare_cached(&sql)?;
+            // Nothing is greater than nothing.
+            let mut rows = statement.query((from, limit as i64))?;
             while let Some(row) = rows.next()? {
                 each(entry(row)?);
             }
