@@ -351,9 +351,7 @@ impl<G: Game> Match<G> {
     }
 
     fn die(&mut self, panic: &(dyn Any + Send)) {
-        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-        let cause = text.unwrap_or_else(|| "the game panicked".to_owned());
+        let cause = said(panic);
         let mut suspect = Vec::new();
         if let Some(recording) = &mut self.recording {
             recording.frame.finish(None, &mut suspect);
@@ -544,6 +542,13 @@ impl<G: Game> Match<G> {
     pub fn entities(&self) -> usize {
         self.replicator.entities()
     }
+}
+
+/// What a panic said.
+pub(crate) fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "the game panicked".to_owned())
 }
 
 #[cfg(test)]

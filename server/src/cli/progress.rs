@@ -3,7 +3,6 @@
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use matchkeep_shared::time::Tick;
 
 /// A bar redrawn at every tick would cost more than the tick.
 const EVERY_TICKS: u64 = 256;
@@ -11,41 +10,28 @@ const EVERY_TICKS: u64 = 256;
 /// A bar over ticks, on standard error; gone when it is dropped.
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
-    /// Ticks of matches that are done.
-    before: u64,
+    ticks: u64,
 }
 
 impl Progress {
     /// Over so many ticks in all.
-    pub(super) fn new(ticks: u64) -> Self {
+    pub(super) fn new(what: impl ToString, ticks: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::new(ticks);
+            let bar = ProgressBar::new(ticks).with_message(what.to_string());
             let style =
                 ProgressStyle::with_template("[{bar:40.cyan/blue}] {pos}/{len} ticks  {msg}");
             bar.set_style(style.expect("the template is sound").progress_chars("=> "));
             bar
         });
-        Self { bar, before: 0 }
+        Self { bar, ticks: 0 }
     }
 
-    /// Another match begins.
-    pub(super) fn begin(&mut self, what: impl ToString) {
-        if let Some(bar) = &self.bar {
-            bar.set_message(what.to_string());
+    /// One tick more.
+    pub(super) fn step(&mut self) {
+        self.ticks += 1;
+        if let Some(bar) = self.bar.as_ref().filter(|_| self.ticks.is_multiple_of(EVERY_TICKS)) {
+            bar.set_position(self.ticks);
         }
-    }
-
-    /// The match that began last has come so far.
-    pub(super) fn at(&self, tick: Tick) {
-        if let Some(bar) = self.bar.as_ref().filter(|_| tick.0.is_multiple_of(EVERY_TICKS)) {
-            bar.set_position(self.before + tick.0);
-        }
-    }
-
-    /// The match that began last is done, and had so many ticks.
-    pub(super) fn done(&mut self, ticks: Tick) {
-        self.before += ticks.0;
-        self.at(Tick(0));
     }
 }
 

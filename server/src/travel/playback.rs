@@ -3,7 +3,6 @@
 //! Owns: the order of things, and comparing what is stored with what the match comes to. Must not know:
 //! where records come from, and what is done with a tick.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use matchkeep_shared::Game;
@@ -15,12 +14,12 @@ use matchkeep_shared::time::Tick;
 
 use super::error::TravelError;
 use crate::journal::{Kind, LoadFrom, Lost, Record, Stored, Verifier};
-use crate::matches::MatchSpec;
 use crate::matches::frame::{Frame, next_frame};
 use crate::matches::header::MatchHeader;
 use crate::matches::recorder::Base;
 use crate::matches::replay::{Replay, ReplayError};
 use crate::matches::state::{Entry, MatchState};
+use crate::matches::{MatchSpec, said};
 
 /// By which rules a match is played again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -258,11 +257,4 @@ impl<G: Game> Playback<G> {
         }
         Err(TravelError::FramesMiscounted { found, recorded })
     }
-}
-
-/// What a panic said.
-fn said(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    text.unwrap_or_else(|| "nothing that can be read".to_owned())
 }

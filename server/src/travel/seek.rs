@@ -11,7 +11,9 @@ use matchkeep_shared::time::Tick;
 
 use super::error::TravelError;
 use super::playback::{Playback, Rules};
-use crate::journal::{JournalEntry, JournalReader, JournalState, Kind, Label, Load, LoadFrom};
+use crate::journal::{
+    JournalEntry, JournalReader, JournalState, Kind, Label, Load, LoadFrom, Stored,
+};
 
 /// The ticks that there are of a match: 0, before its first step, to `newest`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -116,42 +118,52 @@ pub(super) struct Seeking<G: Game> {
     pub(super) playback: Playback<G>,
     /// The newest record that was read.
     newest: Option<Label>,
+    /// What ended it.
+    pub(super) failed: Option<TravelError>,
 }
 
 impl<G: Game> Seeking<G> {
     pub(super) fn new(load: Load, rules: Rules) -> Self {
         let playback = Playback::new(load.match_id, load.from, rules);
-        Self { load, playback, newest: None }
+        Self { load, playback, newest: None, failed: None }
     }
 
-    /// Reads and plays until `each` has enough. Behind a damaged record all others are still looked at, so
-    /// that the verifier can name them.
-    pub(super) fn run(
+    /// Reads and plays until `each` has enough.
+    fn run(
         &mut self,
         journal: &dyn JournalReader,
         each: &mut dyn FnMut(&mut Playback<G>) -> ControlFlow<()>,
     ) -> Result<(), TravelError> {
-        let Self { load, playback, newest } = self;
-        let mut failed = None;
-        journal.load_while(&[*load], &mut |stored| {
-            if failed.is_some() {
-                let _ = playback.verifier().push(stored);
+        let load = self.load;
+        journal.load_while(&[load], &mut |stored| self.take(stored, each))?;
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
+    /// Takes the next record, and says whether it wants more. Behind a damaged one all others are still
+    /// looked at, so that the verifier can name them.
+    pub(super) fn take(
+        &mut self,
+        stored: &Stored<'_>,
+        each: &mut dyn FnMut(&mut Playback<G>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        match &self.failed {
+            None => {}
+            Some(TravelError::Damaged(_)) => {
+                // It is lost, and noted as such.
+                let _ = self.playback.verifier().push(stored);
                 return ControlFlow::Continue(());
             }
-            *newest = Some(stored.label);
-            match play_record(playback, stored, each) {
-                Ok(flow) => flow,
-                Err(error @ TravelError::Damaged(_)) => {
-                    failed = Some(error);
-                    ControlFlow::Continue(())
-                }
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
+            Some(_) => return ControlFlow::Break(()),
+        }
+        self.newest = Some(stored.label);
+        match play_record(&mut self.playback, stored, each) {
+            Ok(flow) => flow,
+            Err(error) => {
+                let is_damaged = matches!(error, TravelError::Damaged(_));
+                self.failed = Some(error);
+                if is_damaged { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             }
-        })?;
-        failed.map_or(Ok(()), Err)
+        }
     }
 
     /// Where to begin when this did not get beyond its checkpoint.
@@ -166,7 +178,7 @@ impl<G: Game> Seeking<G> {
 
 fn play_record<G: Game>(
     playback: &mut Playback<G>,
-    stored: &crate::journal::Stored<'_>,
+    stored: &Stored<'_>,
     each: &mut dyn FnMut(&mut Playback<G>) -> ControlFlow<()>,
 ) -> Result<ControlFlow<()>, TravelError> {
     let had_begun = playback.has_begun();

@@ -2,15 +2,17 @@
 //!
 //! Owns: the verdict. Must not know: where the journal lies, and how the verdict is shown.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use matchkeep_shared::Game;
 use matchkeep_shared::game::Outcome;
 use matchkeep_shared::ids::MatchId;
+use matchkeep_shared::limits::VERIFIED_TOGETHER_MAX;
 use matchkeep_shared::time::Tick;
 
 use super::error::TravelError;
-use super::playback::{Checked, Playback, Rules};
+use super::playback::{Checked, Rules};
 use super::seek::Seeking;
 use crate::journal::{JournalEntry, JournalReader, JournalState, Load, LoadFrom, Lost};
 use crate::matches::state::MatchState;
@@ -43,42 +45,72 @@ pub struct Problem {
     pub lost: Vec<String>,
 }
 
-/// Plays a match again from its first tick and compares all that is stored of it. `each` hears of every
-/// tick.
+/// Plays matches again from their first ticks and compares all that is stored of them; the verdicts are in
+/// the order of `entries`. Many are played side by side, in one pass over the journal, for their records
+/// lie among each other. `each` hears of every tick of any of them.
 pub fn verify<G: Game>(
     journal: &dyn JournalReader,
-    entry: &JournalEntry,
-    each: &mut dyn FnMut(Tick),
-) -> Verdict {
-    let match_id = entry.match_id;
-    if entry.state == JournalState::Retired {
-        let error = TravelError::Retired(match_id);
-        let problem = Problem { error, tick: None, agreed: Tick(0), lost: Vec::new() };
-        let checked = Checked::default();
-        return Verdict { match_id, tick: Tick(0), checked, outcome: None, problem: Some(problem) };
+    entries: &[JournalEntry],
+    each: &mut dyn FnMut(),
+) -> Vec<Verdict> {
+    let mut verdicts = Vec::new();
+    for entries in entries.chunks(VERIFIED_TOGETHER_MAX) {
+        verdicts.extend(together::<G>(journal, entries, each));
     }
-    let load = Load { match_id, from: LoadFrom::Beginning };
-    let mut seeking = Seeking::<G>::new(load, Rules::Own);
-    let played = seeking.run(journal, &mut |playback: &mut Playback<G>| {
-        each(playback.tick());
+    verdicts
+}
+
+fn together<G: Game>(
+    journal: &dyn JournalReader,
+    entries: &[JournalEntry],
+    each: &mut dyn FnMut(),
+) -> Vec<Verdict> {
+    let from = LoadFrom::Beginning;
+    let loads: Vec<Load> =
+        entries.iter().map(|entry| Load { match_id: entry.match_id, from }).collect();
+    let new = |load: &Load| (load.match_id, Seeking::<G>::new(*load, Rules::Own));
+    let mut open: BTreeMap<MatchId, Seeking<G>> = loads.iter().map(new).collect();
+    let read = journal.load_while(&loads, &mut |stored| {
+        if let Some(seeking) = open.get_mut(&stored.match_id) {
+            // One that has enough keeps none of the others from going on.
+            let _ = seeking.take(stored, &mut |_| {
+                each();
+                ControlFlow::Continue(())
+            });
+        }
         ControlFlow::Continue(())
     });
-    let playback = &mut seeking.playback;
-    let mut error = played.err();
-    if error.is_none() || matches!(error, Some(TravelError::Damaged(_))) {
+    let verdict = |entry: &JournalEntry| {
+        let seeking = open.remove(&entry.match_id);
+        let mut seeking = seeking
+            .unwrap_or_else(|| Seeking::new(Load { match_id: entry.match_id, from }, Rules::Own));
+        if let (None, Err(error)) = (&seeking.failed, &read) {
+            seeking.failed = Some(error.clone().into());
+        }
+        judge(entry, seeking)
+    };
+    entries.iter().map(verdict).collect()
+}
+
+/// The verdict on a match whose records were all read.
+fn judge<G: Game>(entry: &JournalEntry, seeking: Seeking<G>) -> Verdict {
+    let Seeking { mut playback, failed, .. } = seeking;
+    let mut error = failed;
+    if entry.state == JournalState::Retired {
+        error = Some(TravelError::Retired(entry.match_id));
+    } else if matches!(error, None | Some(TravelError::Damaged(_))) {
         playback.verifier().end(entry.records, entry.tick);
         let lost = Lost::lines(playback.verifier().lost());
         if !lost.is_empty() {
             error = Some(TravelError::Damaged(lost.join("; ")));
         }
     }
-    let (tick, checked) = (playback.tick(), playback.checked());
+    let checked = playback.checked();
     let outcome = playback.state().and_then(MatchState::outcome).cloned();
     let problem = error.map(|error| {
-        let first_lost = playback.verifier().lost().first().map(|lost| lost.label.first);
-        let at = error.tick().or(first_lost);
-        let lost = Lost::lines(playback.verifier().lost());
-        Problem { error, tick: at, agreed: checked.agreed, lost }
+        let lost = playback.verifier().lost();
+        let tick = error.tick().or(lost.first().map(|lost| lost.label.first));
+        Problem { error, tick, agreed: checked.agreed, lost: Lost::lines(lost) }
     });
-    Verdict { match_id, tick, checked, outcome, problem }
+    Verdict { match_id: entry.match_id, tick: playback.tick(), checked, outcome, problem }
 }

@@ -37,7 +37,7 @@ fn flip(folder: &Path, which: &str) {
 fn verdict(folder: &Path, match_id: MatchId) -> Verdict {
     let journal = SqliteJournalReader::open(folder).expect("readable");
     let entry = journal.entry(match_id).expect("readable").expect("it is there");
-    verify::<Arena>(&journal, &entry, &mut |_| {})
+    verify::<Arena>(&journal, &[entry], &mut || {}).pop().expect("one")
 }
 
 fn hash_at(folder: &Path, match_id: MatchId, tick: u64) -> Result<u64, TravelError> {

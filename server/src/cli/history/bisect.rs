@@ -45,13 +45,12 @@ pub(super) fn run<G: Game>(args: BisectArgs, place: Place) -> Result<(), CliErro
     let to = span(journals.reader(), args.id)?.newest;
     let flags = flags(&place)?;
     let mut other = Other::start(&args.other, args.id, to, &flags)?;
-    let mut progress = Progress::new(to.0);
-    progress.begin(args.id);
+    let mut progress = Progress::new(args.id, to.0);
     let mut parting = None;
     let mut stop: Option<CliError> = None;
     let mut each = |playback: &mut Playback<G>| {
         let tick = playback.tick();
-        progress.at(tick);
+        progress.step();
         let here = HashLine { tick: tick.0, hash: format!("{:016x}", playback.hash()) };
         match other.next() {
             Ok(there) if there == here => {}

@@ -43,8 +43,7 @@ pub(super) fn run<G: Game>(args: ExportArgs, place: Place) -> Result<(), CliErro
         }
     };
     let mut out = BufWriter::new(out);
-    let mut progress = Progress::new(span.newest.0);
-    progress.begin(args.id);
+    let mut progress = Progress::new(args.id, span.newest.0);
     let mut story = Story::default();
     let mut lines = Vec::new();
     let mut stop = None;
@@ -53,7 +52,7 @@ pub(super) fn run<G: Game>(args: ExportArgs, place: Place) -> Result<(), CliErro
         let told = story.tell(playback, &mut lines).map_err(Stop::Game);
         let told = told.and_then(|()| out.write_all(&lines).map_err(Stop::Output));
         stop = told.err();
-        progress.at(playback.tick());
+        progress.step();
         // More may be durable by now than when this began; and a finished match is played to its result.
         let is_done = span.is_open && playback.tick() >= span.newest;
         if stop.is_some() || is_done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

@@ -83,14 +83,17 @@ pub(super) fn run<G: Game>(args: VerifyArgs, place: Place) -> Result<(), CliErro
         }
     }
     let is_there = |entry: &&JournalEntry| entry.state != JournalState::Retired;
-    let mut progress = Progress::new(entries.iter().filter(is_there).map(|e| e.tick.0).sum());
-    let mut rows = Vec::new();
-    for entry in &entries {
-        progress.begin(entry.match_id);
-        let verdict = verify::<G>(journals.reader(), entry, &mut |tick| progress.at(tick));
-        progress.done(verdict.tick);
-        rows.push(row(entry, with_record(verdict, &journals)?));
-    }
+    let ticks = entries.iter().filter(is_there).map(|entry| entry.tick.0).sum();
+    let count = entries.len();
+    let what = if count == 1 { "1 match".to_owned() } else { format!("{count} matches") };
+    let mut progress = Progress::new(what, ticks);
+    let verdicts = verify::<G>(journals.reader(), &entries, &mut || progress.step());
+    let rows: Result<Vec<Row>, CliError> = entries
+        .iter()
+        .zip(verdicts)
+        .map(|(entry, verdict)| Ok(row(entry, with_record(verdict, &journals)?)))
+        .collect();
+    let rows = rows?;
     drop(progress);
     report(&rows, place.json)
 }
