@@ -67,15 +67,15 @@ struct Row {
 }
 
 pub(super) fn run<G: Game>(args: VerifyArgs, place: Place) -> Result<(), CliError> {
+    if args.id.is_none() && !args.all {
+        return Err(CliError::Usage("name a match's ID, or --all for every match".to_owned()));
+    }
     let journals = Journals::open(&place)?;
     let mut entries = Vec::new();
     match args.id {
         Some(id) => {
             let entry = journals.reader().entry(id).map_err(TravelError::from)?;
             entries.push(entry.ok_or(TravelError::Unknown(id))?);
-        }
-        None if !args.all => {
-            return Err(CliError::Usage("name a match's ID, or --all for every match".to_owned()));
         }
         None => {
             let mut each = |entry| entries.push(entry);
