@@ -1,5 +1,6 @@
 //! The admin interface: HTTP on a loopback address. Health, metrics, counters and history.
 
+pub(crate) mod journals;
 pub mod metrics;
 pub mod stats;
 
@@ -53,6 +54,9 @@ pub(crate) fn serve(
         .route("/v1/stats", get(stats_document))
         .route("/v1/history", get(list))
         .route("/v1/history/{id}", get(show))
+        .route("/v1/journals", get(journals::list))
+        .route("/v1/matches/{id}/journal", get(journals::entry))
+        .route("/v1/matches/{id}/journal/records", get(journals::records))
         .with_state(admin);
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {

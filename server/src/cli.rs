@@ -8,14 +8,18 @@ mod config;
 mod demo;
 mod history;
 mod http;
+mod journals;
 mod log;
 mod manual;
+mod match_;
+mod place;
+mod progress;
 mod serve;
 mod service;
 mod settings_args;
 mod table;
 
-use std::io::{ErrorKind, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -68,8 +72,10 @@ enum Verb {
     Serve(serve::ServeArgs),
     /// Let bots play on a running server
     Bots(bots::BotsArgs),
-    /// Look at stored matches
+    /// Look at stored matches, and prove them
     History(history::HistoryArgs),
+    /// Look into one match at any of its ticks
+    Match(match_::MatchArgs),
     /// Check or show the settings that a server would run with
     Config(config::ConfigArgs),
     /// Print the completions of a shell
@@ -129,7 +135,8 @@ pub fn run<G: Playable>() -> ExitCode {
         Verb::Demo(args) => demo::run::<G>(args),
         Verb::Serve(args) => serve::run::<G>(args),
         Verb::Bots(args) => bots::run::<G>(args),
-        Verb::History(args) => history::run(args),
+        Verb::History(args) => history::run::<G>(args),
+        Verb::Match(args) => match_::run::<G>(args),
         Verb::Config(args) => config::run::<G>(args),
         Verb::Completions(args) => manual::completions(Cli::command(), &args),
         Verb::Man(args) => manual::man(Cli::command(), &args),
@@ -146,18 +153,22 @@ pub fn run<G: Playable>() -> ExitCode {
     }
 }
 
+fn print_json<T: serde::Serialize>(value: &T) -> Result<(), CliError> {
+    emit(&(serde_json::to_string_pretty(value).map_err(CliError::failed)? + "\n"))
+}
+
+/// Writes to standard output. Whoever reads it may have enough before the end: that is no failure.
+fn emit(text: &str) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::failed(error)),
+        _ => Ok(()),
+    }
+}
+
 /// The folder a verb uses when none is named.
 fn default_data() -> PathBuf {
     PathBuf::from("matchkeep-data")
-}
-
-/// Prints for whoever reads. Whoever stopped reading has seen enough.
-fn print(text: &str) -> Result<(), CliError> {
-    let mut out = std::io::stdout();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(CliError::failed(error)),
-        _ => Ok(()),
-    }
 }
 
 /// Whether whoever runs the program wants no colours: <https://no-color.org>.

@@ -9,6 +9,7 @@
 //! * [`Journal`], [`JournalReader`]: where records lie. [`SqliteJournal`](crate::store::SqliteJournal) is
 //!   one.
 //! * [`Writer`]: from what matches hand over to one append for all of them.
+//! * [`Page`]: records on their way to another process.
 //! * [`recover()`]: back from records to what a match goes on from, and what was lost.
 //!
 //! `docs/JOURNAL.md` draws the bytes.
@@ -18,6 +19,7 @@ mod batch;
 mod chain;
 mod damage;
 mod item;
+mod page;
 mod record;
 mod recover;
 mod report;
@@ -33,6 +35,7 @@ pub use batch::{Batch, Sealed};
 pub use chain::Chain;
 pub use damage::Damage;
 pub use item::{Encode, Entry, JournalItem};
+pub use page::{NoPage, PAGE_BYTES_MAX, Page, PageWriter};
 pub use record::{CHECKSUM_BYTES, FORMAT_VERSION, HEAD_BYTES, Head, Kind, Record, RecordHash};
 pub use recover::{Piece, Recovered, Unrecoverable, recover};
 pub use report::{Durable, JournalReport, Refused, WhyRefused};

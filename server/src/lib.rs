@@ -29,6 +29,7 @@ pub mod settings;
 pub mod shard;
 pub mod store;
 pub mod tickets;
+pub mod travel;
 mod wall;
 pub mod watchdog;
 

@@ -36,6 +36,7 @@ use recorder::Base;
 use state::{Entry, MatchState};
 
 pub use death::Death;
+pub(crate) use death::said;
 pub use seating::JoinRefused;
 pub use spec::{Hashes, MatchOptions, MatchSpec};
 

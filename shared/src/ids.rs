@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::limits::PLAYERS_PER_MATCH_MAX;
 
@@ -44,9 +45,42 @@ impl Slot {
     }
 }
 
-/// A set of slots; small enough to copy.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+/// A set of slots; small enough to copy. In JSON it is `"all"` or a list of slots: a number of 128 bits is
+/// more than most readers of JSON take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct SlotSet(u128);
+
+impl Serialize for SlotSet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !serializer.is_human_readable() {
+            return serializer.serialize_u128(self.0);
+        }
+        if *self == Self::ALL {
+            return serializer.serialize_str("all");
+        }
+        serializer.collect_seq((0..128).map(Slot).filter(|slot| self.contains(*slot)))
+    }
+}
+
+impl<'de> Deserialize<'de> for SlotSet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Text(String),
+            Slots(#[serde(deserialize_with = "crate::encoding::list")] Vec<Slot>),
+        }
+
+        if !deserializer.is_human_readable() {
+            return u128::deserialize(deserializer).map(Self);
+        }
+        match Form::deserialize(deserializer)? {
+            Form::Slots(slots) => Ok(slots.into_iter().fold(Self::EMPTY, Self::with)),
+            Form::Text(text) if text == "all" => Ok(Self::ALL),
+            Form::Text(_) => Err(D::Error::custom("expected `all` or a list of slots")),
+        }
+    }
+}
 
 // The set is one bit per slot.
 const _: () = assert!(PLAYERS_PER_MATCH_MAX <= 128);

@@ -189,6 +189,10 @@ pub const JOURNAL_RETRY: Duration = Duration::from_millis(250);
 pub const JOURNAL_PENDING_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// What one record carries, in bytes: a checkpoint of a large state.
 pub const JOURNAL_PAYLOAD_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Matches that are proved side by side, in one pass over all journals.
+pub const VERIFIED_TOGETHER_MAX: usize = 64;
+/// What the admin interface hands out of a journal at once, in bytes; one record may reach beyond.
+pub const JOURNAL_PAGE_BYTES_MAX: usize = 1024 * 1024;
 /// Why a match was set aside, in bytes of text; the rest is cut off.
 pub const JOURNAL_REASON_BYTES_MAX: usize = 1024;
 /// Records that one step of retention looks at: a flush waits for no more.

@@ -22,4 +22,5 @@ mod round_trips;
 mod simulation;
 mod sources;
 mod tickets;
+mod travel;
 mod trust;

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use matchkeep_server::journal::{Batch, Kind};
+use matchkeep_server::journal::{Batch, Kind, Label, PageWriter, Position, Stored};
 use matchkeep_shared::arena::Map;
 use matchkeep_shared::encoding::encode;
 
@@ -45,6 +45,7 @@ pub fn seeds(decoder: &str) -> Vec<Vec<u8>> {
             vec![small_map.into(), duel.into()]
         }
         "journal_record" => journals(),
+        "journal_page" => pages(),
         _ => panic!("no decoder `{decoder}`"),
     }
 }
@@ -79,4 +80,21 @@ fn journals() -> Vec<Vec<u8>> {
         journal_script(&[&records[..1], &records[3..]].concat()),
         journal_script(&records[..2]),
     ]
+}
+
+fn pages() -> Vec<Vec<u8>> {
+    let mut scribe = Scribe::new(7);
+    let mut batch = scribe.begin().records;
+    scribe.frames(2, &mut batch);
+    let page = |count: usize| {
+        let mut writer = PageWriter::default();
+        for (position, record) in (10..).zip(batch.iter().take(count)) {
+            let (label, bytes) = (Label::from(record.head), record.bytes);
+            let match_id = record.head.match_id;
+            writer.push(&Stored { match_id, position: Position(position), label, bytes });
+        }
+        writer.finish()
+    };
+    // The last says that there is more.
+    vec![page(0), page(3), [&[1], &page(1)[1..]].concat()]
 }

@@ -28,7 +28,7 @@ use matchkeep_shared::wire::snapshot::SnapshotHead;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
 use crate::samples;
-pub use journal::{checksum, journal_record, journal_script};
+pub use journal::{checksum, journal_page, journal_record, journal_script};
 pub use session::{script, session};
 
 /// A decoder: passes when it returns.
@@ -50,6 +50,7 @@ pub const DECODERS: &[(&str, Decoder)] = &[
     ("recording", recording),
     ("map", map),
     ("journal_record", journal_record),
+    ("journal_page", journal_page),
 ];
 
 /// A client's datagram, as a shard reads it. What is accepted is never longer than it must be by more than

@@ -1,5 +1,6 @@
 //! A client that plays by the rules, over the transport that games use.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use matchkeep_client::netcode::{Joined, MatchEvent, SessionCounts};
@@ -27,6 +28,8 @@ pub struct Player {
     pub gaps: Vec<Duration>,
     /// How the match ended, once the player was told.
     pub outcome: Option<Outcome>,
+    /// The hash of the whole state at each tick, where the server tells it.
+    pub hashes: BTreeMap<Tick, u64>,
 }
 
 /// Which snapshots came.
@@ -70,7 +73,8 @@ impl Player {
                 if let MatchEvent::Joined(joined) = client.next().await? {
                     let seen = Seen::default();
                     let (joined, gaps) = (*joined, Vec::new());
-                    return Ok(Self { client, joined, seen, gaps, outcome: None });
+                    let hashes = BTreeMap::new();
+                    return Ok(Self { client, joined, seen, gaps, outcome: None, hashes });
                 }
             }
         })
@@ -150,7 +154,10 @@ impl Player {
                 let input = ArenaInput { yaw, forward: 127, fire: true, ..ArenaInput::default() };
                 self.client.send_input(tick, input);
             }
-            MatchEvent::Snapshot(info) => self.seen.note(info.tick),
+            MatchEvent::Snapshot(info) => {
+                self.seen.note(info.tick);
+                self.hashes.extend(info.state_hash.map(|hash| (info.tick, hash)));
+            }
             MatchEvent::Reconnected { gap, .. } => self.gaps.push(gap),
             MatchEvent::Ended { outcome, .. } => self.outcome = Some(outcome),
             MatchEvent::Joined(_)

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::settings_args::{SETTINGS_HELP, SettingsArgs};
 use super::table::{Align, table};
-use super::{CliError, print};
+use super::{CliError, emit};
 use crate::settings::{Origin, Setting, SettingsFile};
 
 #[derive(Debug, Args)]
@@ -46,13 +46,13 @@ fn check<G: Game>(args: &SettingsVerbArgs) -> Result<(), CliError> {
     let names: Vec<&str> = settings.modes.iter().map(|mode| mode.name.as_str()).collect();
     let file = args.settings.config();
     if args.json {
-        return print(&format!("{}\n", json!({ "sound": true, "file": file, "modes": names })));
+        return emit(&format!("{}\n", json!({ "sound": true, "file": file, "modes": names })));
     }
     let file = match file {
         Some(path) => format!("`{}` is sound", path.display()),
         None => "no file is named; flags, variables and defaults are sound".to_owned(),
     };
-    print(&format!("{file}: modes {}\n", names.join(", ")))
+    emit(&format!("{file}: modes {}\n", names.join(", ")))
 }
 
 fn show<G: Game>(args: &SettingsVerbArgs) -> Result<(), CliError> {
@@ -73,11 +73,11 @@ fn show<G: Game>(args: &SettingsVerbArgs) -> Result<(), CliError> {
         };
         let settings: Vec<_> = settings.iter().chain(&modes).map(one).collect();
         let document = json!({ "file": args.settings.config(), "settings": settings });
-        return print(&format!("{document}\n"));
+        return emit(&format!("{document}\n"));
     }
     let rows: Vec<Vec<String>> = settings.iter().chain(&modes).map(row).collect();
     let head = [("SETTING", Align::Left), ("VALUE", Align::Left), ("FROM", Align::Left)];
-    print(&table(&head, &rows))
+    emit(&table(&head, &rows))
 }
 
 fn row(setting: &Setting) -> Vec<String> {

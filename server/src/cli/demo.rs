@@ -19,7 +19,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::bots::{BOTS_MAX, read_recording, trace_bots};
-use super::history::{Source, describe};
+use super::history::describe;
+use super::history::source::Source;
 use super::{CliError, http, runtime};
 use crate::admin::stats::StatsDocument;
 use crate::store::{MatchRecord, MatchState};

@@ -9,6 +9,8 @@ use crate::admin::ErrorDocument;
 
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest text.
+const TEXT_BYTES_MAX: usize = 10 * 1024 * 1024;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +18,9 @@ pub(super) enum HttpError {
     /// Nobody is there.
     #[error("no server answers at {0}")]
     Unreachable(SocketAddr),
+    /// The server knows of nothing there.
+    #[error("{0}")]
+    Unknown(String),
     /// The server says why not.
     #[error("{0}")]
     Refused(String),
@@ -28,8 +33,30 @@ pub(super) fn get<T: DeserializeOwned>(admin: SocketAddr, path: &str) -> Result<
         .map_err(|e| HttpError::Refused(format!("http://{admin}{path} is no answer of ours: {e}")))
 }
 
+/// The JSON document at `path`; `None` where the server knows of none.
+pub(super) fn find<T: DeserializeOwned>(
+    admin: SocketAddr,
+    path: &str,
+) -> Result<Option<T>, HttpError> {
+    match get(admin, path) {
+        Err(HttpError::Unknown(_)) => Ok(None),
+        found => found.map(Some),
+    }
+}
+
 /// The text at `path` of the admin interface at `admin`.
 pub(super) fn get_text(admin: SocketAddr, path: &str) -> Result<String, HttpError> {
+    let body = get_bytes(admin, path, TEXT_BYTES_MAX)?;
+    let no_text = |_| HttpError::Refused(format!("http://{admin}{path} is no text"));
+    String::from_utf8(body).map_err(no_text)
+}
+
+/// What is at `path`, of so many bytes at most.
+pub(super) fn get_bytes(
+    admin: SocketAddr,
+    path: &str,
+    bytes_max: usize,
+) -> Result<Vec<u8>, HttpError> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_global(Some(TIMEOUT))
         .http_status_as_error(false)
@@ -38,10 +65,13 @@ pub(super) fn get_text(admin: SocketAddr, path: &str) -> Result<String, HttpErro
         .into();
     let unreachable = |_| HttpError::Unreachable(admin);
     let mut response = agent.get(format!("http://{admin}{path}")).call().map_err(unreachable)?;
-    let body = response.body_mut().read_to_string().map_err(unreachable)?;
-    if response.status().is_success() {
+    let body = response.body_mut().with_config().limit(bytes_max as u64 + 1).read_to_vec();
+    let body = body.map_err(unreachable)?;
+    let status = response.status();
+    if status.is_success() {
         return Ok(body);
     }
-    let error = serde_json::from_str::<ErrorDocument>(&body).map(|document| document.error);
-    Err(HttpError::Refused(error.unwrap_or_else(|_| response.status().to_string())))
+    let error = serde_json::from_slice::<ErrorDocument>(&body).map(|document| document.error);
+    let error = error.unwrap_or_else(|_| status.to_string());
+    Err(if status.as_u16() == 404 { HttpError::Unknown(error) } else { HttpError::Refused(error) })
 }

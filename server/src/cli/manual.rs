@@ -7,7 +7,7 @@ use clap::{Args, Command};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use super::{CliError, print};
+use super::{CliError, emit};
 
 #[derive(Debug, Args)]
 pub(super) struct CompletionsArgs {
@@ -27,7 +27,7 @@ pub(super) fn completions(mut command: Command, args: &CompletionsArgs) -> Resul
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, name, &mut script);
-    print(&String::from_utf8_lossy(&script))
+    emit(&String::from_utf8_lossy(&script))
 }
 
 pub(super) fn man(command: Command, args: &ManArgs) -> Result<(), CliError> {
@@ -35,7 +35,7 @@ pub(super) fn man(command: Command, args: &ManArgs) -> Result<(), CliError> {
     let mut command = command.disable_help_subcommand(true);
     command.build();
     let Some(folder) = &args.out else {
-        return print(&String::from_utf8_lossy(&page(&command)?));
+        return emit(&String::from_utf8_lossy(&page(&command)?));
     };
     let failed = |path: &Path, error: std::io::Error| {
         CliError::Usage(format!("`{}` cannot be written: {error}", path.display()))
@@ -48,7 +48,7 @@ pub(super) fn man(command: Command, args: &ManArgs) -> Result<(), CliError> {
         let path = folder.join(name);
         std::fs::write(&path, page).map_err(|error| failed(&path, error))?;
     }
-    print(&format!("{count} pages in `{}`: man -l {0}/matchkeep.1\n", folder.display()))
+    emit(&format!("{count} pages in `{}`: man -l {0}/matchkeep.1\n", folder.display()))
 }
 
 /// The page of a command and those of its verbs: `matchkeep-history-ls.1`.

@@ -3,6 +3,7 @@
 //! Owns: the traits [`JournalReader`] and [`Journal`], what goes through them, and every way a call can
 //! fail. Must not know: SQLite, files, what records carry, whether they are good.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use matchkeep_shared::ids::{Epoch, MatchId};
@@ -25,6 +26,14 @@ pub enum JournalError {
     Busy {
         /// Where records lie.
         place: String,
+    },
+    /// Records lie behind somebody who does not hand them out. Nothing was written; later tries may work.
+    #[error("`{place}` does not hand out its journals: {cause}")]
+    Unreachable {
+        /// Who.
+        place: String,
+        /// What came instead.
+        cause: String,
     },
     /// Storage failed in a way after which nothing it says can be trusted, a failed fsync first of all.
     /// Every later call gets this answer; the process should end and look anew.
@@ -250,7 +259,22 @@ pub trait JournalReader {
     ///
     /// # Errors
     /// [`JournalError`]; what `each` got until then is good to use.
-    fn load(&self, wanted: &[Load], each: &mut dyn FnMut(&Stored<'_>)) -> Result<(), JournalError>;
+    fn load(&self, wanted: &[Load], each: &mut dyn FnMut(&Stored<'_>)) -> Result<(), JournalError> {
+        self.load_while(wanted, &mut |stored| {
+            each(stored);
+            ControlFlow::Continue(())
+        })
+    }
+
+    /// As [`load`](Self::load), until `each` has enough: what lies behind is not read.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    fn load_while(
+        &self,
+        wanted: &[Load],
+        each: &mut dyn FnMut(&Stored<'_>) -> ControlFlow<()>,
+    ) -> Result<(), JournalError>;
 
     /// Gives every match in this state (in any, for `None`) to `each`, the first claimed first.
     ///

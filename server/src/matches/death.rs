@@ -34,13 +34,18 @@ impl<G: Game> Match<G> {
     }
 
     pub(super) fn die(&mut self, panic: &(dyn Any + Send)) {
-        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-        let cause = text.unwrap_or_else(|| "the game panicked".to_owned());
+        let cause = said(panic);
         let mut suspect = Vec::new();
         if let Some(recording) = &mut self.recording {
             recording.frame.finish(None, &mut suspect);
         }
         self.death = Some(Death { tick: self.state.tick() + 1, cause, suspect });
     }
+}
+
+/// What a panic said.
+pub(crate) fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "the game panicked".to_owned())
 }

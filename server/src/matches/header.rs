@@ -76,12 +76,25 @@ impl MatchHeader {
     /// # Errors
     /// [`HeaderError`].
     pub fn spec<G: Game>(&self) -> Result<MatchSpec<G::Config>, HeaderError> {
+        self.spec_if::<G>(self.rules_version == G::RULES_VERSION)
+    }
+
+    /// What the match is made of, if this build plays its game, by whatever rules: to compare two builds.
+    ///
+    /// # Errors
+    /// [`HeaderError`].
+    pub fn spec_by_any_rules<G: Game>(&self) -> Result<MatchSpec<G::Config>, HeaderError> {
+        self.spec_if::<G>(true)
+    }
+
+    fn spec_if<G: Game>(&self, rules_fit: bool) -> Result<MatchSpec<G::Config>, HeaderError> {
         let name = |game: &str, rules: u32, content: u32| {
             format!("{game}, rules version {rules}, journal version {content}")
         };
         let theirs = name(&self.game, self.rules_version, self.content_version);
         let ours = name(G::NAME, G::RULES_VERSION, CONTENT_VERSION);
-        if theirs != ours {
+        let fits = rules_fit && self.game == G::NAME && self.content_version == CONTENT_VERSION;
+        if !fits {
             return Err(HeaderError::Foreign { theirs, ours });
         }
         Ok(decode::<MatchSpec<G::Config>, CHECKPOINT_BYTES_MAX>("match", &self.spec)?)

@@ -124,6 +124,7 @@ impl From<JournalError> for StoreError {
             JournalError::Full { place } => Self::Full { database: place },
             JournalError::Busy { place } => Self::Busy { database: place },
             JournalError::Broken { cause } => Self::Broken { cause },
+            error @ JournalError::Unreachable { .. } => Self::Broken { cause: error.to_string() },
         }
     }
 }

@@ -11,6 +11,7 @@ mod read;
 mod retain;
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use matchkeep_shared::ids::{Epoch, MatchId};
@@ -137,13 +138,45 @@ impl SqliteJournalReader {
         Ok(Self { connection, database })
     }
 
+    /// Gives the records of a match that lie behind `after` to `each`, until it has enough: how a long
+    /// journal is read in pages.
+    ///
+    /// # Errors
+    /// As [`JournalReader::load`].
+    pub fn load_after(
+        &self,
+        match_id: MatchId,
+        after: Position,
+        each: &mut dyn FnMut(&Stored<'_>) -> ControlFlow<()>,
+    ) -> Result<(), JournalError> {
+        self.reader().load_after(match_id, after, each)
+    }
+
+    /// Gives up to `limit` matches to `each`, the first claimed first, behind `after`; none where there is no
+    /// such match.
+    ///
+    /// # Errors
+    /// As [`JournalReader::list`].
+    pub fn list_after(
+        &self,
+        after: Option<MatchId>,
+        limit: usize,
+        each: &mut dyn FnMut(JournalEntry),
+    ) -> Result<(), JournalError> {
+        self.reader().list_after(after, limit, each)
+    }
+
     fn reader(&self) -> read::Reader<'_> {
         read::Reader { connection: &self.connection, database: &self.database }
     }
 }
 
 impl JournalReader for SqliteJournalReader {
-    fn load(&self, wanted: &[Load], each: &mut dyn FnMut(&Stored<'_>)) -> Result<(), JournalError> {
+    fn load_while(
+        &self,
+        wanted: &[Load],
+        each: &mut dyn FnMut(&Stored<'_>) -> ControlFlow<()>,
+    ) -> Result<(), JournalError> {
         self.reader().load(wanted, each)
     }
 
@@ -161,7 +194,11 @@ impl JournalReader for SqliteJournalReader {
 }
 
 impl JournalReader for SqliteJournal {
-    fn load(&self, wanted: &[Load], each: &mut dyn FnMut(&Stored<'_>)) -> Result<(), JournalError> {
+    fn load_while(
+        &self,
+        wanted: &[Load],
+        each: &mut dyn FnMut(&Stored<'_>) -> ControlFlow<()>,
+    ) -> Result<(), JournalError> {
         self.reader()?.load(wanted, each)
     }
 

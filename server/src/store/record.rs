@@ -157,6 +157,22 @@ pub struct PlayerRecord {
     pub stats: Vec<Stat>,
 }
 
+impl PlayerRecord {
+    /// The players of a result, in its order.
+    pub fn list(outcome: &Outcome) -> Vec<Self> {
+        let stat = |(name, value): &(String, i64)| Stat { name: name.clone(), value: *value };
+        let players = outcome.players.iter().map(|result| Self {
+            player: result.player,
+            name: result.name.clone(),
+            team: result.team,
+            place: result.place,
+            score: result.score,
+            stats: result.stats.iter().map(stat).collect(),
+        });
+        players.collect()
+    }
+}
+
 /// One of a game's own counters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stat {

@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, ffi, params};
 use super::directory::{Directory, StoreError};
 use super::query::{self, QueryError};
 use super::record::{
-    FinishedMatch, ListFilter, MatchRecord, MatchState, MatchSummary, NewMatch, PlayerRecord, Stat,
+    FinishedMatch, ListFilter, MatchRecord, MatchState, MatchSummary, NewMatch, PlayerRecord,
 };
 use super::schema::{self, DATABASE_FILE, StoreOpenError};
 
@@ -102,7 +102,7 @@ impl SqliteDirectory {
         if found.summary.state == MatchState::Finished {
             let same = found.summary.ticks == Some(finished.ticks.0)
                 && found.summary.reason.as_deref() == Some(&finished.outcome.reason)
-                && found.players == player_records(finished);
+                && found.players == PlayerRecord::list(&finished.outcome);
             return if same { Ok(()) } else { Err(StoreError::ResultDiffers(id).into()) };
         }
 
@@ -226,22 +226,6 @@ fn is_same_match(found: &MatchSummary, new: &NewMatch) -> bool {
         && found.shard == new.shard
         && found.tick_rate_hz == u16::from(new.tick_rate)
         && found.created_unix_ms == new.created_unix_ms
-}
-
-fn player_records(finished: &FinishedMatch) -> Vec<PlayerRecord> {
-    let records = finished.outcome.players.iter().map(|result| PlayerRecord {
-        player: result.player,
-        name: result.name.clone(),
-        team: result.team,
-        place: result.place,
-        score: result.score,
-        stats: result
-            .stats
-            .iter()
-            .map(|(name, value)| Stat { name: name.clone(), value: *value })
-            .collect(),
-    });
-    records.collect()
 }
 
 /// SQLite's integers are signed.

@@ -5,6 +5,9 @@ use std::path::Path;
 
 use crate::process::{arg, matchkeep, run, text};
 
+/// A match that nobody played.
+const ID: &str = "0123456789abc";
+
 /// Runs what cannot be, in an empty folder, and says that the message names all these.
 fn assert_refused(arguments: &[&str], named: &[&str]) {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -70,6 +73,19 @@ fn every_flag_with_a_senseless_value_is_refused() {
         (&["history", "ls", "--data", "nowhere"], &["nowhere"]),
         (&["history", "show", "x", "--data", "nowhere"], &["x"]),
         (&["history", "ls", "--admin", "here"], &["--admin", "here"]),
+        (&["history", "verify"], &["--all", "ID"]),
+        (&["history", "verify", "x"], &["x"]),
+        (&["history", "verify", ID, "--all"], &["--all", "ID"]),
+        (&["history", "verify", "--all", "--data", "nowhere"], &["nowhere"]),
+        (&["history", "bisect", ID], &["--other"]),
+        (&["history", "export", "x"], &["x"]),
+        (&["history", "export", ID, "--admin", "127.0.0.1:1"], &["127.0.0.1:1"]),
+        (&["history", "hashes", ID, "--from", "x"], &["--from", "x"]),
+        (&["match", "state", ID], &["--at"]),
+        (&["match", "state", ID, "--at", "-1"], &["-1"]),
+        (&["match", "state", "x", "--at", "1"], &["x", "not a match ID"]),
+        (&["match", "state", ID, "--at", "1", "--data", "nowhere"], &["nowhere"]),
+        (&["match", "diff", ID, "--from", "1"], &["--to"]),
         (&["dance"], &["dance"]),
         (&["serve", "--dance"], &["--dance"]),
     ] {

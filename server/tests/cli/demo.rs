@@ -1,6 +1,6 @@
 //! `matchkeep demo` from end to end, and `matchkeep history` on what it leaves behind.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::process::{arg, matchkeep, run, run_json, run_ok, text};
 
@@ -73,6 +73,15 @@ fn a_demo_whose_server_is_killed_again_and_again_ends_with_its_result() {
     let id = report["matches"][0].as_str().expect("the match's ID");
     let record = run_json(&["history", "show", id, "--data", data, "--json"]);
     assert_eq!(record["state"].as_str(), Some("finished"), "{record}");
+
+    // What all those processes wrote of it is one match, and comes to the same again.
+    let proof = run_json(&["history", "verify", "--all", "--data", data, "--json"]);
+    assert_eq!((&proof["verified"], &proof["matches"][0]["match"]), (&json!(1), &json!(id)));
+    let row = &proof["matches"][0];
+    let number = |key: &str| row[key].as_u64().unwrap_or_else(|| panic!("{key} in {row}"));
+    assert!(number("epochs") > kills, "an epoch for each process: {row}");
+    assert_eq!(record["ticks"].as_u64(), Some(number("ticks")), "{row}");
+    assert!(number("hashes") >= 14 && number("checkpoints") > 1 && number("results") == 1, "{row}");
 }
 
 #[test]

@@ -13,3 +13,4 @@ mod process;
 mod recordings;
 mod serve;
 mod service;
+mod travel;

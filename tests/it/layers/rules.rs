@@ -149,6 +149,25 @@ pub(super) fn rules() -> Vec<(Rule, &'static [&'static [&'static str]])> {
         ),
         (
             rule(
+                &["server/src/travel"],
+                &[],
+                &[
+                    "Instant",
+                    "crate::store",
+                    "crate::shard",
+                    "crate::lobby",
+                    "crate::control",
+                    "crate::node",
+                    "crate::admin",
+                    "crate::cli",
+                    "std::process",
+                ],
+                "a match is played again from records, wherever they come from and whoever asks",
+            ),
+            &[CLOCKS, SOCKETS, RUNTIMES, FILES, THREADS],
+        ),
+        (
+            rule(
                 &["server/src/tickets.rs"],
                 &[],
                 &["crate::identity", "crate::shard", "crate::lobby"],

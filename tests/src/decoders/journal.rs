@@ -1,6 +1,8 @@
-//! A journal's records, as recovery reads them.
+//! A journal's records, as recovery reads them, and as a server hands them out.
 
-use matchkeep_server::journal::{Chain, Kind, Label, Position, Record, Stored, Verifier};
+use matchkeep_server::journal::{
+    Chain, Kind, Label, Page, PageWriter, Position, Record, Stored, Verifier,
+};
 use matchkeep_shared::ids::{Epoch, MatchId};
 use matchkeep_shared::time::Tick;
 
@@ -82,4 +84,25 @@ fn check(verifier: &mut Verifier, stored: &Stored<'_>) {
             assert!(!before.is_finished());
         }
     }
+}
+
+/// A page of a journal, as a verb reads it from a server: what is taken writes again to what it was.
+pub fn journal_page(bytes: &[u8]) {
+    let match_id = MatchId(7);
+    let Ok(mut page) = Page::read(match_id, bytes) else { return };
+    let mut writer = PageWriter::default();
+    loop {
+        match page.next_record() {
+            Ok(Some(stored)) => {
+                assert_eq!(stored.match_id, match_id);
+                if !writer.push(&stored) {
+                    return;
+                }
+            }
+            Ok(None) => break,
+            Err(_) => return,
+        }
+    }
+    // Whether there is more is the page's to say.
+    assert_eq!(&writer.finish()[1..], &bytes[1..]);
 }

@@ -1,5 +1,6 @@
 //! The disk: what is written, what is durable, and its failures.
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use matchkeep_server::journal::{
@@ -259,7 +260,11 @@ impl MemoryJournal {
 }
 
 impl JournalReader for MemoryJournal {
-    fn load(&self, wanted: &[Load], each: &mut dyn FnMut(&Stored<'_>)) -> Result<(), JournalError> {
+    fn load_while(
+        &self,
+        wanted: &[Load],
+        each: &mut dyn FnMut(&Stored<'_>) -> ControlFlow<()>,
+    ) -> Result<(), JournalError> {
         self.read(|image| image.load(wanted, each))
     }
 

@@ -1,6 +1,7 @@
 //! What a journal holds, and every change to it as a value, so that a disk can do the first half of them.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use matchkeep_server::journal::{
     Batch, Claim, Cut, JournalEntry, JournalState, Kind, Label, Load, LoadFrom, Position, Record,
@@ -256,7 +257,11 @@ impl Image {
         })
     }
 
-    pub(super) fn load(&self, wanted: &[Load], each: &mut dyn FnMut(&Stored<'_>)) {
+    pub(super) fn load(
+        &self,
+        wanted: &[Load],
+        each: &mut dyn FnMut(&Stored<'_>) -> ControlFlow<()>,
+    ) {
         let mut from = BTreeMap::new();
         for load in wanted {
             let found = self.matches.iter().find(|found| found.entry.match_id == load.match_id);
@@ -275,14 +280,17 @@ impl Image {
                     checkpoints.map(|row| (row.label.last, row.position)).max()
                 }
             };
-            if let Some(header) = self.rows.get(first) {
-                each(&header.stored());
+            if let Some(header) = self.rows.get(first)
+                && each(&header.stored()).is_break()
+            {
+                return;
             }
             from.insert(load.match_id, checkpoint.map_or(first + 1, |(_, position)| position));
         }
         for (position, row) in &self.rows {
-            if from.get(&row.match_id).is_some_and(|from| position >= from) {
-                each(&row.stored());
+            let is_due = from.get(&row.match_id).is_some_and(|from| position >= from);
+            if is_due && each(&row.stored()).is_break() {
+                return;
             }
         }
     }

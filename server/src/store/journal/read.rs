@@ -3,14 +3,15 @@
 //! Owns: the SELECTs, and reading many matches in one pass. Must not know: who asks.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use matchkeep_shared::ids::{Epoch, MatchId};
 use matchkeep_shared::time::Tick;
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::{Failure, integer, number, position};
+use super::{Failure, integer, number, number_of, position};
 use crate::journal::{
-    JournalEntry, JournalError, JournalState, Kind, Label, Load, LoadFrom, Stored,
+    JournalEntry, JournalError, JournalState, Kind, Label, Load, LoadFrom, Position, Stored,
 };
 
 const ENTRY: &str = "
@@ -18,6 +19,10 @@ const ENTRY: &str = "
         (SELECT max(tick) FROM journal_checkpoints WHERE journal = journals.number),
         last_row, records, bytes, set_aside, incidents, ended_unix_ms, why
     FROM journals";
+
+const RECORDS: &str = "
+    SELECT row, journal, number, kind, epoch, first_tick, last_tick, record
+    FROM journal_records WHERE row BETWEEN ? AND ? ORDER BY row";
 
 /// Reads by a connection.
 pub(super) struct Reader<'a> {
@@ -37,9 +42,31 @@ impl Reader<'_> {
     pub(super) fn load(
         &self,
         wanted: &[Load],
-        each: &mut dyn FnMut(&Stored<'_>),
+        each: &mut dyn FnMut(&Stored<'_>) -> ControlFlow<()>,
     ) -> Result<(), JournalError> {
         self.consistent(|connection| load(connection, wanted, each))
+    }
+
+    pub(super) fn load_after(
+        &self,
+        match_id: MatchId,
+        after: Position,
+        each: &mut dyn FnMut(&Stored<'_>) -> ControlFlow<()>,
+    ) -> Result<(), JournalError> {
+        self.consistent(|connection| {
+            let load = Load { match_id, from: LoadFrom::Beginning };
+            let Some((number, found)) = find(connection, &load)? else { return Ok(()) };
+            let first = integer("row", after.0.saturating_add(1))?;
+            let mut one = connection.prepare_cached(RECORDS)?;
+            let mut rows = one.query((first, found.last_row))?;
+            while let Some(row) = rows.next()? {
+                let (at, journal): (i64, i64) = (row.get(0)?, row.get(1)?);
+                if journal == number && each(&stored(row, match_id, at)?).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        })
     }
 
     pub(super) fn list(
@@ -52,6 +79,28 @@ impl Reader<'_> {
             let sql = format!("{ENTRY} WHERE {condition} ORDER BY number");
             let mut statement = connection.prepare_cached(&sql)?;
             let mut rows = statement.query([state.map(JournalState::label)])?;
+            while let Some(row) = rows.next()? {
+                each(entry(row)?);
+            }
+            Ok(())
+        })
+    }
+
+    pub(super) fn list_after(
+        &self,
+        after: Option<MatchId>,
+        limit: usize,
+        each: &mut dyn FnMut(JournalEntry),
+    ) -> Result<(), JournalError> {
+        self.consistent(|connection| {
+            let from = match after {
+                None => Some(0),
+                Some(after) => number_of(connection, after)?,
+            };
+            let sql = format!("{ENTRY} WHERE number > ? ORDER BY number LIMIT ?");
+            let mut statement = connection.prepare_cached(&sql)?;
+            // Nothing is greater than nothing.
+            let mut rows = statement.query((from, limit as i64))?;
             while let Some(row) = rows.next()? {
                 each(entry(row)?);
             }
@@ -106,7 +155,7 @@ fn entry(row: &Row<'_>) -> Result<JournalEntry, Failure> {
 fn load(
     connection: &Connection,
     loads: &[Load],
-    each: &mut dyn FnMut(&Stored<'_>),
+    each: &mut dyn FnMut(&Stored<'_>) -> ControlFlow<()>,
 ) -> Result<(), Failure> {
     let mut wanted = HashMap::new();
     for load in loads {
@@ -114,10 +163,7 @@ fn load(
             wanted.insert(number, found);
         }
     }
-    let mut one = connection.prepare_cached(
-        "SELECT row, journal, number, kind, epoch, first_tick, last_tick, record
-         FROM journal_records WHERE row BETWEEN ? AND ? ORDER BY row",
-    )?;
+    let mut one = connection.prepare_cached(RECORDS)?;
     // The headers of those that are read from a checkpoint lie before it.
     let mut headers: Vec<i64> = wanted.values().map(|found| found.header_row).collect();
     headers.sort_unstable();
@@ -133,8 +179,9 @@ fn load(
             let Some(found) = wanted.get(&journal) else { continue };
             let is_header = at == found.header_row;
             let is_body = at >= found.from_row && at <= found.last_row && !is_header;
-            if (headers_only && is_header) || (!headers_only && is_body) {
-                each(&stored(row, found.match_id, at)?);
+            let is_due = if headers_only { is_header } else { is_body };
+            if is_due && each(&stored(row, found.match_id, at)?).is_break() {
+                return Ok(());
             }
         }
     }

@@ -76,7 +76,7 @@ fn a_match_reads_back_as_written_after_reopening() {
     let directory = SqliteDirectory::open(temporary.path()).expect("ours");
     let record = directory.show(MatchId(u64::MAX)).expect("there");
     assert!(is_same_match(&record.summary, &new_match(u64::MAX)));
-    assert_eq!(record.players, player_records(&finished));
+    assert_eq!(record.players, PlayerRecord::list(&finished.outcome));
     let summary = &record.summary;
     assert_eq!((summary.state, summary.player_count), (MatchState::Finished, 2));
     assert_eq!((summary.ticks, summary.ended_unix_ms), (Some(3600), Some(1_800_000_060_000)));
