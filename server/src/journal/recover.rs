@@ -33,6 +33,13 @@ pub struct Piece {
     chain: Chain,
 }
 
+impl Piece {
+    /// The epoch it was written in.
+    pub fn epoch(&self) -> Epoch {
+        self.chain.epoch()
+    }
+}
+
 /// A match as far as its journal is good.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Recovered {

@@ -113,7 +113,8 @@ impl Placement {
         now_unix_ms: u64,
     ) -> Result<(), DisconnectReason> {
         let placed = self.matches.get_mut(&id).ok_or(DisconnectReason::MatchUnknown)?;
-        if placed.stage == Stage::Over {
+        // Who sits there hears from the match that it is over, when that is durable.
+        if placed.stage == Stage::Over && !placed.seats(player) {
             return Err(DisconnectReason::MatchOver);
         }
         let until_unix_ms = now_unix_ms + RESERVATION.as_millis() as u64;

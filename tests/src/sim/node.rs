@@ -96,6 +96,8 @@ pub struct Node {
     news: VecDeque<Said>,
     unjournaled: VecDeque<JournalItem>,
     requests: VecDeque<(ConnectionKey, LobbyRequest)>,
+    /// Connections to this process's lobby.
+    connected: BTreeSet<u64>,
     /// What the lobby answers.
     pub answers: Vec<(ConnectionKey, LobbyAnswer)>,
     housekeeping: Instant,
@@ -182,6 +184,7 @@ impl Node {
             news: VecDeque::new(),
             unjournaled: VecDeque::new(),
             requests: VecDeque::new(),
+            connected: BTreeSet::new(),
             answers: Vec::new(),
             housekeeping: settings.now,
             stop: None,
@@ -205,9 +208,12 @@ impl Node {
         }
     }
 
-    /// A request to the lobby.
+    /// A request to the lobby. What comes over a connection to the process before reaches nobody.
     pub fn ask(&mut self, from: ConnectionKey, request: LobbyRequest) {
-        if self.stop.is_none() {
+        if matches!(request, LobbyRequest::Authenticate { .. }) {
+            self.connected.insert(from.0);
+        }
+        if self.stop.is_none() && self.connected.contains(&from.0) {
             self.requests.push_back((from, request));
         }
     }

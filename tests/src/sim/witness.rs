@@ -199,6 +199,13 @@ impl Witness {
         });
     }
 
+    /// A process begins: it has stepped nothing yet, and what is there is what is durable.
+    pub fn process_begins(&mut self) {
+        for known in self.matches.values_mut() {
+            known.live = known.acked;
+        }
+    }
+
     /// A process steps a match.
     pub fn stepped(&mut self, process: u32, game: &Match<Fragile>) {
         let (match_id, epoch, tick) = (game.spec().id, game.epoch(), game.tick());

@@ -375,6 +375,7 @@ impl World {
             self.witness.violated(Invariant::StopLosesNothing, text);
         }
         self.stopped_cleanly = false;
+        self.witness.process_begins();
         self.node = Node::start(&settings, &self.machine, &mut self.witness);
         match &mut self.node {
             Some(node) => node.store.slow = self.slow,

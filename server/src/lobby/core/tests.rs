@@ -142,6 +142,19 @@ fn a_promise_that_is_not_used_frees_the_place_when_its_ticket_ends() {
 const RESERVATION_MS: u64 = matchkeep_shared::limits::RESERVATION.as_millis() as u64;
 
 #[test]
+fn who_sits_in_a_match_that_ended_hears_of_it_there() {
+    let mut h = Harness::new();
+    h.log_in(1);
+    let match_id = h.find(1, "ffa").match_id;
+    h.event(ShardEvent::Joined { match_id, player: PlayerId(1) });
+    let outcome = Outcome { reason: "time limit".into(), players: vec![] };
+    h.event(ShardEvent::Ended { match_id, tick: Tick(9), outcome });
+    // Its result may not be durable yet, and without that it is not over for good.
+    let located = h.ask(1, LobbyRequest::Locate { match_id });
+    assert!(matches!(located, Ok(LobbyReply::Assigned(_))), "{located:?}");
+}
+
+#[test]
 fn nobody_is_sent_to_a_match_that_is_over() {
     let mut h = Harness::new();
     h.log_in(1);

@@ -204,7 +204,8 @@ impl<G: Game> Host<G> {
             Stage::Running if self.game.death().is_none() => Ok(()),
             // It will be back in a moment, and so may they.
             Stage::Running | Stage::Fallen => Err(DisconnectReason::JoinUndone),
-            Stage::Finishing { .. } => Err(DisconnectReason::MatchOver),
+            // That it is over is not durable: nobody is told so.
+            Stage::Finishing { .. } => Err(DisconnectReason::JoinUndone),
             Stage::Over { why, .. } => Err(why),
         }
     }
