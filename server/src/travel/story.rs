@@ -151,3 +151,26 @@ fn positions<G: Game>(world: &World) -> Vec<Value> {
 fn point(at: Vec3) -> [f32; 3] {
     [at.x, at.y, at.z]
 }
+
+#[cfg(test)]
+mod tests {
+    use matchkeep_shared::encoding::encode;
+    use matchkeep_shared::ids::SlotSet;
+
+    use super::*;
+
+    #[test]
+    fn whoever_hears_of_an_event_is_a_list_in_json_and_a_number_in_a_journal() {
+        let some = SlotSet::one(Slot(0)).with(Slot(127));
+        for (set, expected) in
+            [(SlotSet::ALL, json!("all")), (SlotSet::EMPTY, json!([])), (some, json!([0, 127]))]
+        {
+            let written = serde_json::to_value(set).expect("it has a form");
+            assert_eq!(written, expected);
+            let read: SlotSet = serde_json::from_value(written).expect("it reads back");
+            assert_eq!(read, set);
+        }
+        assert!(serde_json::from_value::<SlotSet>(json!("none")).is_err());
+        assert_eq!(encode(&some), encode(&(1_u128 | 1 << 127)));
+    }
+}
