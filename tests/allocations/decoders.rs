@@ -28,7 +28,7 @@ fn bound(name: &str) -> usize {
             FROM_SERVERS_BYTES
         }
         "recording" | "map" => FROM_FILES_BYTES,
-        "journal_record" => FROM_JOURNALS_BYTES,
+        "journal_record" | "journal_page" => FROM_JOURNALS_BYTES,
         _ => panic!("decoder `{name}` has no bound"),
     }
 }
