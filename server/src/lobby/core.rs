@@ -300,7 +300,8 @@ impl Lobby {
 
     /// Keeps a place and says where it is; a match still being made answers when it is there.
     fn assign(&mut self, now_unix_ms: u64, to: ConnectionKey, player: &Player, match_id: MatchId) {
-        let is_new = self.placement.find(match_id).is_some_and(|placed| !placed.seats(player.id));
+        let is_new =
+            self.placement.find(match_id).is_some_and(|placed| !placed.has_seat(player.id));
         let promised = if self.is_storage_full && is_new {
             Err(DisconnectReason::StorageFull)
         } else {

@@ -114,7 +114,7 @@ impl Placement {
     ) -> Result<(), DisconnectReason> {
         let placed = self.matches.get_mut(&id).ok_or(DisconnectReason::MatchUnknown)?;
         // Who sits there hears from the match that it is over, when that is durable.
-        if placed.stage == Stage::Over && !placed.seats(player) {
+        if placed.stage == Stage::Over && !placed.has_seat(player) {
             return Err(DisconnectReason::MatchOver);
         }
         let until_unix_ms = now_unix_ms + RESERVATION.as_millis() as u64;
@@ -170,7 +170,7 @@ impl Placed {
     }
 
     /// Whether the player sits there, or the place is held.
-    pub(super) fn seats(&self, player: PlayerId) -> bool {
+    pub(super) fn has_seat(&self, player: PlayerId) -> bool {
         self.seats.get(&player).is_some_and(|seat| seat.taken)
     }
 }
