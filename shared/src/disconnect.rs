@@ -53,7 +53,7 @@ reasons! {
     /// The store can no longer be trusted; the server ends and starts anew from what is durable.
     StorageFailed = 8, "storage_failed", "the server's storage failed; it starts anew";
     /// The match was set back to before the player joined.
-    JoinUndone = 9, "join_undone", "the match was set back to before the join";
+    JoinUndone = 9, "join_undone", "the match takes nobody at this moment, or was set back to before the join";
 
     /// The ticket is no ticket of this server.
     TicketInvalid = 16, "ticket_invalid", "the ticket was not issued by this server";
