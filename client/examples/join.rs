@@ -61,6 +61,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
             MatchEvent::RolledBack { from, to } => println!("back from tick {from} to {to}"),
             MatchEvent::Reconnected { gap, .. } => println!("back after {} ms", gap.as_millis()),
+            MatchEvent::Notice(text) => println!("the server says: {text}"),
             MatchEvent::Snapshot(_) | MatchEvent::Interrupted | MatchEvent::Paused(_) => {}
         }
     }

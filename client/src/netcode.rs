@@ -148,6 +148,7 @@ impl<G: Game> MatchSession<G> {
             // Of another epoch: what it says did not happen.
             ServerMessage::Event { .. } | ServerMessage::Ended { .. } => {}
             ServerMessage::Token(token) => playing.token = token,
+            ServerMessage::Notice { text } => self.events.push_back(MatchEvent::Notice(text)),
             ServerMessage::Resumed { epoch, tick } => {
                 playing.enter_epoch(epoch, tick, &mut self.events, &mut self.counts);
             }

@@ -74,6 +74,10 @@ pub const SERVER_MESSAGE_BYTES_MAX: usize = 48 * 1024;
 pub const LOBBY_MESSAGE_BYTES_MAX: usize = 2048;
 /// Events waiting for one client that does not read its stream, in bytes; above that it is sent away.
 pub const EVENT_BACKLOG_BYTES_MAX: usize = 128 * 1024;
+/// What whoever runs the server says to the players of a match at once, in bytes.
+pub const NOTICE_BYTES_MAX: usize = 512;
+/// Why somebody ended a match from outside, in bytes; it stands in the result.
+pub const END_REASON_BYTES_MAX: usize = 128;
 /// A player's name, in bytes.
 pub const PLAYER_NAME_BYTES_MAX: usize = 24;
 /// A mode's or game's name, in bytes.
@@ -165,6 +169,10 @@ pub const STORE_WRITES_MAX: usize = 16_384;
 pub const JOURNAL_ITEMS_MAX: usize = 65_536;
 /// A list the admin interface answers in one piece.
 pub const LIST_ROWS_MAX: usize = 1000;
+/// What somebody sends the admin interface at once, in bytes.
+pub const ADMIN_BODY_BYTES_MAX: usize = 4096;
+/// A match looks at what the phases of a tick cost in one of so many ticks.
+pub const PHASES_EVERY_TICKS: u64 = 64;
 
 // Journal
 

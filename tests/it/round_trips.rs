@@ -124,13 +124,20 @@ proptest! {
     }
 
     #[test]
-    fn server_messages(epoch: u32, tick: u64, event in bytes(600), outcome in outcomes()) {
+    fn server_messages(
+        epoch: u32,
+        tick: u64,
+        event in bytes(600),
+        outcome in outcomes(),
+        text in ".{0,128}",
+    ) {
         let (epoch, tick) = (Epoch(epoch), Tick(tick));
         for message in [
             ServerMessage::Event { epoch, tick, event: event.clone() },
             ServerMessage::Token(event),
             ServerMessage::Resumed { epoch, tick },
             ServerMessage::Ended { epoch, tick, outcome },
+            ServerMessage::Notice { text },
         ] {
             prop_assert_eq!(ServerMessage::decode(&encode(&message)).expect("it is one"), message);
         }

@@ -30,6 +30,10 @@ pub struct Player {
     pub outcome: Option<Outcome>,
     /// The hash of the whole state at each tick, where the server tells it.
     pub hashes: BTreeMap<Tick, u64>,
+    /// Each time that the match stood still or went on: which, and the newest tick seen before.
+    pub pauses: Vec<(bool, Option<Tick>)>,
+    /// What whoever runs the server said.
+    pub notices: Vec<String>,
 }
 
 /// Which snapshots came.
@@ -73,8 +77,16 @@ impl Player {
                 if let MatchEvent::Joined(joined) = client.next().await? {
                     let seen = Seen::default();
                     let (joined, gaps) = (*joined, Vec::new());
-                    let hashes = BTreeMap::new();
-                    return Ok(Self { client, joined, seen, gaps, outcome: None, hashes });
+                    return Ok(Self {
+                        client,
+                        joined,
+                        seen,
+                        gaps,
+                        outcome: None,
+                        hashes: BTreeMap::new(),
+                        pauses: Vec::new(),
+                        notices: Vec::new(),
+                    });
                 }
             }
         })
@@ -158,13 +170,14 @@ impl Player {
                 self.seen.note(info.tick);
                 self.hashes.extend(info.state_hash.map(|hash| (info.tick, hash)));
             }
+            MatchEvent::Paused(paused) => self.pauses.push((paused, self.seen.newest)),
+            MatchEvent::Notice(text) => self.notices.push(text),
             MatchEvent::Reconnected { gap, .. } => self.gaps.push(gap),
             MatchEvent::Ended { outcome, .. } => self.outcome = Some(outcome),
             MatchEvent::Joined(_)
             | MatchEvent::Event { .. }
             | MatchEvent::RolledBack { .. }
-            | MatchEvent::Interrupted
-            | MatchEvent::Paused(_) => {}
+            | MatchEvent::Interrupted => {}
         }
     }
 

@@ -152,6 +152,7 @@ pub fn server_messages() -> Vec<ServerMessage> {
         welcome(),
         ServerMessage::Event { epoch, tick, event },
         ServerMessage::Ended { epoch, tick, outcome: outcome() },
+        ServerMessage::Notice { text: "a restart in five minutes".into() },
     ]
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::game::Outcome;
 use matchkeep_shared::ids::{Epoch, Slot};
-use matchkeep_shared::limits::IDLE_TIMEOUT;
+use matchkeep_shared::limits::{IDLE_TIMEOUT, NOTICE_BYTES_MAX};
 use matchkeep_shared::time::Tick;
 use matchkeep_shared::wire::message::{Credential, ServerMessage};
 
@@ -289,6 +289,21 @@ fn a_match_that_stands_still_is_alive_and_asks_for_nothing() {
     world.run(ms(1000));
     assert_eq!(world.take_told(), [Told::Paused(false)]);
     assert!((50..70).contains(&(world.inputs - inputs)), "{}", world.inputs - inputs);
+}
+
+#[test]
+fn what_the_servers_operator_says_is_told_while_the_match_stands_still_too() {
+    let mut world = World::playing(ComeBack::ByToken);
+    world.server.paused = true;
+    world.run(ms(100));
+    world.server.say(&ServerMessage::Notice { text: "back in a minute".into() });
+    world.run(ms(100));
+    let said = Told::Notice("back in a minute".into());
+    assert_eq!(world.take_told(), [Told::Paused(true), said]);
+    let text = "x".repeat(NOTICE_BYTES_MAX + 1);
+    world.server.say(&ServerMessage::Notice { text });
+    world.run(ms(100));
+    assert_eq!(world.take_told(), [Told::Failed], "longer than the protocol allows");
 }
 
 #[test]

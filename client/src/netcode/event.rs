@@ -43,6 +43,9 @@ pub enum MatchEvent<G: Game> {
     },
     /// The match stands still (`true`) and asks for no inputs, or goes on.
     Paused(bool),
+    /// Whoever runs the server says this to the players of the match. What was said while the connection
+    /// was lost is not said again.
+    Notice(String),
     /// The match is over and its result is stored.
     Ended {
         /// The last tick.

@@ -7,7 +7,8 @@ use crate::encoding::{DecodeError, decode};
 use crate::game::{Game, Outcome};
 use crate::ids::{Epoch, MatchId, PlayerId, Slot};
 use crate::limits::{
-    CLIENT_MESSAGE_BYTES_MAX, CODECS_OFFERED_MAX, NAME_BYTES_MAX, SERVER_MESSAGE_BYTES_MAX,
+    CLIENT_MESSAGE_BYTES_MAX, CODECS_OFFERED_MAX, NAME_BYTES_MAX, NOTICE_BYTES_MAX,
+    SERVER_MESSAGE_BYTES_MAX,
 };
 use crate::schema::{Entity, schema_hash};
 use crate::ticket::{TICKET_BYTES_MAX, TOKEN_BYTES_MAX};
@@ -96,6 +97,11 @@ pub enum ServerMessage {
         /// The tick it goes on from.
         tick: Tick,
     },
+    /// Whoever runs the server has something to say to the players, whatever happens in the match.
+    Notice {
+        /// What, at most [`NOTICE_BYTES_MAX`] bytes.
+        text: String,
+    },
 }
 
 /// What a player must know to play.
@@ -151,11 +157,17 @@ impl ClientMessage {
 }
 
 impl ServerMessage {
-    /// Decodes one message of a server.
+    /// Decodes one message of a server, all parts within their bounds.
     ///
     /// # Errors
     /// [`DecodeError`] where it is none.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        decode::<_, SERVER_MESSAGE_BYTES_MAX>("server message", bytes)
+        let message: Self = decode::<_, SERVER_MESSAGE_BYTES_MAX>("server message", bytes)?;
+        match &message {
+            Self::Notice { text } if text.len() > NOTICE_BYTES_MAX => {
+                Err(DecodeError::new("server message", "a part is too long"))
+            }
+            _ => Ok(message),
+        }
     }
 }

@@ -295,7 +295,10 @@ impl Client {
                     )
                 });
             }
-            MatchEvent::Interrupted | MatchEvent::Reconnected { .. } | MatchEvent::Paused(_) => {
+            MatchEvent::Interrupted
+            | MatchEvent::Reconnected { .. }
+            | MatchEvent::Paused(_)
+            | MatchEvent::Notice(_) => {
                 turn.trace.note(turn.at, format_args!("player {number} {event:?}"));
             }
         }

@@ -84,7 +84,7 @@ impl<G: Playable> Bot<G> {
                 }
                 self.report.returns.note_gap(gap);
             }
-            MatchEvent::Interrupted | MatchEvent::Paused(_) => {}
+            MatchEvent::Interrupted | MatchEvent::Paused(_) | MatchEvent::Notice(_) => {}
             MatchEvent::Ended { outcome, .. } => {
                 self.report.told_result = true;
                 let (match_id, outcome) = (self.match_id, Arc::new(outcome));

@@ -25,6 +25,7 @@ pub(super) enum Told {
     Reconnected(bool),
     RolledBack(Tick, Tick),
     Paused(bool),
+    Notice(String),
     NeedTicket,
     Over(DisconnectReason),
     Failed,
@@ -190,6 +191,7 @@ impl World {
                     Told::Reconnected(by_new_connection)
                 }
                 MatchEvent::Paused(paused) => Told::Paused(paused),
+                MatchEvent::Notice(text) => Told::Notice(text),
                 MatchEvent::Event { .. } | MatchEvent::Ended { .. } => return,
             },
             PlayerEvent::NeedTicket { match_id } => {
