@@ -14,6 +14,7 @@ pub mod header;
 pub mod incident;
 pub mod inputs;
 mod journaling;
+mod phase;
 pub mod recorder;
 pub mod replay;
 mod seating;
@@ -37,6 +38,7 @@ use state::{Entry, MatchState};
 
 pub use death::Death;
 pub(crate) use death::said;
+pub use phase::Phase;
 pub use seating::JoinRefused;
 pub use spec::{Hashes, MatchOptions, MatchSpec};
 
@@ -196,18 +198,23 @@ impl<G: Game> Match<G> {
     /// Returns the players whose held place ran out. Does nothing once the match has ended or the game
     /// died; a frame is written only when `step` came back.
     pub fn step(&mut self, expired: &mut Vec<PlayerId>) {
+        self.step_watched(expired, &mut |_| {});
+    }
+
+    /// As [`step`](Self::step); `watch` is told of each phase when it is over.
+    pub fn step_watched(&mut self, expired: &mut Vec<PlayerId>, watch: &mut dyn FnMut(Phase)) {
         self.events.clear();
         if self.outcome().is_some() || self.death.is_some() {
             return;
         }
-        let stepped = catch_unwind(AssertUnwindSafe(|| self.try_step(expired)));
+        let stepped = catch_unwind(AssertUnwindSafe(|| self.try_step(expired, watch)));
         if let Err(panic) = stepped {
             self.events.clear();
             self.die(&*panic);
         }
     }
 
-    fn try_step(&mut self, expired: &mut Vec<PlayerId>) {
+    fn try_step(&mut self, expired: &mut Vec<PlayerId>, watch: &mut dyn FnMut(Phase)) {
         while let Some((slot, player)) = self.state.expire(self.spec.hold_ticks) {
             self.clear_place(slot);
             expired.push(player);
@@ -227,10 +234,13 @@ impl<G: Game> Match<G> {
             let places = self.spec.places;
             recording.frame.begin(&self.entered, places, &self.inputs, is_substituted);
         }
+        watch(Phase::Inputs);
         self.state.step(&self.spec, &self.inputs, &mut self.events);
         self.entered.clear();
+        watch(Phase::Step);
         let state = &self.state;
         self.replicator.take::<G::Entity>(tick, |world| state.game().replicate(world));
+        watch(Phase::Replicate);
         let is_hashed = match self.hashes {
             Hashes::EveryTick => true,
             Hashes::EverySecond => {
@@ -288,6 +298,12 @@ impl<G: Game> Match<G> {
     /// How the inputs of one player fared so far.
     pub fn input_counts(&self, slot: Slot) -> Option<InputCounts> {
         self.buffers[slot.index()].as_ref().map(InputBuffer::counts)
+    }
+
+    /// How early a player's newest input came, in units of 100 us; negative: late. `None` before there
+    /// was one.
+    pub fn input_margin_100us(&self, slot: Slot) -> Option<i16> {
+        self.buffers[slot.index()].as_ref()?.margin_100us()
     }
 
     /// The number of entities at this tick.

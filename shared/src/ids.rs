@@ -113,6 +113,30 @@ impl SlotSet {
     }
 }
 
+/// For `#[serde(with)]`: a match's ID as text, in JSON too. JavaScript's numbers are too short for it.
+pub mod match_id_text {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::MatchId;
+
+    /// Writes the ID as a person does.
+    ///
+    /// # Errors
+    /// The serializer's.
+    pub fn serialize<S: Serializer>(id: &MatchId, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(id)
+    }
+
+    /// Reads what [`serialize`] wrote.
+    ///
+    /// # Errors
+    /// Where it is no ID.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<MatchId, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
 /// Crockford's base 32: no I, L, O or U, so that an ID can be read out loud.
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const MATCH_ID_CHARS: usize = 13;

@@ -182,6 +182,11 @@ impl<I: Input> InputBuffer<I> {
         }
     }
 
+    /// How early the newest input came, in units of 100 us; negative: late. `None` before there was one.
+    pub fn margin_100us(&self) -> Option<i16> {
+        self.newest_received.map(|_| self.margin_100us)
+    }
+
     /// Whether the input taken last was none of the player's.
     pub fn was_substituted(&self) -> bool {
         self.substituted & 1 != 0

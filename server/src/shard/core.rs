@@ -7,8 +7,11 @@
 mod connections;
 mod hosting;
 mod joining;
+mod phases;
 mod restarting;
 mod standing;
+mod steering;
+mod viewing;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -120,6 +123,8 @@ struct Host<G: Game> {
     schedule: Schedule,
     /// The connection of each slot, where it has one.
     sessions: Vec<Option<ConnectionHandle>>,
+    /// Whose connection to each slot ended last, and why.
+    last_disconnects: Vec<Option<(PlayerId, DisconnectReason)>>,
     stage: Stage,
 }
 
@@ -278,7 +283,19 @@ impl<G: Game> Core<G> {
             Command::Open => self.is_open = true,
             Command::StorageFull(is_full) => self.is_storage_full = is_full,
             Command::Durable(ticks) => self.note_durable(&ticks),
-            Command::End { match_id, reason } => self.end(match_id, &reason),
+            // Whoever asked may have gone; an order counts all the same.
+            Command::Order { match_id, order, reply } => {
+                let _ = reply.send(self.order(now, match_id, order));
+            }
+            Command::List { filter, reply } => {
+                let _ = reply.send(self.rows(&filter));
+            }
+            Command::Inspect { match_id, reply } => {
+                let _ = reply.send(self.view(match_id));
+            }
+            Command::CopyState { match_id, reply } => {
+                let _ = reply.send(self.copy_state(match_id));
+            }
             Command::Release { match_id, player } => self.release(now, match_id, player),
             Command::ResultDurable { match_id } => self.tell_result(now, match_id),
             Command::ResultLost { match_id } => self.give_up_result(now, match_id),

@@ -11,8 +11,11 @@ use matchkeep_shared::time::Tick;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
+use super::order::{Order, OrderRefused, Ordered};
 use super::stats::ShardStats;
+use super::view::{MatchRow, MatchView, RowFilter};
 use crate::matches::recorder::Base;
+use crate::matches::state::MatchState;
 use crate::matches::{Death, MatchSpec};
 
 /// Control to shard.
@@ -42,12 +45,35 @@ pub enum Command<G: Game> {
     StorageFull(bool),
     /// What is on stable storage of these matches: all up to the tick.
     Durable(Vec<(MatchId, Epoch, Tick)>),
-    /// End a match as it stands.
-    End {
+    /// An operator wants something of a match.
+    Order {
         /// The match.
         match_id: MatchId,
-        /// Why, in a few words.
-        reason: String,
+        /// What is wanted.
+        order: Order,
+        /// What came of it.
+        reply: oneshot::Sender<Result<Ordered, OrderRefused>>,
+    },
+    /// Which matches are there?
+    List {
+        /// Those that are wanted.
+        filter: RowFilter,
+        /// By ascending ID.
+        reply: oneshot::Sender<Vec<MatchRow>>,
+    },
+    /// How is this match, and how are its players?
+    Inspect {
+        /// The match.
+        match_id: MatchId,
+        /// `None` where it is not here.
+        reply: oneshot::Sender<Option<Box<MatchView>>>,
+    },
+    /// What is the state of this match?
+    CopyState {
+        /// The match.
+        match_id: MatchId,
+        /// A copy of it, between two ticks; `None` where it is not here.
+        reply: oneshot::Sender<Option<Box<MatchState<G>>>>,
     },
     /// The player gives up the place, connected or held.
     Release {

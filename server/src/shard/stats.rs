@@ -87,6 +87,8 @@ pub struct ShardStats {
     pub tick_sent: Distribution,
     /// From the start of a step to its last datagram handed to the kernel.
     pub tick_work: Distribution,
+    /// What receiving took, as far as it was looked at, scaled to all of it.
+    pub receive: Duration,
     /// How inputs fared, players who left included.
     pub inputs: InputCounts,
     /// Snapshot datagrams handed to QUIC, and their bytes.
@@ -154,6 +156,11 @@ impl ShardStats {
         *self.disconnects.entry(reason.label()).or_default() += 1;
     }
 
+    /// A tick's share of what receiving took.
+    pub fn receive_for_each_tick(&self) -> Duration {
+        Duration::from_secs_f64(self.receive.as_secs_f64() / self.ticks.max(1) as f64)
+    }
+
     /// Adds what another shard counted.
     pub fn add(&mut self, other: &Self) {
         self.ticks += other.ticks;
@@ -161,6 +168,7 @@ impl ShardStats {
         self.tick_lateness.add(&other.tick_lateness);
         self.tick_sent.add(&other.tick_sent);
         self.tick_work.add(&other.tick_work);
+        self.receive += other.receive;
         self.inputs += other.inputs;
         self.snapshots_sent += other.snapshots_sent;
         self.snapshot_bytes += other.snapshot_bytes;

@@ -34,6 +34,9 @@ pub const COMMANDS_PER_PASS_MAX: usize = 64;
 /// Batches received in one pass: with more waiting, ticks go on in between.
 const BATCHES_PER_PASS_MAX: usize = 16;
 
+/// In one of so many passes it is measured what receiving takes.
+const RECEIVE_LOOK_PASSES: u32 = 16;
+
 /// How control reaches a shard.
 #[derive(Debug)]
 pub struct ShardHandle<G: Game> {
@@ -134,6 +137,7 @@ pub fn spawn<G: Game>(
                 journal,
                 heartbeat,
                 hand_over,
+                passes: 0,
             }
             .run()
         }
@@ -157,6 +161,8 @@ struct Shell<G: Game> {
     journal: JournalQueue,
     heartbeat: Arc<Heartbeat>,
     hand_over: HandOver,
+    /// Passes made so far.
+    passes: u64,
 }
 
 impl<G: Game> Shell<G> {
@@ -169,11 +175,7 @@ impl<G: Game> Shell<G> {
             self.waiter.wait(wake, now())?;
 
             self.core.set_wall_clock(unix_ms());
-            for _ in 0..BATCHES_PER_PASS_MAX {
-                if self.udp.receive(&mut self.core)? < BATCH_SIZE {
-                    break;
-                }
-            }
+            self.receive()?;
             self.take_commands(&mut stop_by);
             if let Some((match_id, tick)) = self.core.replaying() {
                 self.heartbeat.begin(match_id, tick);
@@ -192,6 +194,21 @@ impl<G: Game> Shell<G> {
                 return Ok(());
             }
         }
+    }
+
+    fn receive(&mut self) -> io::Result<()> {
+        self.passes += 1;
+        let begun = self.passes.is_multiple_of(RECEIVE_LOOK_PASSES.into()).then(now);
+        for _ in 0..BATCHES_PER_PASS_MAX {
+            if self.udp.receive(&mut self.core)? < BATCH_SIZE {
+                break;
+            }
+        }
+        if let Some(begun) = begun {
+            let took = now().saturating_duration_since(begun);
+            self.core.stats_mut().receive += took * RECEIVE_LOOK_PASSES;
+        }
+        Ok(())
     }
 
     fn take_commands(&mut self, stop_by: &mut Option<Instant>) {
@@ -215,7 +232,7 @@ impl<G: Game> Shell<G> {
         }
         let (match_id, tick) = self.core.due_tick().unwrap_or((MatchId(0), Tick(0)));
         self.heartbeat.begin(match_id, tick);
-        let run = self.core.run_tick(started);
+        let run = self.core.run_tick(started, &now);
         self.heartbeat.end();
         let Some(run) = run else { return };
         self.udp.send_all(&mut self.core, now());

@@ -102,7 +102,7 @@ impl Default for ListFilter {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MatchSummary {
     /// The match, as text.
-    #[serde(with = "match_id_text")]
+    #[serde(with = "matchkeep_shared::ids::match_id_text")]
     pub id: MatchId,
     /// The operator's mode.
     pub mode: String,
@@ -180,20 +180,4 @@ pub struct Stat {
     pub name: String,
     /// Its value.
     pub value: i64,
-}
-
-mod match_id_text {
-    use matchkeep_shared::ids::MatchId;
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(id: &MatchId, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(id)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<MatchId, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
-    }
 }

@@ -148,7 +148,7 @@ impl Shard {
         }
         let due = self.core.due_tick();
         let before = due.and_then(|(id, _)| self.core.match_of(id)).map(|game| game.tick());
-        let Some(run) = self.core.run_tick(now) else { return };
+        let Some(run) = self.core.run_tick(now, &|| now) else { return };
         let game = due.and_then(|(id, _)| self.core.match_of(id));
         if let Some(game) = game.filter(|game| Some(game.tick()) != before) {
             turn.witness.stepped(turn.process, game);

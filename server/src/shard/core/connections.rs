@@ -311,6 +311,7 @@ impl<G: Game> Core<G> {
         let match_id = host.game.spec().id;
         let player = playing.player;
         self.reports.push_back(ShardEvent::Disconnected { match_id, player, reason });
+        host.last_disconnects[usize::from(slot)] = Some((playing.player, reason));
         host.game.disconnect(playing.slot);
         let gives_up = matches!(reason, DisconnectReason::Left | DisconnectReason::Kicked);
         if gives_up {

@@ -7,17 +7,20 @@ use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::encoding::encode;
 use matchkeep_shared::game::Outcome;
-use matchkeep_shared::ids::{Epoch, MatchId, PlayerId, Slot, SlotSet};
-use matchkeep_shared::limits::{ENDED_LINGER, MATCHES_PER_SHARD_MAX, SERVER_MESSAGE_BYTES_MAX};
+use matchkeep_shared::ids::{Epoch, MatchId, Slot, SlotSet};
+use matchkeep_shared::limits::{
+    ENDED_LINGER, MATCHES_PER_SHARD_MAX, PHASES_EVERY_TICKS, SERVER_MESSAGE_BYTES_MAX,
+};
 use matchkeep_shared::time::Tick;
 use matchkeep_shared::wire::frame::write_frame;
 use matchkeep_shared::wire::message::ServerMessage;
 
+use super::phases::Laps;
 use super::{
     ASK_AGAIN_TICKS, Core, Host, Pace, RENEW_TOKENS_TICKS, Schedule, Session, Stage, TickRun,
     Tokens,
 };
-use crate::matches::Match;
+use crate::matches::{Match, Phase};
 use crate::shard::message::{MatchPolicy, NewHost, ShardEvent};
 
 impl<G: Game> Core<G> {
@@ -44,9 +47,9 @@ impl<G: Game> Core<G> {
         let (tick, nth) = (game.tick(), self.matches_made);
         let schedule = Schedule::new(spec.rate, tick, now, self.started, nth);
         self.matches_made += 1;
-        let sessions = vec![None; spec.places];
+        let (sessions, last_disconnects) = (vec![None; spec.places], vec![None; spec.places]);
         let (pace, stage) = (Pace::default(), Stage::Running);
-        let host = Host { game, policy, pace, schedule, sessions, stage };
+        let host = Host { game, policy, pace, schedule, sessions, last_disconnects, stage };
         let free = self.hosts.iter().position(Option::is_none);
         let index = free.unwrap_or_else(|| {
             self.hosts.push(None);
@@ -65,7 +68,9 @@ impl<G: Game> Core<G> {
     /// 4. snapshots go to every client, unless the next tick is due already and will send newer ones
     /// 5. events go to their streams
     /// 6. a result goes to the journal; players hear of it when it is durable
-    pub fn run_tick(&mut self, now: Instant) -> Option<TickRun> {
+    ///
+    /// `clock` says the time meanwhile; only the few ticks that are looked at closely ask it.
+    pub fn run_tick(&mut self, now: Instant, clock: &dyn Fn() -> Instant) -> Option<TickRun> {
         let Reverse((deadline, index, match_id)) = self.due.pop()?;
         let same = |host: &Host<G>| host.game.spec().id == match_id;
         let host = self.hosts[index].as_mut().filter(|host| same(host))?;
@@ -84,16 +89,26 @@ impl<G: Game> Core<G> {
 
         let tick = host.game.tick() + 1;
         self.stats.ticks_skipped += host.schedule.give_up(tick, now);
-        self.stats.tick_lateness.record(now.saturating_duration_since(deadline));
+        let late = now.saturating_duration_since(deadline);
+        self.stats.tick_lateness.record(late);
+        host.pace.note_lateness(late);
         self.stats.ticks += 1;
 
-        host.game.step(&mut self.scratch.expired);
+        let is_looked_at = tick.0.is_multiple_of(PHASES_EVERY_TICKS);
+        let mut laps = is_looked_at.then(|| Laps::begin(clock()));
+        let mut lap = |phase| {
+            if let Some(laps) = &mut laps {
+                laps.lap(phase, clock());
+            }
+        };
+        host.game.step_watched(&mut self.scratch.expired, &mut lap);
         if host.game.death().is_some() {
             self.scratch.expired.clear();
             self.bury(now, index);
             return None;
         }
         host.game.hand_over(&mut self.outgoing);
+        lap(Phase::Journal);
         let next = host.schedule.deadline(tick + 1);
         let sends = next > now || host.game.outcome().is_some();
         self.due.push(Reverse((next, index, match_id)));
@@ -107,6 +122,11 @@ impl<G: Game> Core<G> {
             self.reports.push_back(ShardEvent::Left { match_id, player });
         }
         self.finish_ended(index);
+        lap(Phase::Replicate);
+        // A tick that catches up makes no snapshots, and says nothing of what they cost.
+        if let Some(host) = self.hosts[index].as_mut().filter(|_| sends) {
+            host.pace.laps = laps;
+        }
         Some(TickRun { host: index, deadline, started: now, sends })
     }
 
@@ -245,17 +265,7 @@ impl<G: Game> Core<G> {
         host.stage = Stage::Over { until, why: DisconnectReason::MatchOver };
         let (epoch, tick) = (host.game.epoch(), host.game.tick());
         let frame = result_frame(epoch, tick, outcome.clone());
-        let sessions: Vec<_> = host.sessions.iter().flatten().copied().collect();
-        for handle in sessions {
-            let Some(Some(connection)) = self.connections.get_mut(handle.0) else { continue };
-            let Session::Playing(playing) = &mut connection.session else { continue };
-            let result = playing.outbox.push(&frame);
-            playing.outbox.flush(&mut connection.quic, playing.stream);
-            match result {
-                Ok(()) => self.mark_dirty(handle),
-                Err(reason) => self.dismiss(now, handle, reason),
-            }
-        }
+        self.tell_players(now, index, &frame);
     }
 
     /// The result cannot be stored, ever: nobody is told one, and the players are sent away.
@@ -299,26 +309,6 @@ impl<G: Game> Core<G> {
         self.reports.push_back(ShardEvent::Closed { match_id });
     }
 
-    /// Control says that a player gives up the place.
-    pub(super) fn release(&mut self, now: Instant, match_id: MatchId, player: PlayerId) {
-        let Some(index) = self.by_match.get(&match_id).copied() else { return };
-        let Some(host) = &self.hosts[index] else { return };
-        let Some(slot) = host.game.slot_of(player) else { return };
-        match host.sessions[slot.index()] {
-            Some(handle) => self.dismiss(now, handle, DisconnectReason::Left),
-            None => self.vacate(index, slot),
-        }
-    }
-
-    /// Frees a place for good.
-    pub(super) fn vacate(&mut self, index: usize, slot: Slot) {
-        let Some(host) = &mut self.hosts[index] else { return };
-        let match_id = host.game.spec().id;
-        if let Some(player) = host.game.leave(slot) {
-            self.reports.push_back(ShardEvent::Left { match_id, player });
-        }
-    }
-
     /// What is on stable storage of some matches.
     pub(super) fn note_durable(&mut self, ticks: &[(MatchId, Epoch, Tick)]) {
         for (match_id, epoch, tick) in ticks {
@@ -329,16 +319,6 @@ impl<G: Game> Core<G> {
                 let lag = host.game.durable_lag().map_or(0, u64::from);
                 self.stats.durable_lag.record(host.game.spec().rate.elapsed(lag));
             }
-        }
-    }
-
-    /// Somebody wants a match to end.
-    pub(super) fn end(&mut self, match_id: MatchId, reason: &str) {
-        let Some(index) = self.by_match.get(&match_id).copied() else { return };
-        let Some(host) = &mut self.hosts[index] else { return };
-        if host.is_running() {
-            host.pace = Pace::default();
-            host.game.end(reason);
         }
     }
 
@@ -379,6 +359,7 @@ fn result_frame(epoch: Epoch, tick: Tick, mut outcome: Outcome) -> Vec<u8> {
 mod tests {
     use super::*;
     use matchkeep_shared::game::PlayerResult;
+    use matchkeep_shared::ids::PlayerId;
     use matchkeep_shared::wire::frame::FrameReader;
 
     #[test]

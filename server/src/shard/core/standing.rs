@@ -6,8 +6,11 @@ use std::time::{Duration, Instant};
 use matchkeep_shared::Game;
 use matchkeep_shared::limits::{RUNAWAY_AFTER, TICK_BUDGET_SHARE};
 
+use super::phases::{Laps, Phases};
 use super::{Core, Host};
+use crate::matches::Phase;
 use crate::shard::message::{Runaway, ShardEvent};
+use crate::shard::view::MatchStage;
 
 /// How often a match that stands still sends.
 const STILL_SENDS_EVERY: Duration = Duration::from_millis(100);
@@ -19,8 +22,10 @@ const COST_WEIGHT: f64 = 1.0 / 32.0;
 pub(super) struct Pace {
     /// It stands still because the journal is too far behind.
     waits_for_journal: bool,
-    /// It stands still because it was too slow.
-    is_held: bool,
+    /// Who makes it stand still until an operator lets it go on.
+    holder: Option<Holder>,
+    /// It was seen to stand still, and has not gone on since.
+    stood: bool,
     /// When it last sent while standing still.
     sent: Option<Instant>,
     /// What a tick costs, on average, in seconds.
@@ -28,6 +33,21 @@ pub(super) struct Pace {
     /// Since when it costs too much.
     too_slow_since: Option<Instant>,
     is_flagged: bool,
+    /// How late ticks start, on average, in seconds.
+    lateness: f64,
+    /// What the phases of its ticks cost.
+    pub(super) phases: Phases,
+    /// A tick that is looked at and has still to be sent.
+    pub(super) laps: Option<Laps>,
+}
+
+/// Who makes a match stand still.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Holder {
+    /// An operator.
+    Operator,
+    /// Its mode's policy: it was too slow for too long.
+    Runaway,
 }
 
 impl Pace {
@@ -38,7 +58,50 @@ impl Pace {
 
     /// Whether it stands still.
     pub(super) fn stands(&self) -> bool {
-        self.waits_for_journal || self.is_held
+        self.waits_for_journal || self.holder.is_some()
+    }
+
+    /// Whether it stands still until an operator lets it go on.
+    pub(super) fn is_held(&self) -> bool {
+        self.holder.is_some()
+    }
+
+    /// An operator wants it to stand still.
+    pub(super) fn hold(&mut self) {
+        self.holder = Some(Holder::Operator);
+    }
+
+    /// It goes on, as far as it was held; that it was too slow is forgotten, and found again if it is.
+    pub(super) fn let_go(&mut self) {
+        self.holder = None;
+        self.cost = 0.0;
+        self.too_slow_since = None;
+        self.is_flagged = false;
+    }
+
+    /// How a match with this pace is doing.
+    pub(super) fn stage(&self) -> MatchStage {
+        match self.holder {
+            Some(Holder::Operator) => MatchStage::Paused,
+            Some(Holder::Runaway) => MatchStage::Runaway,
+            None if self.waits_for_journal => MatchStage::Waiting,
+            None => MatchStage::Running,
+        }
+    }
+
+    /// What a tick costs, on average.
+    pub(super) fn cost(&self) -> Duration {
+        Duration::from_secs_f64(self.cost)
+    }
+
+    /// How late ticks start, on average.
+    pub(super) fn lateness(&self) -> Duration {
+        Duration::from_secs_f64(self.lateness)
+    }
+
+    /// A tick starts so late.
+    pub(super) fn note_lateness(&mut self, late: Duration) {
+        self.lateness += (late.as_secs_f64() - self.lateness) * COST_WEIGHT;
     }
 
     /// Whether it waits for the journal.
@@ -65,11 +128,13 @@ impl<G: Game> Core<G> {
     /// Whether a match stands still now; it has sent what is, if that was due.
     pub(super) fn stands_still(&mut self, now: Instant, index: usize) -> bool {
         let Some(host) = &mut self.hosts[index] else { return false };
-        let stood = host.pace.stands();
         host.game.hand_over(&mut self.outgoing);
         host.pace.waits_for_journal = host.must_wait();
-        if !host.pace.stands() {
+        let stands = host.pace.stands();
+        let stood = std::mem::replace(&mut host.pace.stood, stands);
+        if !stands {
             if stood {
+                host.pace.sent = None;
                 host.schedule.go_on(host.game.tick() + 1, now);
             }
             return false;
@@ -87,6 +152,10 @@ impl<G: Game> Core<G> {
     pub fn note_cost(&mut self, now: Instant, index: usize, took: Duration) {
         let Some(host) = self.hosts.get_mut(index).and_then(Option::as_mut) else { return };
         let pace = &mut host.pace;
+        if let Some(mut laps) = pace.laps.take() {
+            laps.lap(Phase::Send, now);
+            pace.phases.add(&laps);
+        }
         pace.cost += (took.as_secs_f64() - pace.cost) * COST_WEIGHT;
         let budget = host.game.spec().rate.period().as_secs_f64() * TICK_BUDGET_SHARE;
         if pace.cost <= budget {
@@ -102,10 +171,10 @@ impl<G: Game> Core<G> {
         let policy = host.policy.runaway;
         match policy {
             Runaway::Flag => {}
-            Runaway::Pause => pace.is_held = true,
+            Runaway::Pause => pace.holder = Some(Holder::Runaway),
             Runaway::End => host.game.end("too slow"),
         }
-        let (match_id, cost) = (host.game.spec().id, Duration::from_secs_f64(host.pace.cost));
+        let (match_id, cost) = (host.game.spec().id, host.pace.cost());
         self.reports.push_back(ShardEvent::RanAway { match_id, policy, cost });
     }
 }
