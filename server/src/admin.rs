@@ -1,7 +1,16 @@
-//! The admin interface: HTTP on a loopback address. Health, metrics, counters and history.
+//! The admin interface: HTTP on a loopback address. A file for each noun: health and counters, running
+//! matches, the node, history, journals.
+//!
+//! Owns: the routes, how an error looks, and who is answered at all. Must not know: what a shard does for
+//! an answer.
 
+mod health;
+mod history;
 pub(crate) mod journals;
+pub(crate) mod matches;
 pub mod metrics;
+pub(crate) mod node;
+mod request;
 pub mod stats;
 
 use std::io;
@@ -10,25 +19,46 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
-use axum::routing::get;
-use matchkeep_shared::ids::MatchId;
-use matchkeep_shared::limits::LIST_ROWS_MAX;
+use axum::routing::{get, post};
+use matchkeep_shared::limits::ADMIN_BODY_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
+use crate::control::questions::{Question, Reply, Unanswered};
 use crate::control::{ControlEvent, NodeStats};
-use crate::store::{History, ListFilter, MatchState, StoreError};
+use crate::node::Endpoints;
+use crate::shard::order::OrderRefused;
 use metrics::Metrics;
-use stats::StatsDocument;
 
+/// What every answer is made from.
 #[derive(Clone)]
-struct Admin {
+pub(crate) struct Admin {
     control: mpsc::Sender<ControlEvent>,
     data: PathBuf,
+    endpoints: Endpoints,
     metrics: Arc<Mutex<Metrics>>,
+}
+
+impl Admin {
+    /// For the node that is reached there, with its data in `data`.
+    pub(crate) fn new(
+        control: mpsc::Sender<ControlEvent>,
+        data: PathBuf,
+        endpoints: Endpoints,
+    ) -> Self {
+        Self { control, data, endpoints, metrics: Arc::new(Mutex::new(Metrics::new())) }
+    }
+
+    /// Asks control, and waits for the answer.
+    async fn ask<T>(&self, question: impl FnOnce(Reply<T>) -> Question) -> Result<T, Unanswered> {
+        let (sender, receiver) = oneshot::channel();
+        let event = ControlEvent::Ask(question(sender));
+        self.control.send(event).await.map_err(|_| Unanswered::Stopping)?;
+        receiver.await.map_err(|_| Unanswered::Stopping)?
+    }
 }
 
 /// The node's counters; `None` where it is stopping.
@@ -39,24 +69,29 @@ pub(crate) async fn stats(control: &mpsc::Sender<ControlEvent>) -> Option<NodeSt
 }
 
 /// Serves the admin interface on a bound socket, until the runtime ends.
-pub(crate) fn serve(
-    socket: TcpListener,
-    control: mpsc::Sender<ControlEvent>,
-    data: PathBuf,
-) -> io::Result<()> {
+pub(crate) fn serve(socket: TcpListener, admin: Admin) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(socket)?;
-    let admin = Admin { control, data, metrics: Arc::new(Mutex::new(Metrics::new())) };
     let router = Router::new()
         .route("/livez", get(async || "ok\n"))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(prometheus))
-        .route("/v1/stats", get(stats_document))
-        .route("/v1/history", get(list))
-        .route("/v1/history/{id}", get(show))
-        .route("/v1/journals", get(journals::list))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::prometheus))
+        .route("/v1/stats", get(health::stats_document))
+        .route("/v1/node", get(node::show))
+        .route("/v1/matches", get(matches::list))
+        .route("/v1/matches/{id}", get(matches::show))
+        .route("/v1/matches/{id}/state", get(matches::state))
+        .route("/v1/matches/{id}/say", post(matches::say))
+        .route("/v1/matches/{id}/kick", post(matches::kick))
+        .route("/v1/matches/{id}/pause", post(matches::pause))
+        .route("/v1/matches/{id}/resume", post(matches::resume))
+        .route("/v1/matches/{id}/end", post(matches::end))
         .route("/v1/matches/{id}/journal", get(journals::entry))
         .route("/v1/matches/{id}/journal/records", get(journals::records))
+        .route("/v1/history", get(history::list))
+        .route("/v1/history/{id}", get(history::show))
+        .route("/v1/journals", get(journals::list))
+        .layer(DefaultBodyLimit::max(ADMIN_BODY_BYTES_MAX))
         .with_state(admin);
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
@@ -78,84 +113,21 @@ fn error(status: StatusCode, error: impl ToString) -> Response {
 }
 
 fn stopping() -> Response {
-    error(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping")
+    unanswered(&Unanswered::Stopping)
 }
 
-/// Ready when every match of the process before is back or given up, and players may come.
-async fn ready(State(admin): State<Admin>) -> Response {
-    let (sender, receiver) = oneshot::channel();
-    if admin.control.send(ControlEvent::Ready(sender)).await.is_err() {
-        return stopping();
-    }
-    match receiver.await {
-        Ok(true) => "ready\n".into_response(),
-        Ok(false) => error(StatusCode::SERVICE_UNAVAILABLE, "matches are being brought back"),
-        Err(_) => stopping(),
-    }
-}
-
-async fn prometheus(State(admin): State<Admin>) -> Response {
-    let Some(stats) = stats(&admin.control).await else { return stopping() };
-    let text = admin.metrics.lock().await.render(&stats);
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
-}
-
-async fn stats_document(State(admin): State<Admin>) -> Response {
-    match stats(&admin.control).await {
-        Some(stats) => Json(StatsDocument::from(&stats)).into_response(),
-        None => stopping(),
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ListQuery {
-    limit: Option<usize>,
-    before: Option<String>,
-    mode: Option<String>,
-    state: Option<MatchState>,
-}
-
-async fn list(State(admin): State<Admin>, Query(query): Query<ListQuery>) -> Response {
-    let limit = query.limit.unwrap_or(LIST_ROWS_MAX);
-    if !(1..=LIST_ROWS_MAX).contains(&limit) {
-        let text = format!("limit = {limit}: allowed are 1 to {LIST_ROWS_MAX}");
-        return error(StatusCode::BAD_REQUEST, text);
-    }
-    let before = match query.before.as_deref().map(str::parse::<MatchId>).transpose() {
-        Ok(before) => before,
-        Err(invalid) => return error(StatusCode::BAD_REQUEST, format!("before: {invalid}")),
-    };
-    let filter = ListFilter { limit, before, mode: query.mode, state: query.state };
-    history(admin, move |history| history.list(&filter)).await
-}
-
-async fn show(State(admin): State<Admin>, Path(id): Path<String>) -> Response {
-    match id.parse::<MatchId>() {
-        Ok(id) => history(admin, move |history| history.show(id)).await,
-        Err(invalid) => error(StatusCode::BAD_REQUEST, invalid),
-    }
-}
-
-/// Asks the history on a thread that may wait for the disk.
-async fn history<T: Serialize + Send + 'static>(
-    admin: Admin,
-    ask: impl FnOnce(&History) -> Result<T, StoreError> + Send + 'static,
-) -> Response {
-    let answer = tokio::task::spawn_blocking(move || {
-        let internal = StatusCode::INTERNAL_SERVER_ERROR;
-        let history = match History::open(&admin.data) {
-            Ok(history) => history,
-            Err(cause) => return error(internal, cause),
-        };
-        match ask(&history) {
-            Ok(answer) => Json(answer).into_response(),
-            Err(cause @ StoreError::UnknownMatch(_)) => error(StatusCode::NOT_FOUND, cause),
-            Err(cause) => error(internal, cause),
+/// No answer, with the status that says whose fault it is.
+fn unanswered(why: &Unanswered) -> Response {
+    let status = match why {
+        Unanswered::Unknown(_)
+        | Unanswered::Refused(OrderRefused::UnknownMatch | OrderRefused::NoSuchPlayer(_)) => {
+            StatusCode::NOT_FOUND
         }
-    });
-    match answer.await {
-        Ok(response) => response,
-        Err(panic) => error(StatusCode::INTERNAL_SERVER_ERROR, panic),
-    }
+        Unanswered::NotThere { .. } | Unanswered::Refused(_) => StatusCode::CONFLICT,
+        Unanswered::Busy(_) | Unanswered::Silent(_) | Unanswered::Stopping => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        Unanswered::NoJson(_) | Unanswered::Panicked(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    error(status, why)
 }

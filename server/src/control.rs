@@ -5,6 +5,7 @@
 //! Everything that can wake it is a [`ControlEvent`], a shard's report or the journal's news.
 
 pub mod core;
+pub mod questions;
 pub(crate) mod retention;
 mod stats;
 
@@ -22,11 +23,11 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 
 use self::core::{ControlAction, ControlCore, StoreAnswer, StoreFailed, StoreRequest};
+use self::questions::Question;
 pub use self::stats::NodeStats;
 use crate::journal::{JournalItem, JournalReport};
 use crate::lobby::core::ConnectionKey;
 use crate::shard::message::{Command, Report};
-use crate::shard::stats::ShardStats;
 use crate::shard::thread::ShardHandle;
 use crate::store::{JournalHandle, NotTaken, Store, StoreError};
 use crate::wall::unix_ms;
@@ -36,8 +37,6 @@ pub type LobbyAnswer = Result<LobbyReply, DisconnectReason>;
 
 /// How often control looks after what only time changes.
 const HOUSEKEEPING: Duration = Duration::from_millis(250);
-/// How long a shard may take to say how it is.
-const STATS_WITHIN: Duration = Duration::from_secs(2);
 /// How often reports are looked for while the shards stop.
 const STOP_POLL: Duration = Duration::from_millis(10);
 /// How long a stopping node waits for the store to take the last results.
@@ -61,6 +60,8 @@ pub enum ControlEvent {
     Store(StoreAnswer),
     /// Somebody wants the counters.
     Stats(oneshot::Sender<NodeStats>),
+    /// Somebody wants to see running matches, or wants something of one.
+    Ask(Question),
     /// Somebody wants to know whether players may come.
     Ready(oneshot::Sender<bool>),
     /// The operator wants the node to stop.
@@ -170,6 +171,7 @@ impl<G: Game> Control<G> {
             }
             ControlEvent::Store(answer) => self.core.handle_store(unix_ms(), answer)?,
             ControlEvent::Stats(reply) => self.gather_stats(reply),
+            ControlEvent::Ask(question) => self.ask(question),
             ControlEvent::Ready(reply) => {
                 // Whoever asked may have gone.
                 let _ = reply.send(self.core.is_ready());
@@ -253,36 +255,6 @@ impl<G: Game> Control<G> {
                 self.undelivered.push_back((shard, command));
             }
         }
-    }
-
-    fn gather_stats(&self, reply: oneshot::Sender<NodeStats>) {
-        let mut stats = NodeStats {
-            control: self.core.counters().clone(),
-            shards: ShardStats::default(),
-            running: self.started.elapsed(),
-            recovery: self.recovery,
-            journal_pending_bytes: self.journal.pending_bytes() as u64,
-            store_writes_waiting: self.store.queued() as u64,
-        };
-        let mut waiting = Vec::new();
-        for handle in &self.shards {
-            let (sender, receiver) = oneshot::channel();
-            // A shard that does not answer is no zero: without it there is no answer at all.
-            if handle.send(Command::Stats(sender)).is_err() {
-                return;
-            }
-            waiting.push((receiver, handle.address.port()));
-        }
-        tokio::spawn(async move {
-            for (receiver, port) in waiting {
-                let Ok(Ok(shard)) = tokio::time::timeout(STATS_WITHIN, receiver).await else {
-                    return;
-                };
-                stats.shards.add(&shard);
-                stats.shards.udp_dropped += crate::wall::udp_drops(port);
-            }
-            let _ = reply.send(stats);
-        });
     }
 
     /// Shards first, so that their last reports come in; then what the store still has to write.

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::admin;
+use crate::admin::{self, Admin};
 use crate::control;
 use crate::control::core::{ControlConfig, ControlCore};
 use crate::control::{Control, ControlError, ControlEvent, NodeStats};
@@ -250,8 +250,8 @@ impl Node {
         };
         let task = tokio::spawn(control.run());
         tokio::spawn(endpoint::serve(lobby_endpoint.clone(), sender.clone()));
-        admin::serve(admin_socket, sender.clone(), data.path().to_owned())
-            .map_err(EndpointError::Socket)?;
+        let admin = Admin::new(sender.clone(), data.path().to_owned(), endpoints.clone());
+        admin::serve(admin_socket, admin).map_err(EndpointError::Socket)?;
 
         data.publish_fingerprint(&endpoints.lobby_fingerprint)?;
         data.publish_endpoints(&endpoints)?;

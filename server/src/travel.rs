@@ -27,4 +27,4 @@ pub use seek::{Span, at, play, span};
 pub use select::{NoSuchField, select};
 pub use story::{Story, StoryCounts};
 pub use verify::{Problem, Verdict, verify};
-pub use view::view;
+pub use view::{view, view_state};

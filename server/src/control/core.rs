@@ -119,6 +119,11 @@ impl<G: Game> ControlCore<G> {
         self.counters.results_pending > 0
     }
 
+    /// Where a match is played, and what becomes of it while its shard does not have it.
+    pub fn whereabouts(&self, match_id: MatchId) -> Option<(ShardId, &'static str)> {
+        self.matches.get(&match_id).map(|ledger| (ledger.shard, ledger.stage.label()))
+    }
+
     /// The next thing to be done.
     pub fn poll_action(&mut self) -> Option<ControlAction<G>> {
         self.actions.pop_front()

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use matchkeep_shared::ids::MatchId;
+use matchkeep_shared::ids::{MatchId, PlayerId};
 use rusqlite::Connection;
 
 use super::directory::StoreError;
@@ -46,6 +46,14 @@ impl History {
     /// As [`list`](Self::list).
     pub fn show(&self, id: MatchId) -> Result<MatchRecord, StoreError> {
         self.consistent(|connection| query::show(connection, id))
+    }
+
+    /// The names of accounts, in the order asked; `None` where there is no such one.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    pub fn names(&self, players: &[PlayerId]) -> Result<Vec<Option<String>>, StoreError> {
+        self.consistent(|connection| query::names(connection, players))
     }
 
     /// Reads in one transaction: a result that comes meanwhile is seen whole or not at all.

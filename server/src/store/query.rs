@@ -81,6 +81,18 @@ pub(super) fn show(connection: &Connection, id: MatchId) -> Result<MatchRecord, 
     Ok(MatchRecord { summary, players })
 }
 
+pub(super) fn names(
+    connection: &Connection,
+    players: &[PlayerId],
+) -> Result<Vec<Option<String>>, QueryError> {
+    let mut statement = connection.prepare("SELECT name FROM players WHERE id = ?")?;
+    let name = |player: &PlayerId| {
+        let id = i64::try_from(player.0).unwrap_or(-1);
+        Ok(statement.query_row([id], |row| row.get(0)).optional()?)
+    };
+    players.iter().map(name).collect()
+}
+
 fn players(connection: &Connection, id: MatchId) -> Result<Vec<PlayerRecord>, QueryError> {
     let mut statement = connection.prepare(
         "SELECT position, player, name, team, place, score FROM match_players

@@ -3,6 +3,7 @@
 //! Owns: the shape of that document. Must not know: who looks at it, and how the tick was reached.
 
 use matchkeep_shared::Game;
+use matchkeep_shared::ids::MatchId;
 use matchkeep_shared::schema::{Entity, Field};
 use matchkeep_shared::world::{Audience, World};
 use serde_json::{Map, Value, json};
@@ -20,11 +21,17 @@ use crate::matches::state::MatchState;
 /// # Panics
 /// Where the match has not begun.
 pub fn view<G: Game>(playback: &mut Playback<G>) -> Result<Value, TravelError> {
-    let hash = playback.hash();
     let (_, spec) = playback.made_of().expect("the match has begun");
-    let id = spec.id.to_string();
-    let state = playback.state().expect("the match has begun");
-    let tick = state.tick();
+    view_state(spec.id, playback.state().expect("the match has begun"))
+}
+
+/// The same of a state that is at hand.
+///
+/// # Errors
+/// [`TravelError::NoJson`] where it has no such form.
+pub fn view_state<G: Game>(id: MatchId, state: &MatchState<G>) -> Result<Value, TravelError> {
+    let hash = state.hash(&mut Vec::new());
+    let (id, tick) = (id.to_string(), state.tick());
     let no_json = |cause: serde_json::Error| TravelError::NoJson { tick, cause: cause.to_string() };
     let whole = serde_json::to_value(state).map_err(no_json)?;
     Ok(json!({

@@ -234,6 +234,7 @@ pub(super) fn rules() -> Vec<(Rule, &'static [&'static [&'static str]])> {
                 &[
                     "server/src/node.rs",
                     "server/src/control.rs",
+                    "server/src/control/questions.rs",
                     "server/src/control/retention.rs",
                     "server/src/admin",
                     "server/src/cli",

@@ -34,6 +34,18 @@ pub(super) enum Stage<G: Game> {
     Leaving,
 }
 
+impl<G: Game> Stage<G> {
+    /// What becomes of a match in this stage, while its shard does not have it.
+    pub(super) fn label(&self) -> &'static str {
+        match self {
+            Self::Beginning(_) | Self::Running => "being made",
+            Self::Resuming(_) | Self::Restarting => "on its way back",
+            Self::Ending(_) => "over",
+            Self::Leaving => "being set aside",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Deaths {
     tick: Tick,

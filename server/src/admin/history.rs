@@ -1,0 +1,69 @@
+//! Stored matches.
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Json, Response};
+use matchkeep_shared::ids::MatchId;
+use serde::{Deserialize, Serialize};
+
+use super::request::{bad, limit, match_id, query};
+use super::{Admin, error};
+use crate::store::{History, ListFilter, MatchState, StoreError};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    limit: Option<usize>,
+    before: Option<String>,
+    mode: Option<String>,
+    state: Option<MatchState>,
+}
+
+/// `GET /v1/history?limit=N&before=ID&mode=NAME&state=STATE`: newest first.
+pub(super) async fn list(
+    State(admin): State<Admin>,
+    asked: Result<Query<ListQuery>, QueryRejection>,
+) -> Response {
+    let filter = query(asked).and_then(|query| {
+        let before = query.before.as_deref().map(str::parse::<MatchId>).transpose();
+        let before = before.map_err(|invalid| bad(format!("before: {invalid}")))?;
+        let limit = limit(query.limit)?;
+        Ok(ListFilter { limit, before, mode: query.mode, state: query.state })
+    });
+    match filter {
+        Ok(filter) => ask(admin, move |history| history.list(&filter)).await,
+        Err(response) => *response,
+    }
+}
+
+/// `GET /v1/history/{id}`: one of them, with its players.
+pub(super) async fn show(State(admin): State<Admin>, Path(id): Path<String>) -> Response {
+    match match_id(&id) {
+        Ok(id) => ask(admin, move |history| history.show(id)).await,
+        Err(response) => *response,
+    }
+}
+
+/// Asks the history on a thread that may wait for the disk.
+async fn ask<T: Serialize + Send + 'static>(
+    admin: Admin,
+    ask: impl FnOnce(&History) -> Result<T, StoreError> + Send + 'static,
+) -> Response {
+    let answer = tokio::task::spawn_blocking(move || {
+        let internal = StatusCode::INTERNAL_SERVER_ERROR;
+        let history = match History::open(&admin.data) {
+            Ok(history) => history,
+            Err(cause) => return error(internal, cause),
+        };
+        match ask(&history) {
+            Ok(answer) => Json(answer).into_response(),
+            Err(cause @ StoreError::UnknownMatch(_)) => error(StatusCode::NOT_FOUND, cause),
+            Err(cause) => error(internal, cause),
+        }
+    });
+    match answer.await {
+        Ok(response) => response,
+        Err(panic) => error(StatusCode::INTERNAL_SERVER_ERROR, panic),
+    }
+}

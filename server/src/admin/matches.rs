@@ -1,0 +1,240 @@
+//! Running matches: which there are, one with its players, its state, and what is ordered of it.
+//!
+//! Owns: the routes and their documents. Must not know: shards. Names of players are looked up in the
+//! store, for a shard does not know them.
+
+use axum::body::Bytes;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Json, Response};
+use matchkeep_shared::ids::{MatchId, PlayerId};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::request::{Checked, bad, body, limit, match_id, query};
+use super::{Admin, unanswered};
+use crate::control::questions::Question;
+use crate::shard::order::Order;
+use crate::shard::view::{MatchRow, MatchStage, MatchView, RowFilter};
+use crate::store::History;
+use crate::travel::select;
+
+/// Who orders, as the log names it.
+const BY: &str = "the admin interface";
+/// Why a match ended, where whoever ended it does not say.
+const ENDED: &str = "ended by an operator";
+
+/// What came of an order, as programs read it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct OrderedDocument {
+    /// The order's name.
+    pub(crate) order: String,
+    /// How many connected players were told, where the order is to tell them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) told: Option<usize>,
+    /// The match afterwards.
+    #[serde(rename = "match")]
+    pub(crate) row: MatchRow,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    limit: Option<usize>,
+    after: Option<String>,
+    mode: Option<String>,
+    stage: Option<String>,
+}
+
+impl ListQuery {
+    fn filter(self) -> Checked<RowFilter> {
+        let after = self.after.as_deref().map(str::parse::<MatchId>).transpose();
+        let after = after.map_err(|invalid| bad(format!("after: {invalid}")))?;
+        let stage = |label: String| {
+            MatchStage::from_label(&label).ok_or_else(|| {
+                let all = MatchStage::ALL.map(MatchStage::label).join(", ");
+                bad(format!("stage = {label}: allowed are {all}"))
+            })
+        };
+        let stage = self.stage.map(stage).transpose()?;
+        Ok(RowFilter { after, limit: limit(self.limit)?, mode: self.mode, stage })
+    }
+}
+
+/// `GET /v1/matches?limit=N&after=ID&mode=NAME&stage=STAGE`: by ascending ID. The last row's ID is the
+/// cursor of the next page.
+pub(super) async fn list(
+    State(admin): State<Admin>,
+    asked: Result<Query<ListQuery>, QueryRejection>,
+) -> Response {
+    let filter = match query(asked).and_then(ListQuery::filter) {
+        Ok(filter) => filter,
+        Err(response) => return *response,
+    };
+    match admin.ask(|reply| Question::List { filter, reply }).await {
+        Ok(rows) => Json(rows).into_response(),
+        Err(why) => unanswered(&why),
+    }
+}
+
+/// `GET /v1/matches/{id}`: one match with its players and what its ticks cost.
+pub(super) async fn show(State(admin): State<Admin>, Path(id): Path<String>) -> Response {
+    let match_id = match match_id(&id) {
+        Ok(id) => id,
+        Err(response) => return *response,
+    };
+    match admin.ask(|reply| Question::Inspect { match_id, reply }).await {
+        Ok(view) => Json(named(admin, view).await).into_response(),
+        Err(why) => unanswered(&why),
+    }
+}
+
+/// Fills in the names of a match's players.
+async fn named(admin: Admin, mut view: Box<MatchView>) -> Box<MatchView> {
+    let players: Vec<PlayerId> = view.players_seen.iter().map(|seen| seen.player).collect();
+    let look = move || {
+        let history = History::open(&admin.data).map_err(|error| error.to_string())?;
+        history.names(&players).map_err(|error| error.to_string())
+    };
+    let names = tokio::task::spawn_blocking(look).await;
+    match names.unwrap_or_else(|panic| Err(panic.to_string())) {
+        Ok(names) => {
+            for (seen, name) in view.players_seen.iter_mut().zip(names) {
+                seen.name = name;
+            }
+        }
+        // The match is shown all the same.
+        Err(error) => tracing::warn!(%error, "the names of players cannot be read"),
+    }
+    view
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StateQuery {
+    field: Option<String>,
+}
+
+/// `GET /v1/matches/{id}/state?field=PATH`: the whole match after its newest tick, or one field of it.
+pub(super) async fn state(
+    State(admin): State<Admin>,
+    Path(id): Path<String>,
+    asked: Result<Query<StateQuery>, QueryRejection>,
+) -> Response {
+    let (match_id, field) = match match_id(&id).and_then(|id| Ok((id, query(asked)?.field))) {
+        Ok(asked) => asked,
+        Err(response) => return *response,
+    };
+    let document = match admin.ask(|reply| Question::State { match_id, reply }).await {
+        Ok(document) => document,
+        Err(why) => return unanswered(&why),
+    };
+    let Some(path) = field else { return Json(document).into_response() };
+    match select(&document, &path) {
+        Ok(value) => {
+            let (id, tick, hash) = (&document["match"], &document["tick"], &document["hash"]);
+            Json(json!({ "match": id, "tick": tick, "hash": hash, "field": path, "value": value }))
+                .into_response()
+        }
+        Err(nowhere) => *bad(format!("field = {path}: {nowhere}")),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SayBody {
+    text: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KickBody {
+    /// The account's ID.
+    player: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoBody {}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EndBody {
+    reason: Option<String>,
+}
+
+/// `POST /v1/matches/{id}/say`, `{"text": "..."}`: tells the players.
+pub(super) async fn say(
+    State(admin): State<Admin>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Response {
+    let asked = body(&headers, &bytes).map(|SayBody { text }| Order::Say { text });
+    order(admin, &id, asked).await
+}
+
+/// `POST /v1/matches/{id}/kick`, `{"player": ID}`: sends a player away.
+pub(super) async fn kick(
+    State(admin): State<Admin>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Response {
+    let asked =
+        body(&headers, &bytes).map(|KickBody { player }| Order::Kick { player: PlayerId(player) });
+    order(admin, &id, asked).await
+}
+
+/// `POST /v1/matches/{id}/pause`: lets it stand still.
+pub(super) async fn pause(
+    State(admin): State<Admin>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Response {
+    order(admin, &id, body(&headers, &bytes).map(|NoBody {}| Order::Pause)).await
+}
+
+/// `POST /v1/matches/{id}/resume`: lets it go on.
+pub(super) async fn resume(
+    State(admin): State<Admin>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Response {
+    order(admin, &id, body(&headers, &bytes).map(|NoBody {}| Order::Resume)).await
+}
+
+/// `POST /v1/matches/{id}/end`, `{"reason": "..."}`: ends it as it stands.
+pub(super) async fn end(
+    State(admin): State<Admin>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Response {
+    let asked = body(&headers, &bytes).map(|EndBody { reason }| Order::End {
+        reason: reason.unwrap_or_else(|| ENDED.to_owned()),
+    });
+    order(admin, &id, asked).await
+}
+
+async fn order(admin: Admin, id: &str, asked: Checked<Order>) -> Response {
+    let checked = match_id(id).and_then(|id| {
+        let order = asked?;
+        order.check().map_err(bad)?;
+        Ok((id, order))
+    });
+    let (match_id, order) = match checked {
+        Ok(checked) => checked,
+        Err(response) => return *response,
+    };
+    let label = order.label().to_owned();
+    match admin.ask(|reply| Question::Order { match_id, order, by: BY, reply }).await {
+        Ok(done) => {
+            Json(OrderedDocument { order: label, told: done.told, row: done.row }).into_response()
+        }
+        Err(why) => unanswered(&why),
+    }
+}
