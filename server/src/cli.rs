@@ -12,12 +12,15 @@ mod journals;
 mod log;
 mod manual;
 mod match_;
+mod node;
 mod place;
 mod progress;
+mod running;
 mod serve;
 mod service;
 mod settings_args;
 mod table;
+mod watch;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -37,6 +40,8 @@ Examples:
   matchkeep serve --config FILE           a server, until SIGTERM or Ctrl-C
   matchkeep config show --config FILE     what it would run with, and where each value is from
   matchkeep bots --count 16 --seconds 60  players without a person, on a running server
+  matchkeep match ls --watch              running matches, looked at once a second
+  matchkeep match say ID 'one more map'   tell the players of one something
   matchkeep history ls --json             stored matches, for a program
   matchkeep completions bash              for /etc/bash_completion.d/matchkeep
 
@@ -74,8 +79,11 @@ enum Verb {
     Bots(bots::BotsArgs),
     /// Look at stored matches, and prove them
     History(history::HistoryArgs),
-    /// Look into one match at any of its ticks
+    /// See and steer running matches, and look into any match at any of its ticks
+    #[command(after_help = match_::MATCH_HELP)]
     Match(match_::MatchArgs),
+    /// See the running server and its shards
+    Node(node::NodeArgs),
     /// Check or show the settings that a server would run with
     Config(config::ConfigArgs),
     /// Print the completions of a shell
@@ -137,6 +145,7 @@ pub fn run<G: Playable>() -> ExitCode {
         Verb::Bots(args) => bots::run::<G>(args),
         Verb::History(args) => history::run::<G>(args),
         Verb::Match(args) => match_::run::<G>(args),
+        Verb::Node(args) => node::run(args),
         Verb::Config(args) => config::run::<G>(args),
         Verb::Completions(args) => manual::completions(Cli::command(), &args),
         Verb::Man(args) => manual::man(Cli::command(), &args),
@@ -159,10 +168,16 @@ fn print_json<T: serde::Serialize>(value: &T) -> Result<(), CliError> {
 
 /// Writes to standard output. Whoever reads it may have enough before the end: that is no failure.
 fn emit(text: &str) -> Result<(), CliError> {
+    emit_to_reader(text).map(|_| ())
+}
+
+/// As [`emit`]; says whether somebody still reads.
+fn emit_to_reader(text: &str) -> Result<bool, CliError> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::failed(error)),
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(CliError::failed(error)),
     }
 }
 

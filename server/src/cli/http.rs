@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::admin::ErrorDocument;
 
@@ -24,6 +25,16 @@ pub(super) enum HttpError {
     /// The server says why not.
     #[error("{0}")]
     Refused(String),
+    /// The server cannot now, or failed at it.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl HttpError {
+    /// Whether the asker asked for what cannot be.
+    pub(super) fn is_misplaced(&self) -> bool {
+        !matches!(self, Self::Failed(_))
+    }
 }
 
 /// The JSON document at `path` of the admin interface at `admin`.
@@ -57,21 +68,50 @@ pub(super) fn get_bytes(
     path: &str,
     bytes_max: usize,
 ) -> Result<Vec<u8>, HttpError> {
-    let agent: ureq::Agent = ureq::Agent::config_builder()
+    let unreachable = |_| HttpError::Unreachable(admin);
+    let response = agent().get(format!("http://{admin}{path}")).call().map_err(unreachable)?;
+    body_of(admin, response, bytes_max)
+}
+
+/// What came of sending `body` to `path`.
+pub(super) fn post<T: DeserializeOwned>(
+    admin: SocketAddr,
+    path: &str,
+    body: &Value,
+) -> Result<T, HttpError> {
+    let request = agent().post(format!("http://{admin}{path}"));
+    let request = request.header("Content-Type", "application/json");
+    let response = request.send(body.to_string()).map_err(|_| HttpError::Unreachable(admin))?;
+    let body = body_of(admin, response, TEXT_BYTES_MAX)?;
+    serde_json::from_slice(&body)
+        .map_err(|e| HttpError::Refused(format!("http://{admin}{path} is no answer of ours: {e}")))
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
         .timeout_global(Some(TIMEOUT))
         .http_status_as_error(false)
         .proxy(None)
         .build()
-        .into();
-    let unreachable = |_| HttpError::Unreachable(admin);
-    let mut response = agent.get(format!("http://{admin}{path}")).call().map_err(unreachable)?;
+        .into()
+}
+
+fn body_of(
+    admin: SocketAddr,
+    mut response: ureq::http::Response<ureq::Body>,
+    bytes_max: usize,
+) -> Result<Vec<u8>, HttpError> {
     let body = response.body_mut().with_config().limit(bytes_max as u64 + 1).read_to_vec();
-    let body = body.map_err(unreachable)?;
+    let body = body.map_err(|_| HttpError::Unreachable(admin))?;
     let status = response.status();
     if status.is_success() {
         return Ok(body);
     }
     let error = serde_json::from_slice::<ErrorDocument>(&body).map(|document| document.error);
     let error = error.unwrap_or_else(|_| status.to_string());
-    Err(if status.as_u16() == 404 { HttpError::Unknown(error) } else { HttpError::Refused(error) })
+    Err(match status.as_u16() {
+        404 => HttpError::Unknown(error),
+        500.. => HttpError::Failed(error),
+        _ => HttpError::Refused(error),
+    })
 }

@@ -65,7 +65,7 @@ fn print_whole(document: &Value) -> Result<(), CliError> {
 }
 
 /// What is replicated: a row for each entity.
-fn entities(entities: &Value) -> String {
+pub(super) fn entities(entities: &Value) -> String {
     let head = [
         ("ID", Align::Right),
         ("KIND", Align::Left),

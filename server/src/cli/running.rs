@@ -1,0 +1,103 @@
+//! The running server that a verb speaks to, found from the flags that say where matches are.
+
+use std::net::SocketAddr;
+
+use matchkeep_shared::ids::MatchId;
+use matchkeep_shared::limits::LIST_ROWS_MAX;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::CliError;
+use super::http::{self, HttpError};
+use super::place::{Named, Place};
+use crate::admin::matches::OrderedDocument;
+use crate::data_dir::DataDir;
+use crate::node::Endpoints;
+use crate::shard::view::{MatchRow, MatchStage, MatchView};
+
+/// A server that answers.
+pub(super) struct Running {
+    admin: SocketAddr,
+}
+
+impl Running {
+    /// The server that is named, or the one that runs on the folder that is.
+    pub(super) fn find(place: &Place) -> Result<Self, CliError> {
+        let (admin, data) = match place.named()? {
+            Named::Server(admin) => (Some(admin), None),
+            Named::Folder(data) => {
+                let endpoints = DataDir::inspect(&data)?.endpoints::<Endpoints>()?;
+                (endpoints.map(|endpoints| endpoints.admin), Some(data))
+            }
+        };
+        match (admin, data) {
+            (Some(admin), _) if http::get_text(admin, "/livez").is_ok() => Ok(Self { admin }),
+            (_, Some(data)) => Err(CliError::Usage(format!(
+                "no server runs on `{data}`: `matchkeep serve --data {data}` starts one, and `history ls` lists \
+                 what is stored",
+                data = data.display()
+            ))),
+            (Some(admin), None) => Err(CliError::Usage(format!(
+                "no server answers at {admin}: `serve` says on starting where its admin interface is"
+            ))),
+            (None, None) => unreachable!("an address or a folder is named"),
+        }
+    }
+
+    /// The document at a path.
+    pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
+        http::get(self.admin, path).map_err(CliError::from)
+    }
+
+    /// All matches there are, of a mode and in a stage where these are named.
+    pub(super) fn matches(
+        &self,
+        mode: Option<&str>,
+        stage: Option<MatchStage>,
+    ) -> Result<Vec<MatchRow>, CliError> {
+        let mut filter = format!("limit={LIST_ROWS_MAX}");
+        if let Some(mode) = mode {
+            filter += &format!("&mode={mode}");
+        }
+        if let Some(stage) = stage {
+            filter += &format!("&stage={}", stage.label());
+        }
+        let mut all: Vec<MatchRow> = Vec::new();
+        loop {
+            let after = all.last().map_or_else(String::new, |row| format!("&after={}", row.id));
+            let page: Vec<MatchRow> = self.get(&format!("/v1/matches?{filter}{after}"))?;
+            let is_last = page.len() < LIST_ROWS_MAX;
+            all.extend(page);
+            if is_last {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// One match with its players.
+    pub(super) fn view(&self, id: MatchId) -> Result<MatchView, CliError> {
+        self.get(&format!("/v1/matches/{id}"))
+    }
+
+    /// The state of one match.
+    pub(super) fn state(&self, id: MatchId) -> Result<Value, CliError> {
+        self.get(&format!("/v1/matches/{id}/state"))
+    }
+
+    /// Has something done to a match.
+    pub(super) fn order(
+        &self,
+        id: MatchId,
+        order: &str,
+        body: &Value,
+    ) -> Result<OrderedDocument, CliError> {
+        let path = format!("/v1/matches/{id}/{order}");
+        http::post(self.admin, &path, body).map_err(CliError::from)
+    }
+}
+
+impl From<HttpError> for CliError {
+    fn from(error: HttpError) -> Self {
+        if error.is_misplaced() { Self::Usage(error.to_string()) } else { Self::failed(error) }
+    }
+}
