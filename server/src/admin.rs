@@ -27,7 +27,7 @@ use matchkeep_shared::limits::ADMIN_BODY_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
-use crate::control::questions::{Question, Reply, Unanswered};
+use crate::control::questions::{self, Question, Reply, Unanswered};
 use crate::control::{ControlEvent, NodeStats};
 use crate::node::Endpoints;
 use crate::shard::order::OrderRefused;
@@ -54,10 +54,7 @@ impl Admin {
 
     /// Asks control, and waits for the answer.
     async fn ask<T>(&self, question: impl FnOnce(Reply<T>) -> Question) -> Result<T, Unanswered> {
-        let (sender, receiver) = oneshot::channel();
-        let event = ControlEvent::Ask(question(sender));
-        self.control.send(event).await.map_err(|_| Unanswered::Stopping)?;
-        receiver.await.map_err(|_| Unanswered::Stopping)?
+        questions::put(&self.control, question).await
     }
 }
 

@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use crate::admin::{self, Admin};
 use crate::control;
 use crate::control::core::{ControlConfig, ControlCore};
+use crate::control::questions::{self, Question, Reply, Unanswered};
 use crate::control::{Control, ControlError, ControlEvent, NodeStats};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::identity::{EndpointRole, IdentityError, ServerIdentity};
@@ -287,6 +288,17 @@ impl Node {
     /// The counters; `None` where the node is stopping.
     pub async fn stats(&self) -> Option<NodeStats> {
         admin::stats(&self.control).await
+    }
+
+    /// Asks about running matches, or orders something of one.
+    ///
+    /// # Errors
+    /// [`Unanswered`] says why there is no answer.
+    pub async fn ask<T>(
+        &self,
+        question: impl FnOnce(Reply<T>) -> Question,
+    ) -> Result<T, Unanswered> {
+        questions::put(&self.control, question).await
     }
 
     /// Runs until `stop` resolves, then tells the players, writes what is to be written, and returns.

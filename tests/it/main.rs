@@ -21,6 +21,7 @@ mod returning;
 mod round_trips;
 mod simulation;
 mod sources;
+mod steering;
 mod tickets;
 mod travel;
 mod trust;

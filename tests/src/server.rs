@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use matchkeep_client::transport::{ClientError, Fingerprint, LobbyClient, endpoint};
 use matchkeep_server::control::NodeStats;
+use matchkeep_server::control::questions::{Question, Unanswered};
 use matchkeep_server::data_dir::DataDir;
 use matchkeep_server::identity::ServerIdentity;
 use matchkeep_server::node::Node;
 use matchkeep_server::settings::SettingsFile;
+use matchkeep_server::shard::order::{Order, Ordered};
+use matchkeep_server::shard::view::MatchView;
 use matchkeep_server::store::History;
 use matchkeep_server::tickets::TicketSigner;
 use matchkeep_shared::arena::Arena;
@@ -179,6 +182,34 @@ impl TestServer {
             }
         };
         within(seconds, what, wait).await;
+    }
+
+    /// Orders something of a match, as an operator would.
+    ///
+    /// # Errors
+    /// Why it was not carried out.
+    pub async fn order(&self, match_id: MatchId, order: Order) -> Result<Ordered, Unanswered> {
+        let ordered =
+            self.node.ask(|reply| Question::Order { match_id, order, by: "a test", reply });
+        within(10, "an order", ordered).await
+    }
+
+    /// A match with its players.
+    ///
+    /// # Errors
+    /// Why there is nothing to see.
+    pub async fn view(&self, match_id: MatchId) -> Result<Box<MatchView>, Unanswered> {
+        let seen = self.node.ask(|reply| Question::Inspect { match_id, reply });
+        within(10, "a match", seen).await
+    }
+
+    /// The state of a match as JSON.
+    ///
+    /// # Errors
+    /// Why there is nothing to see.
+    pub async fn state(&self, match_id: MatchId) -> Result<serde_json::Value, Unanswered> {
+        let seen = self.node.ask(|reply| Question::State { match_id, reply });
+        within(10, "a state", seen).await
     }
 
     /// How many connections the shard ended, or saw end, with this reason.

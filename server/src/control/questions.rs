@@ -9,9 +9,9 @@ use std::time::Duration;
 use matchkeep_shared::Game;
 use matchkeep_shared::ids::{MatchId, ShardId};
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
-use super::{Control, NodeStats};
+use super::{Control, ControlEvent, NodeStats};
 use crate::shard::message::Command;
 use crate::shard::order::{Order, OrderRefused, Ordered};
 use crate::shard::stats::ShardStats;
@@ -129,6 +129,20 @@ pub enum Unanswered {
     /// The game panicked when it was shown.
     #[error("the game panicked when its state was shown: {0}")]
     Panicked(String),
+}
+
+/// Asks a node's control, and waits for the answer.
+///
+/// # Errors
+/// [`Unanswered`] says why there is none.
+pub(crate) async fn put<T>(
+    control: &mpsc::Sender<ControlEvent>,
+    question: impl FnOnce(Reply<T>) -> Question,
+) -> Result<T, Unanswered> {
+    let (sender, receiver) = oneshot::channel();
+    let event = ControlEvent::Ask(question(sender));
+    control.send(event).await.map_err(|_| Unanswered::Stopping)?;
+    receiver.await.map_err(|_| Unanswered::Stopping)?
 }
 
 impl<G: Game> Control<G> {

@@ -13,4 +13,5 @@ mod process;
 mod recordings;
 mod serve;
 mod service;
+mod steering;
 mod travel;

@@ -9,7 +9,8 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::process::{arg, matchkeep, run, run_ok, text};
 
-const VERBS: [&str; 7] = ["demo", "serve", "bots", "history", "config", "completions", "man"];
+const VERBS: [&str; 9] =
+    ["demo", "serve", "bots", "history", "match", "node", "config", "completions", "man"];
 
 #[test]
 fn help_has_examples_and_says_what_exit_codes_mean() {

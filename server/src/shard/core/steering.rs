@@ -106,3 +106,6 @@ impl<G: Game> Core<G> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
