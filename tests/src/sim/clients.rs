@@ -155,6 +155,13 @@ impl Client {
         }
     }
 
+    /// An operator orders the player of this number away, where it is in a match.
+    pub fn may_be_kicked(&mut self, number: usize) {
+        for player in self.players.iter_mut().filter(|player| player.number == number) {
+            player.kicked_from = player.seat.map(|(match_id, _)| match_id);
+        }
+    }
+
     /// The player says goodbye.
     pub fn leave(&mut self, now: Instant, index: usize) {
         if let Some(key) = self.players[index].key {

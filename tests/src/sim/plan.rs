@@ -67,6 +67,20 @@ pub enum End {
 pub enum Fault {
     /// The process ends.
     End(End),
+    /// The next process that starts ends while it brings the matches back, or right after.
+    NextEnds {
+        /// How.
+        end: End,
+        /// After so many of its turns.
+        turns: u32,
+    },
+    /// The operator orders something of the match that a player is in.
+    Order {
+        /// Whose match.
+        player: usize,
+        /// What.
+        wish: Wish,
+    },
     /// A player's input kills the game.
     Curse {
         /// Whose.
@@ -124,6 +138,22 @@ pub enum Fault {
         /// Which.
         player: usize,
     },
+}
+
+/// What an operator orders.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wish {
+    /// Tell everybody something.
+    Say,
+    /// Send the player away.
+    Kick,
+    /// Let the match stand still.
+    Pause {
+        /// For how long.
+        lasts: Duration,
+    },
+    /// End the match.
+    End,
 }
 
 /// How the network is on the whole.
@@ -189,6 +219,8 @@ const FUSED_SEEDS: u32 = 6;
 const SETTLE_MS: u32 = 3_000;
 /// The share of ends that are followed by another one while the process recovers, in percent.
 const IN_RECOVERY_PERCENT: u32 = 35;
+/// A process is back after about so many turns.
+const RECOVERY_TURNS: u32 = 12;
 
 impl Plan {
     /// Draws what `options` ask for.
@@ -229,6 +261,7 @@ impl Plan {
         };
         plan.draw_ends(options, &mut rng);
         plan.draw_others(options, &mut rng);
+        plan.draw_orders(options, &mut rng);
         plan.faults.sort_by_key(|(at, _)| *at);
         plan
     }
@@ -249,10 +282,13 @@ impl Plan {
             self.faults.push((Duration::from_millis(at.into()), Fault::End(end)));
             drawn += 1;
             if drawn < options.crashes && rng.below(100) < IN_RECOVERY_PERCENT {
-                // The next process is up after some hundred milliseconds, and back a little later.
-                let again = at + 100 + rng.below(900);
-                let end = if rng.below(2) == 0 { End::Kill } else { End::PowerCut };
-                self.faults.push((Duration::from_millis(again.into()), Fault::End(end)));
+                let end = match rng.below(3) {
+                    0 => End::Kill,
+                    1 => End::PowerCut,
+                    _ => End::CutInFlush { steps: 1 + u64::from(rng.below(14)) },
+                };
+                let fault = Fault::NextEnds { end, turns: rng.below(RECOVERY_TURNS) };
+                self.faults.push((Duration::from_millis(at.into()), fault));
                 drawn += 1;
             }
         }
@@ -305,6 +341,21 @@ impl Plan {
             let leaves = rng.below(2) == 0;
             let fault = if leaves { Fault::Leave { player } } else { Fault::Abandon { player } };
             self.faults.push((at(rng), fault));
+        }
+    }
+
+    fn draw_orders(&mut self, options: &Options, rng: &mut Rng) {
+        let storm_ms = options.stormy_seconds as u32 * 1000;
+        let ms = |n: u32| Duration::from_millis(n.into());
+        for _ in 0..rng.below(4) {
+            let at = ms(2_000 + rng.below(storm_ms - 3_000));
+            let wish = match rng.below(5) {
+                0 => Wish::Say,
+                1 => Wish::Kick,
+                2 => Wish::End,
+                _ => Wish::Pause { lasts: ms(50 + rng.below(8_000)) },
+            };
+            self.faults.push((at, Fault::Order { player: rng.below(8) as usize, wish }));
         }
     }
 }

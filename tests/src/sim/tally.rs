@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Every kind there is. One that stays at 0 over many seeds is no test, and fails the run.
-pub const KINDS: [&str; 28] = [
+pub const KINDS: [&str; 32] = [
     "client_stall",
     "crash_in_flush",
     "crash_in_recovery",
@@ -13,7 +13,10 @@ pub const KINDS: [&str; 28] = [
     "game_panic",
     "hung_step",
     "lobby_message_lost",
+    "match_ended_by_order",
+    "match_paused",
     "match_quarantined",
+    "match_told",
     "old_packet_replayed",
     "orderly_stop",
     "packet_corrupted",
@@ -24,6 +27,7 @@ pub const KINDS: [&str; 28] = [
     "partition_from_server",
     "partition_to_server",
     "player_abandoned",
+    "player_kicked",
     "player_left",
     "power_cut",
     "process_killed",

@@ -27,7 +27,7 @@ use super::directory::DirectoryDisk;
 use super::game::{Fragile, FragileConfig, PLANTED};
 use super::network::Network;
 use super::node::{Machine, Node, Settings};
-use super::plan::{Fault, Options, Plan};
+use super::plan::{End, Fault, Options, Plan};
 use super::tally::Tally;
 use super::trace::Trace;
 use super::witness::{Invariant, Violation, Witness};
@@ -92,6 +92,8 @@ enum Event {
     Fault(Fault),
     DiskHasRoom,
     DiskIsFast,
+    /// The operator lets a match go on.
+    Resume(MatchId),
     /// The watchdog has waited long enough for this step.
     Watchdog {
         process: u32,
@@ -151,6 +153,8 @@ pub struct World {
     /// The process before was told to stop and wrote everything.
     stopped_cleanly: bool,
     slow: Option<Duration>,
+    /// What the processes up to this one do not concern: how one ends early, and after how many turns.
+    next_ends: Option<(u32, End, u32)>,
     spins: u32,
 }
 
@@ -247,6 +251,7 @@ impl World {
             tally: Tally::default(),
             stopped_cleanly: false,
             slow: None,
+            next_ends: None,
             spins: 0,
         };
         world.at(begun, Event::Start);
@@ -337,6 +342,7 @@ impl World {
                 self.machine.directory.set_full(false);
             }
             Event::DiskIsFast => self.set_slow(None),
+            Event::Resume(match_id) => self.resume(match_id),
             Event::Watchdog { process, match_id, tick } => self.bark(process, match_id, tick),
             Event::StaleWriter(writer) => self.write_stale(*writer),
             Event::Start => self.start(),

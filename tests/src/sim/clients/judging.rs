@@ -44,13 +44,17 @@ impl Client {
             LinkError::Disconnected(reason) => match reason {
                 R::MatchEnded | R::MatchOver => has_ended,
                 R::MatchQuarantined => is_aside,
-                R::TicketInvalid | R::TokenInvalid | R::Kicked | R::GameMismatch => false,
+                R::Kicked => player.kicked_from == Some(match_id),
+                R::TicketInvalid | R::TokenInvalid | R::GameMismatch => false,
                 R::CodecUnknown | R::MalformedDatagram | R::OversizedDatagram => false,
                 R::MalformedMessage | R::OversizedMessage | R::UnexpectedMessage => false,
                 R::DatagramFlood | R::InputTooFarAhead | R::SlowReader | R::PathTooSmall => false,
                 R::RequestFlood | R::NameInvalid | R::ModeUnknown | R::Internal => false,
                 // Somebody who was in comes back as long as the match is there.
-                _ => !was_in || !lately || has_ended || is_aside || is_undone,
+                _ => {
+                    let is_free = player.kicked_from == Some(match_id);
+                    !was_in || !lately || has_ended || is_aside || is_undone || is_free
+                }
             },
             LinkError::Failed(_) => !was_in || !lately,
             LinkError::Untrusted(_) | LinkError::Protocol(_) => false,

@@ -26,6 +26,8 @@ pub struct Player {
     pub seat: Option<(MatchId, Slot)>,
     /// The next input is one that kills.
     pub is_cursed: bool,
+    /// An operator ordered the player away, from this match.
+    pub(super) kicked_from: Option<MatchId>,
     /// The first match is one that dies.
     pub(super) first_mode: Option<&'static str>,
     /// When the place was taken, in the match's time.
@@ -52,6 +54,7 @@ impl Player {
             dialogue: Some(Dialogue::new(Want::Find(mode), at)),
             seat: None,
             is_cursed: false,
+            kicked_from: None,
             first_mode: is_fused.then_some(FUSED_MODE),
             joined: None,
             last: None,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use matchkeep_server::journal::Writer;
 use matchkeep_server::matches::incident::{Incident, IncidentCause};
+use matchkeep_server::shard::order::{Order, Ordered};
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::MatchId;
 use matchkeep_shared::limits::HUNG_TICK_MAX;
@@ -13,7 +14,7 @@ use matchkeep_shared::time::Tick;
 use super::{Event, World};
 use crate::memory_journal::MemoryJournal;
 use crate::sim::audit;
-use crate::sim::plan::{End, Fault, Weather};
+use crate::sim::plan::{End, Fault, Weather, Wish};
 use crate::sim::witness::Invariant;
 
 /// A writer that is over looks again after this whether the next process is at work.
@@ -90,6 +91,10 @@ impl World {
         self.note(format_args!("{fault:?}"));
         match fault {
             Fault::End(end) => self.end(end),
+            Fault::NextEnds { end, turns } => {
+                self.next_ends = Some((self.process, end, turns));
+            }
+            Fault::Order { player, wish } => self.order(player, wish),
             Fault::Curse { player } => {
                 let players = self.clients.iter_mut().flat_map(|client| &mut client.players);
                 for found in players.filter(|found| found.number == player) {
@@ -183,6 +188,65 @@ impl World {
         }
     }
 
+    /// A process that is to end while it recovers has had a turn.
+    pub(super) fn end_early(&mut self) {
+        let Some((not_yet, end, turns)) = self.next_ends else { return };
+        if self.process <= not_yet {
+            return;
+        }
+        if turns > 0 {
+            self.next_ends = Some((not_yet, end, turns - 1));
+            return;
+        }
+        self.next_ends = None;
+        self.note(format_args!("early: {end:?}"));
+        self.end(end);
+    }
+
+    /// The operator wants something of the match that a player is in.
+    fn order(&mut self, number: usize, wish: Wish) {
+        let players = self.clients.iter().flat_map(|client| &client.players);
+        let seats = players.filter(|player| player.number == number);
+        let Some((match_id, slot)) = seats.filter_map(|player| player.seat).next() else { return };
+        let Some(player) = self.node.as_ref().and_then(|node| node.player(match_id, slot)) else {
+            return;
+        };
+        let order = match wish {
+            Wish::Say => Order::Say { text: "hello".to_owned() },
+            Wish::Kick => Order::Kick { player },
+            Wish::Pause { .. } => Order::Pause,
+            Wish::End => Order::End { reason: "an order".to_owned() },
+        };
+        if self.carry_out(match_id, order).is_none() {
+            return;
+        }
+        match wish {
+            Wish::Say => self.tally.count("match_told"),
+            Wish::Kick => {
+                self.tally.count("player_kicked");
+                self.clients.iter_mut().for_each(|client| client.may_be_kicked(number));
+            }
+            Wish::End => self.tally.count("match_ended_by_order"),
+            Wish::Pause { lasts } => {
+                self.tally.count("match_paused");
+                self.at(self.now + lasts, Event::Resume(match_id));
+            }
+        }
+    }
+
+    /// Where the process that paused it is gone, so is the pause.
+    pub(super) fn resume(&mut self, match_id: MatchId) {
+        self.carry_out(match_id, Order::Resume);
+    }
+
+    fn carry_out(&mut self, match_id: MatchId, order: Order) -> Option<Ordered> {
+        let text = format!("{order:?}");
+        let (now, node) = (self.now, self.node.as_mut()?);
+        let answer = node.order(now, match_id, order)?;
+        self.note(format_args!("{match_id} {text}: {:?}", answer.as_ref().err()));
+        answer.ok()
+    }
+
     pub(super) fn bark(&mut self, process: u32, match_id: MatchId, tick: Tick) {
         if self.process != process || self.node.is_none() {
             return;
@@ -210,6 +274,9 @@ impl World {
         self.machine.disk.stall(0);
         self.happen(Event::DiskHasRoom);
         self.set_slow(None);
+        let matches: Vec<MatchId> = self.witness.matches.keys().copied().collect();
+        matches.into_iter().for_each(|match_id| self.resume(match_id));
+        self.next_ends = None;
         for client in &mut self.clients {
             (client.cut_up, client.cut_down) = (None, None);
             client.players.iter_mut().for_each(|player| player.is_cursed = false);

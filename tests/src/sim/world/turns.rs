@@ -39,7 +39,7 @@ impl World {
             }
         }
         match fate {
-            Fate::Running => {}
+            Fate::Running => self.end_early(),
             Fate::Dead => {
                 self.tally.count("crash_in_flush");
                 self.end_process();
