@@ -13,6 +13,7 @@ pub mod compare;
 pub mod echo;
 pub mod pair;
 pub mod plan;
+mod repeats;
 pub mod report;
 pub mod server;
 
@@ -23,6 +24,7 @@ use clap::{Parser, Subcommand};
 use crate::machine;
 use crate::program::{Failure, ended, print};
 use plan::{Journal, LoadArgs, Plan};
+use repeats::Repeats;
 
 /// Measures what a player costs the server, beside what raw UDP alone would cost.
 #[derive(Debug, Parser)]
@@ -79,10 +81,16 @@ fn measure(plan: &Plan) -> anyhow::Result<()> {
         return compare::measure(plan, measured, others);
     }
     let mut pairs = Vec::new();
+    let mut repeats = Repeats::new(plan);
     for number in 1..=plan.pairs {
-        let pair = pair::run(plan, measured, others)?;
-        eprintln!("pair {number}: {}", pair.line());
+        let (pair, _) = repeats.until_quiet(number, || {
+            let pair = pair::run(plan, measured, others)?;
+            eprintln!("pair {number}: {}", pair.line());
+            let stolen_share = pair.stolen_share;
+            Ok((pair, stolen_share))
+        })?;
         pairs.push(pair);
     }
-    print(plan.json, &report::Report::new(&pairs), report::Report::table)
+    let report = report::Report::new(&pairs, repeats.made());
+    print(plan.json, &report, report::Report::table)
 }

@@ -40,22 +40,67 @@ pub fn monotonic() -> Duration {
     read(ClockId::Monotonic)
 }
 
-/// For how long a core has been busy since the machine started, whoever with; to hundredths of a second.
-/// `None` where the kernel does not tell.
-pub fn core_busy(core: usize) -> Option<Duration> {
-    let table = std::fs::read_to_string("/proc/stat").ok()?;
-    busy_in(&table, core)
+/// What a core did since the machine started, to hundredths of a second.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CoreTimes {
+    /// All of it.
+    all: u64,
+    /// Neither idle nor waiting for disks, whoever with.
+    busy: u64,
+    /// Given to others by whoever runs this machine as one of several, while there was work here.
+    stolen: u64,
 }
 
-/// Columns after the core's name: user, nice, system, idle, waiting for disks, interrupts twice, stolen;
-/// in hundredths of a second.
-fn busy_in(table: &str, core: usize) -> Option<Duration> {
-    let name = format!("cpu{core}");
-    let line = table.lines().find(|line| line.split_whitespace().next() == Some(&name))?;
-    let columns = line.split_whitespace().skip(1).map(|column| column.parse::<u64>().ok());
-    let columns: Vec<u64> = columns.collect::<Option<_>>()?;
-    let [user, nice, system, _, _, hard, soft, stolen, ..] = columns[..] else { return None };
-    Some(Duration::from_millis(10 * (user + nice + system + hard + soft + stolen)))
+impl CoreTimes {
+    /// Of a core, now. `None` where the kernel does not tell.
+    pub fn now(core: usize) -> Option<Self> {
+        Self::in_table(&std::fs::read_to_string("/proc/stat").ok()?, core)
+    }
+
+    /// Columns after the core's name: user, nice, system, idle, waiting for disks, interrupts twice, stolen.
+    fn in_table(table: &str, core: usize) -> Option<Self> {
+        let name = format!("cpu{core}");
+        let line = table.lines().find(|line| line.split_whitespace().next() == Some(&name))?;
+        let columns = line.split_whitespace().skip(1).map(|column| column.parse::<u64>().ok());
+        let columns: Vec<u64> = columns.take(8).collect::<Option<_>>()?;
+        let &[_, _, _, idle, waiting, _, _, stolen] = &columns[..] else { return None };
+        let all = columns.iter().sum();
+        Some(Self { all, busy: all - idle - waiting, stolen })
+    }
+
+    /// The shares of the time since `before` that were busy and stolen, 0 to 1.
+    pub fn shares_since(self, before: Self) -> (f64, f64) {
+        let all = self.all.saturating_sub(before.all).max(1) as f64;
+        let share = |now: u64, then: u64| now.saturating_sub(then) as f64 / all;
+        (share(self.busy, before.busy), share(self.stolen, before.stolen))
+    }
+}
+
+/// Looks at how much of some cores' time is given to others.
+#[derive(Debug)]
+pub struct Disturbance(Vec<(usize, Option<CoreTimes>)>);
+
+impl Disturbance {
+    /// From now on.
+    pub fn begin(cores: &[usize]) -> Self {
+        Self(cores.iter().map(|core| (*core, CoreTimes::now(*core))).collect())
+    }
+
+    /// From now on, on every core there is.
+    pub fn of_all_cores() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self::begin(&(0..cores).collect::<Vec<_>>())
+    }
+
+    /// The share that was given to others since, 0 to 1, of the core that lost most; 0 where the kernel
+    /// does not tell.
+    pub fn stolen_share(&self) -> f64 {
+        let shares = self.0.iter().filter_map(|(core, before)| {
+            let (_, stolen) = CoreTimes::now(*core)?.shares_since((*before)?);
+            Some(stolen)
+        });
+        shares.fold(0.0, f64::max)
+    }
 }
 
 /// User plus system time of another process; to hundredths of a second. `None` where it is gone.
@@ -98,10 +143,16 @@ mod tests {
     }
 
     #[test]
-    fn a_busy_core_is_one_that_does_not_idle() {
-        let table =
-            "cpu  9 9 9 9 9 9 9 9 9 9\ncpu0 1 2 3 900 70 4 5 6 0 0\ncpu1 1 1 1 1 1 1 1 1 0 0\n";
-        assert_eq!(busy_in(table, 0), Some(Duration::from_millis(210)));
-        assert_eq!(busy_in(table, 2), None);
+    fn a_busy_core_is_one_that_does_not_idle_and_what_is_stolen_is_told() {
+        let table = |stolen: u64| {
+            format!("cpu  9 9 9 9 9 9 9 9 9 9\ncpu0 1 2 3 900 70 4 5 {stolen} 0 0\ncpu1 1 1\n")
+        };
+        let of = |stolen| CoreTimes::in_table(&table(stolen), 0).expect("it is there");
+        assert_eq!(of(15), CoreTimes { all: 1000, busy: 30, stolen: 15 });
+        let (busy, stolen) = of(25).shares_since(of(15));
+        assert_eq!((busy, stolen), (1.0, 1.0));
+        assert_eq!(of(15).shares_since(of(15)), (0.0, 0.0));
+        assert_eq!(CoreTimes::in_table(&table(1), 1), None, "columns are missing");
+        assert_eq!(CoreTimes::in_table(&table(1), 2), None);
     }
 }

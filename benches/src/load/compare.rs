@@ -3,8 +3,9 @@
 use anyhow::{Context, bail};
 use serde::Serialize;
 
-use super::pair::run_server;
+use super::pair::{ServerRun, run_server};
 use super::plan::Plan;
+use super::repeats::Repeats;
 use super::report::{median, summary};
 use super::server::Window;
 use crate::program::print;
@@ -28,6 +29,10 @@ pub struct Comparison {
     pub tick_lateness_p99_us_with: Vec<u64>,
     pub ticks_skipped_with: u64,
     pub inputs_delivered_share_with: Vec<f64>,
+    /// How much of a core was given to others, 0 to 1, where it was most.
+    pub stolen_share_of_pairs: Vec<f64>,
+    /// Pairs that were measured anew because too much was.
+    pub pairs_repeated: usize,
 }
 
 /// Runs the pairs and prints what they come to.
@@ -36,9 +41,16 @@ pub struct Comparison {
 /// Where a run fails.
 pub fn measure(plan: &Plan, measured: usize, others: usize) -> anyhow::Result<()> {
     let mut outcome = Comparison::default();
+    let mut repeats = Repeats::new(plan);
     for number in 1..=plan.pairs {
-        let without = run(plan, false, measured, others)?;
-        let with = run(plan, true, measured, others)?;
+        let (pair, stolen_share) = repeats.until_quiet(number, || {
+            let without = run(plan, false, measured, others)?;
+            let with = run(plan, true, measured, others)?;
+            let stolen_share = without.stolen_share.max(with.stolen_share);
+            Ok(((without.window, with.window), stolen_share))
+        })?;
+        let (without, with) = pair;
+        outcome.stolen_share_of_pairs.push(stolen_share);
         let cpu = |w: &Window| w.cpu_us / w.player_ticks.max(1) as f64;
         let late = |w: &Window| summary(w.tick_lateness_us.iter()).p99;
         let (ratio, difference) =
@@ -63,6 +75,7 @@ pub fn measure(plan: &Plan, measured: usize, others: usize) -> anyhow::Result<()
     }
     outcome.cpu_ratio = median(&outcome.cpu_ratios);
     outcome.tick_lateness_p99_difference_us = median(&outcome.tick_lateness_p99_differences_us);
+    outcome.pairs_repeated = repeats.made();
     print(plan.json, &outcome, Comparison::table)
 }
 
@@ -80,12 +93,12 @@ impl Comparison {
     }
 }
 
-fn run(plan: &Plan, journaled: bool, measured: usize, others: usize) -> anyhow::Result<Window> {
+fn run(plan: &Plan, journaled: bool, measured: usize, others: usize) -> anyhow::Result<ServerRun> {
     for _ in 0..ATTEMPTS_MAX {
-        if let Some(window) =
+        if let Some(run) =
             run_server(plan, journaled, measured, others).context("the server's run")?
         {
-            return Ok(window);
+            return Ok(run);
         }
     }
     bail!("not all bots got into their matches, {ATTEMPTS_MAX} times in a row")

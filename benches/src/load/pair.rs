@@ -11,7 +11,7 @@ use super::echo::{EchoWindow, Listening};
 use super::plan::{Journal, Plan};
 use super::report::summary;
 use super::server::{Order, Ready, Window};
-use crate::machine::core_busy;
+use crate::machine::{CoreTimes, Disturbance};
 
 /// How long a part may take to be there.
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -31,6 +31,8 @@ pub struct Pair {
     pub server: Window,
     /// What the echo did.
     pub echo: EchoWindow,
+    /// How much of a core was given to others meanwhile, 0 to 1, where it was most.
+    pub stolen_share: f64,
 }
 
 /// Runs server and echo, one after the other.
@@ -48,8 +50,19 @@ pub fn run(plan: &Plan, measured: usize, others: usize) -> anyhow::Result<Pair> 
             None => bail!("not all bots got into their matches, {attempt} times in a row"),
         }
     };
+    let disturbance = Disturbance::begin(&[measured, others]);
     let echo = run_echo(plan, &server, measured, others).context("the echo's run")?;
-    Ok(Pair { server, echo })
+    let stolen_share = server.stolen_share.max(disturbance.stolen_share());
+    Ok(Pair { server: server.window, echo, stolen_share })
+}
+
+/// A run of the server, seen from outside.
+#[derive(Clone, Debug)]
+pub struct ServerRun {
+    /// What the server did.
+    pub window: Window,
+    /// How much of a core was given to others in the window, 0 to 1, where it was most.
+    pub stolen_share: f64,
 }
 
 /// One run of the server; `None` where not all bots got into their matches.
@@ -58,7 +71,7 @@ pub(super) fn run_server(
     journaled: bool,
     measured: usize,
     others: usize,
-) -> anyhow::Result<Option<Window>> {
+) -> anyhow::Result<Option<ServerRun>> {
     let data = tempfile::Builder::new().prefix("matchkeep-load-").tempdir()?;
     let folder = data.path().join("data").display().to_string();
     let mut server = Child::start(
@@ -89,13 +102,15 @@ pub(super) fn run_server(
         return Ok(None);
     }
     std::thread::sleep(SETTLE);
-    let before = [core_busy(measured), core_busy(others)];
+    let before = [measured, others].map(CoreTimes::now);
+    let disturbance = Disturbance::begin(&[measured, others]);
     let bots_before = bots.cpu();
     server.tell(&Order::Begin)?;
     std::thread::sleep(Duration::from_secs(plan.seconds));
     server.tell(&Order::End)?;
     let window: Window = server.hear(ENDED_WITHIN)?;
-    let after = [core_busy(measured), core_busy(others)];
+    let stolen_share = disturbance.stolen_share();
+    let after = [measured, others].map(CoreTimes::now);
     let bots_cpu = bots.cpu().zip(bots_before).map(|(after, before)| after - before);
     server.tell(&Order::Stop)?;
     let farewell: Farewell = bots.hear(ENDED_WITHIN)?;
@@ -112,12 +127,13 @@ pub(super) fn run_server(
         bots_cpu.unwrap_or_default().as_secs_f64() * 1e6 / window.player_ticks.max(1) as f64,
     );
     if let ([Some(a), Some(b)], [Some(c), Some(d)]) = (before, after) {
-        let share = |busy: Duration| busy.as_secs_f64() / window.seconds * 100.0;
         let own = window.cpu_us / window.seconds / 1e4;
         eprintln!(
-            "  core {measured}: {own:.0}% the server, {:.0}% others; core {others}, with the bots: {:.0}%",
-            (share(c.saturating_sub(a)) - own).max(0.0),
-            share(d.saturating_sub(b)),
+            "  core {measured}: {own:.0}% the server, {:.0}% others; core {others}, with the bots: {:.0}%; \
+             {:.0}% of a core stolen",
+            (c.shares_since(a).0 * 100.0 - own).max(0.0),
+            d.shares_since(b).0 * 100.0,
+            stolen_share * 100.0,
         );
     }
     if window.players != plan.players as u64 {
@@ -126,15 +142,16 @@ pub(super) fn run_server(
     for failure in &farewell.failures {
         eprintln!("  warning: {failure}");
     }
-    Ok(Some(window))
+    Ok(Some(ServerRun { window, stolen_share }))
 }
 
 fn run_echo(
     plan: &Plan,
-    server: &Window,
+    server: &ServerRun,
     measured: usize,
     others: usize,
 ) -> anyhow::Result<EchoWindow> {
+    let server = &server.window;
     // The same bytes for each player and tick, in one datagram each way.
     let per_tick = |bytes: u64| bytes / server.player_ticks.max(1);
     let common = [
@@ -193,13 +210,14 @@ impl Pair {
     pub fn line(&self) -> String {
         format!(
             "server {:.2} us, raw UDP {:.2} us for each player and tick: ratio {:.2}; {:.2}% of inputs in \
-             time, tick lateness p99 {} us, {} ticks skipped",
+             time, tick lateness p99 {} us, {} ticks skipped; {:.1}% of a core stolen",
             self.server_us(),
             self.echo_us(),
             self.ratio(),
             self.delivered_share() * 100.0,
             summary(self.server.tick_lateness_us.iter()).p99,
             self.server.ticks_skipped,
+            self.stolen_share * 100.0,
         )
     }
 }

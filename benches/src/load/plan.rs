@@ -37,6 +37,11 @@ pub struct LoadArgs {
     /// without and one with it
     #[arg(long, value_enum, value_name = "HOW", default_value_t = Journal::Off)]
     journal: Journal,
+    /// Measure a pair anew during which whoever runs this virtual machine gave more than this share of one
+    /// of the two cores to others; in all at most four times as often as there are pairs [default: any
+    /// share will do]
+    #[arg(long, value_name = "PERCENT")]
+    stolen_max: Option<u64>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -68,6 +73,8 @@ pub struct Plan {
     pub pairs: usize,
     /// What is measured of the journal.
     pub journal: Journal,
+    /// A pair that lost more than this share of a core, 0 to 1, does not count.
+    pub stolen_max: f64,
     /// Whether a program reads the outcome.
     pub json: bool,
 }
@@ -85,6 +92,7 @@ impl LoadArgs {
         within("hz", self.hz.into(), TICK_RATE_HZ_MIN.into(), TICK_RATE_HZ_MAX.into())?;
         within("seconds", self.seconds, 1, SECONDS_MAX)?;
         within("pairs", self.pairs as u64, 1, PAIRS_MAX as u64)?;
+        within("stolen-max", self.stolen_max.unwrap_or(100), 0, 100)?;
         if !players.is_multiple_of(per_match) {
             let below = players / per_match * per_match;
             let near = match below {
@@ -96,7 +104,8 @@ impl LoadArgs {
         }
         let rate = TickRate::try_from(self.hz).expect("the range was checked");
         let (seconds, pairs, json) = (self.seconds, self.pairs, self.json);
-        Ok(Plan { players, per_match, rate, seconds, pairs, journal: self.journal, json })
+        let (journal, stolen_max) = (self.journal, self.stolen_max.unwrap_or(100) as f64 / 100.0);
+        Ok(Plan { players, per_match, rate, seconds, pairs, journal, stolen_max, json })
     }
 }
 
@@ -112,8 +121,9 @@ mod tests {
     use super::*;
 
     fn plan(players: usize, per_match: Option<usize>, hz: u16) -> Result<Plan, String> {
-        let journal = Journal::Off;
-        let args = LoadArgs { players, per_match, hz, seconds: 10, pairs: 3, journal, json: false };
+        let (journal, stolen_max) = (Journal::Off, None);
+        let (seconds, pairs, json) = (10, 3, false);
+        let args = LoadArgs { players, per_match, hz, seconds, pairs, journal, stolen_max, json };
         args.plan().map_err(|error| error.to_string())
     }
 

@@ -39,6 +39,10 @@ pub struct Report {
     pub server_cpu_us_per_player_tick_of_pairs: Vec<f64>,
     pub raw_udp_cpu_us_per_player_tick_of_pairs: Vec<f64>,
     pub inputs_delivered_share_of_pairs: Vec<f64>,
+    /// How much of a core was given to others meanwhile, 0 to 1, where it was most.
+    pub stolen_share_of_pairs: Vec<f64>,
+    /// Pairs that were measured anew because too much was.
+    pub pairs_repeated: usize,
     pub udp_dropped: u64,
 }
 
@@ -47,7 +51,7 @@ impl Report {
     ///
     /// # Panics
     /// Where there are none.
-    pub fn new(pairs: &[Pair]) -> Self {
+    pub fn new(pairs: &[Pair], pairs_repeated: usize) -> Self {
         let of = |value: fn(&Pair) -> f64| pairs.iter().map(value).collect::<Vec<f64>>();
         let sum = |value: fn(&Window) -> u64| pairs.iter().map(|p| value(&p.server)).sum::<u64>();
         let times = |times: fn(&Window) -> &[(u64, u64)]| {
@@ -76,6 +80,8 @@ impl Report {
             server_cpu_us_per_player_tick_of_pairs: servers,
             raw_udp_cpu_us_per_player_tick_of_pairs: echoes,
             inputs_delivered_share_of_pairs: of(Pair::delivered_share),
+            stolen_share_of_pairs: of(|p| p.stolen_share),
+            pairs_repeated,
             udp_dropped: sum(|w| w.udp_dropped),
         }
     }
@@ -105,6 +111,14 @@ impl Report {
             (
                 "out to each player",
                 format!("{:.0} bytes a second", self.bytes_out_per_player_second),
+            ),
+            (
+                "stolen",
+                format!(
+                    "{:.1}% of a core at the median, {} pairs repeated",
+                    median(&self.stolen_share_of_pairs) * 100.0,
+                    self.pairs_repeated
+                ),
             ),
             (
                 "allocations",
