@@ -1,6 +1,7 @@
 //! What is looked at when a seed is over: whether everything goes on, and whether the journals tell the
 //! same story as the witness.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use matchkeep_server::journal::{
@@ -11,7 +12,7 @@ use matchkeep_server::matches::header::MatchHeader;
 use matchkeep_server::matches::replay::Replay;
 use matchkeep_shared::arena::ArenaInput;
 use matchkeep_shared::game::Input;
-use matchkeep_shared::ids::{Epoch, MatchId, Slot};
+use matchkeep_shared::ids::{Epoch, MatchId, PlayerId, Slot};
 use matchkeep_shared::time::Tick;
 
 use super::clients::Sent;
@@ -113,7 +114,7 @@ fn check_journal(witness: &mut Witness, sent: &Sent, found: &Recovered) {
     let places = spec.places;
     let mut replay = Replay::<Fragile>::from_start(spec);
     let mut scratch = Vec::new();
-    let mut fires = vec![(0_u64, 0_u64); places];
+    let mut fires: BTreeMap<PlayerId, (u64, u64)> = BTreeMap::new();
     for piece in &found.pieces {
         // Not the number of claims: one that was torn is an epoch all the same.
         let epoch = piece.epoch();
@@ -148,23 +149,26 @@ fn check_journal(witness: &mut Witness, sent: &Sent, found: &Recovered) {
             });
             for (place, input) in frame.inputs.iter().enumerate() {
                 let Some((input, substituted)) = *input else { continue };
-                let slot = Slot(place as u8);
-                fires[place].0 += u64::from(input.fire);
+                let Some(player) = replay.state().player(Slot(place as u8)) else { continue };
+                fires.entry(player).or_default().0 += u64::from(input.fire);
                 if !substituted {
-                    check_input(witness, sent, (match_id, slot, epoch, tick), input);
+                    check_input(witness, sent, (match_id, player, epoch, tick), input);
                 }
             }
         }
     }
-    for (key, input) in sent.range((match_id, Slot(0), Epoch(0), Tick(0))..) {
+    for (key, input) in sent.range((match_id, PlayerId(0), Epoch(0), Tick(0))..) {
         if key.0 != match_id {
             break;
         }
-        fires[key.1.index()].1 += u64::from(input.fire);
+        fires.entry(key.1).or_default().1 += u64::from(input.fire);
     }
-    for (place, (applied, pressed)) in fires.into_iter().enumerate() {
+    for (player, (applied, pressed)) in fires {
         witness.check(applied <= pressed, Invariant::InputsRight, || {
-            format!("match {match_id}: slot {place} fired {applied} times and pressed {pressed}")
+            format!(
+                "match {match_id}: player {} fired {applied} times and pressed {pressed}",
+                player.0
+            )
         });
     }
 }
@@ -173,17 +177,18 @@ fn check_journal(witness: &mut Witness, sent: &Sent, found: &Recovered) {
 fn check_input(
     witness: &mut Witness,
     sent: &Sent,
-    key: (MatchId, Slot, Epoch, Tick),
+    key: (MatchId, PlayerId, Epoch, Tick),
     input: ArenaInput,
 ) {
-    let (match_id, slot, epoch, tick) = key;
+    let (match_id, player, epoch, tick) = key;
     // A datagram has no gaps: ticks that were left out are filled with the one before them.
-    let until_own = (match_id, slot, epoch, Tick(0))..=(match_id, slot, epoch, tick);
+    let until_own = (match_id, player, epoch, Tick(0))..=key;
     let own = sent.range(until_own).next_back().map(|(_, own)| own);
     let holds = own.is_some_and(|own| own.held() == input.held());
     witness.check(holds, Invariant::InputsRight, || {
         format!(
-            "match {match_id}: slot {slot} at {epoch}/{tick}: {input:?} was applied, {own:?} sent"
+            "match {match_id}: player {} at {epoch}/{tick}: {input:?} was applied, {own:?} sent",
+            player.0
         )
     });
 }

@@ -14,7 +14,7 @@ use matchkeep_client::link::{
 use matchkeep_client::netcode::MatchEvent;
 use matchkeep_server::control::LobbyAnswer;
 use matchkeep_shared::arena::ArenaInput;
-use matchkeep_shared::ids::{Epoch, MatchId, Slot};
+use matchkeep_shared::ids::{Epoch, MatchId, PlayerId, Slot};
 use matchkeep_shared::time::Tick;
 use matchkeep_shared::wire::lobby::LobbyRequest;
 
@@ -31,8 +31,9 @@ pub use player::Player;
 pub const MODE: &str = "arena";
 /// The mode whose game dies for good.
 pub const FUSED_MODE: &str = "fused";
-/// By match, player's slot, epoch and tick: what was sent.
-pub type Sent = BTreeMap<(MatchId, Slot, Epoch, Tick), ArenaInput>;
+/// By match, player, epoch and tick: what was sent. Not by slot: in a match that stands still one player
+/// may leave and another one come before the tick that both have sent for.
+pub type Sent = BTreeMap<(MatchId, PlayerId, Epoch, Tick), ArenaInput>;
 
 /// One socket and its players.
 pub struct Client {
@@ -158,7 +159,7 @@ impl Client {
     /// An operator orders the player of this number away, where it is in a match.
     pub fn may_be_kicked(&mut self, number: usize) {
         for player in self.players.iter_mut().filter(|player| player.number == number) {
-            player.kicked_from = player.seat.map(|(match_id, _)| match_id);
+            player.kicked_from = player.place().map(|(match_id, _)| match_id);
         }
     }
 
@@ -260,6 +261,7 @@ impl Client {
                     format_args!("player {number} is in {} {}", joined.match_id, joined.slot),
                 );
                 player.seat = Some((joined.match_id, joined.slot));
+                player.account = joined.player;
                 let epoch = self.core.session(key).and_then(|session| session.epoch());
                 player.joined = epoch.map(|epoch| (epoch, joined.tick));
                 player.first_mode = None;
@@ -268,12 +270,12 @@ impl Client {
             MatchEvent::InputDue(tick) => {
                 let Some(session) = self.core.session(key) else { return };
                 let epoch = session.epoch().unwrap_or(Epoch(0));
-                let Some((match_id, slot)) = player.seat else { return };
+                let Some((match_id, _)) = player.seat else { return };
                 let mut input = script::input(number as u64, epoch, tick);
                 if std::mem::take(&mut player.is_cursed) {
                     input = CURSE;
                 }
-                turn.inputs.entry((match_id, slot, epoch, tick)).or_insert(input);
+                turn.inputs.entry((match_id, player.account, epoch, tick)).or_insert(input);
                 self.core.send_input(key, tick, input);
             }
             MatchEvent::Event { tick, .. } => {

@@ -21,7 +21,7 @@ use matchkeep_server::shard::message::{Command, ShardEvent};
 use matchkeep_server::shard::order::{Order, OrderRefused, Ordered};
 use matchkeep_server::store::Directory;
 use matchkeep_shared::disconnect::DisconnectReason;
-use matchkeep_shared::ids::{Epoch, MatchId, PlayerId, ShardId, Slot};
+use matchkeep_shared::ids::{Epoch, MatchId, ShardId};
 use matchkeep_shared::rng::Rng;
 use matchkeep_shared::wire::lobby::LobbyRequest;
 use matchkeep_shared::wire::message::GameVersion;
@@ -218,12 +218,6 @@ impl Node {
         if self.stop.is_none() && self.connected.contains(&from.0) {
             self.requests.push_back((from, request));
         }
-    }
-
-    /// The account that has a place in a match, where a shard plays it.
-    pub fn player(&self, match_id: MatchId, slot: Slot) -> Option<PlayerId> {
-        let mut cores = self.shards.iter().map(|shard| &shard.core);
-        cores.find_map(|core| core.match_of(match_id))?.state().player(slot)
     }
 
     /// The operator wants something of a match; nobody answers where no shard plays it.

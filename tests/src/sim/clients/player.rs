@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use matchkeep_client::link::PlayerKey;
-use matchkeep_shared::ids::{Epoch, MatchId, Slot};
+use matchkeep_shared::ids::{Epoch, MatchId, PlayerId, Slot};
 use matchkeep_shared::time::Tick;
 
 use super::{FUSED_MODE, MODE};
@@ -24,6 +24,8 @@ pub struct Player {
     pub dialogue: Option<Dialogue>,
     /// Which match, and from where.
     pub seat: Option<(MatchId, Slot)>,
+    /// Who the lobby took the player for, since the first match.
+    pub(super) account: PlayerId,
     /// The next input is one that kills.
     pub is_cursed: bool,
     /// An operator ordered the player away, from this match.
@@ -53,6 +55,7 @@ impl Player {
             key: None,
             dialogue: Some(Dialogue::new(Want::Find(mode), at)),
             seat: None,
+            account: PlayerId(0),
             is_cursed: false,
             kicked_from: None,
             first_mode: is_fused.then_some(FUSED_MODE),
@@ -63,6 +66,12 @@ impl Player {
             dropped: 0,
             fresh: None,
         }
+    }
+
+    /// The match it was let into, and as whom.
+    pub fn place(&self) -> Option<(MatchId, PlayerId)> {
+        self.joined?;
+        self.seat.map(|(match_id, _)| (match_id, self.account))
     }
 
     /// Not in a match any more; another one is looked for after a while.

@@ -206,9 +206,8 @@ impl World {
     /// The operator wants something of the match that a player is in.
     fn order(&mut self, number: usize, wish: Wish) {
         let players = self.clients.iter().flat_map(|client| &client.players);
-        let seats = players.filter(|player| player.number == number);
-        let Some((match_id, slot)) = seats.filter_map(|player| player.seat).next() else { return };
-        let Some(player) = self.node.as_ref().and_then(|node| node.player(match_id, slot)) else {
+        let places = players.filter(|player| player.number == number);
+        let Some((match_id, player)) = places.filter_map(|player| player.place()).next() else {
             return;
         };
         let order = match wish {
