@@ -83,13 +83,12 @@ fn measure(plan: &Plan) -> anyhow::Result<()> {
     let mut pairs = Vec::new();
     let mut repeats = Repeats::new(plan);
     for number in 1..=plan.pairs {
-        let (pair, _) = repeats.until_quiet(number, || {
+        let measure = || {
             let pair = pair::run(plan, measured, others)?;
             eprintln!("pair {number}: {}", pair.line());
-            let stolen_share = pair.stolen_share;
-            Ok((pair, stolen_share))
-        })?;
-        pairs.push(pair);
+            Ok(pair)
+        };
+        pairs.push(repeats.until_quiet(number, measure, |pair| pair.stolen_share)?);
     }
     let report = report::Report::new(&pairs, repeats.made());
     print(plan.json, &report, report::Report::table)

@@ -40,20 +40,17 @@ pub fn monotonic() -> Duration {
     read(ClockId::Monotonic)
 }
 
-/// What a core did since the machine started, to hundredths of a second.
+/// What a core did since the machine started, in hundredths of a second; as [`Shares`], but for the whole.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct CoreTimes {
-    /// All of it.
+struct CoreTimes {
     all: u64,
-    /// Neither idle nor waiting for disks, whoever with.
     busy: u64,
-    /// Given to others by whoever runs this machine as one of several, while there was work here.
     stolen: u64,
 }
 
 impl CoreTimes {
     /// Of a core, now. `None` where the kernel does not tell.
-    pub fn now(core: usize) -> Option<Self> {
+    fn now(core: usize) -> Option<Self> {
         Self::in_table(&std::fs::read_to_string("/proc/stat").ok()?, core)
     }
 
@@ -68,19 +65,28 @@ impl CoreTimes {
         Some(Self { all, busy: all - idle - waiting, stolen })
     }
 
-    /// The shares of the time since `before` that were busy and stolen, 0 to 1.
-    pub fn shares_since(self, before: Self) -> (f64, f64) {
+    /// What the core did since `before`.
+    fn since(self, before: Self) -> Shares {
         let all = self.all.saturating_sub(before.all).max(1) as f64;
         let share = |now: u64, then: u64| now.saturating_sub(then) as f64 / all;
-        (share(self.busy, before.busy), share(self.stolen, before.stolen))
+        Shares { busy: share(self.busy, before.busy), stolen: share(self.stolen, before.stolen) }
     }
 }
 
-/// Looks at how much of some cores' time is given to others.
-#[derive(Debug)]
-pub struct Disturbance(Vec<(usize, Option<CoreTimes>)>);
+/// Shares of a core's time, 0 to 1.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Shares {
+    /// Neither idle nor waiting for disks, whoever with.
+    pub busy: f64,
+    /// Given to others by whoever runs this machine as one of several, while there was work here.
+    pub stolen: f64,
+}
 
-impl Disturbance {
+/// Looks at what some cores do.
+#[derive(Debug)]
+pub struct CoreWatch(Vec<(usize, Option<CoreTimes>)>);
+
+impl CoreWatch {
     /// From now on.
     pub fn begin(cores: &[usize]) -> Self {
         Self(cores.iter().map(|core| (*core, CoreTimes::now(*core))).collect())
@@ -92,15 +98,18 @@ impl Disturbance {
         Self::begin(&(0..cores).collect::<Vec<_>>())
     }
 
-    /// The share that was given to others since, 0 to 1, of the core that lost most; 0 where the kernel
-    /// does not tell.
-    pub fn stolen_share(&self) -> f64 {
-        let shares = self.0.iter().filter_map(|(core, before)| {
-            let (_, stolen) = CoreTimes::now(*core)?.shares_since((*before)?);
-            Some(stolen)
-        });
-        shares.fold(0.0, f64::max)
+    /// What each core did since, in the order given; `None` where the kernel does not tell.
+    pub fn shares(&self) -> Vec<Option<Shares>> {
+        let shares = |(core, before): &(usize, Option<CoreTimes>)| {
+            Some(CoreTimes::now(*core)?.since((*before)?))
+        };
+        self.0.iter().map(shares).collect()
     }
+}
+
+/// The share that was stolen of the core that lost most; 0 where the kernel does not tell.
+pub fn stolen_share(shares: &[Option<Shares>]) -> f64 {
+    shares.iter().flatten().map(|shares| shares.stolen).fold(0.0, f64::max)
 }
 
 /// User plus system time of another process; to hundredths of a second. `None` where it is gone.
@@ -149,9 +158,10 @@ mod tests {
         };
         let of = |stolen| CoreTimes::in_table(&table(stolen), 0).expect("it is there");
         assert_eq!(of(15), CoreTimes { all: 1000, busy: 30, stolen: 15 });
-        let (busy, stolen) = of(25).shares_since(of(15));
-        assert_eq!((busy, stolen), (1.0, 1.0));
-        assert_eq!(of(15).shares_since(of(15)), (0.0, 0.0));
+        assert_eq!(of(25).since(of(15)), Shares { busy: 1.0, stolen: 1.0 });
+        assert_eq!(of(15).since(of(15)), Shares { busy: 0.0, stolen: 0.0 });
+        let shares = [Some(of(25).since(of(15))), None];
+        assert_eq!((stolen_share(&shares), stolen_share(&shares[1..])), (1.0, 0.0));
         assert_eq!(CoreTimes::in_table(&table(1), 1), None, "columns are missing");
         assert_eq!(CoreTimes::in_table(&table(1), 2), None);
     }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use matchkeep_benches::machine::Disturbance;
+use matchkeep_benches::machine::{CoreWatch, stolen_share};
 use matchkeep_client::netcode::MatchEvent;
 use matchkeep_client::transport::{LobbyClient, MatchClient, Return, endpoint};
 use matchkeep_server::shard::stats::ShardStats;
@@ -39,9 +39,9 @@ const MODES: &str = "
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_clients_at_once_all_get_in_and_nobody_who_plays_notices() {
     for attempt in 1..=ATTEMPTS_MAX {
-        let disturbance = Disturbance::of_all_cores();
+        let cores = CoreWatch::of_all_cores();
         let stats = a_herd_comes_in().await;
-        let (skipped, stolen_share) = (stats.ticks_skipped, disturbance.stolen_share());
+        let (skipped, stolen_share) = (stats.ticks_skipped, stolen_share(&cores.shares()));
         if skipped == 0 {
             return;
         }

@@ -1,6 +1,5 @@
 //! What the journal costs: runs without and with it, one after the other.
 
-use anyhow::{Context, bail};
 use serde::Serialize;
 
 use super::pair::{ServerRun, run_server};
@@ -9,9 +8,6 @@ use super::repeats::Repeats;
 use super::report::{median, summary};
 use super::server::Window;
 use crate::program::print;
-
-/// How often a run is begun anew because not all bots got into their matches.
-const ATTEMPTS_MAX: u32 = 3;
 
 /// The outcome: the median of the pairs counts.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -43,14 +39,14 @@ pub fn measure(plan: &Plan, measured: usize, others: usize) -> anyhow::Result<()
     let mut outcome = Comparison::default();
     let mut repeats = Repeats::new(plan);
     for number in 1..=plan.pairs {
-        let (pair, stolen_share) = repeats.until_quiet(number, || {
-            let without = run(plan, false, measured, others)?;
-            let with = run(plan, true, measured, others)?;
-            let stolen_share = without.stolen_share.max(with.stolen_share);
-            Ok(((without.window, with.window), stolen_share))
-        })?;
-        let (without, with) = pair;
-        outcome.stolen_share_of_pairs.push(stolen_share);
+        let both = || {
+            let without = run_server(plan, false, measured, others)?;
+            Ok([without, run_server(plan, true, measured, others)?])
+        };
+        let stolen_share = |[a, b]: &[ServerRun; 2]| a.stolen_share.max(b.stolen_share);
+        let pair = repeats.until_quiet(number, both, stolen_share)?;
+        outcome.stolen_share_of_pairs.push(stolen_share(&pair));
+        let [without, with] = pair.map(|run| run.window);
         let cpu = |w: &Window| w.cpu_us / w.player_ticks.max(1) as f64;
         let late = |w: &Window| summary(w.tick_lateness_us.iter()).p99;
         let (ratio, difference) =
@@ -91,15 +87,4 @@ impl Comparison {
             self.tick_lateness_p99_differences_us
         )
     }
-}
-
-fn run(plan: &Plan, journaled: bool, measured: usize, others: usize) -> anyhow::Result<ServerRun> {
-    for _ in 0..ATTEMPTS_MAX {
-        if let Some(run) =
-            run_server(plan, journaled, measured, others).context("the server's run")?
-        {
-            return Ok(run);
-        }
-    }
-    bail!("not all bots got into their matches, {ATTEMPTS_MAX} times in a row")
 }

@@ -11,7 +11,7 @@ use super::echo::{EchoWindow, Listening};
 use super::plan::{Journal, Plan};
 use super::report::summary;
 use super::server::{Order, Ready, Window};
-use crate::machine::{CoreTimes, Disturbance};
+use crate::machine::{CoreWatch, stolen_share};
 
 /// How long a part may take to be there.
 const READY_WITHIN: Duration = Duration::from_secs(20);
@@ -40,19 +40,10 @@ pub struct Pair {
 /// # Errors
 /// Where one of the parts fails, or takes too long.
 pub fn run(plan: &Plan, measured: usize, others: usize) -> anyhow::Result<Pair> {
-    let mut attempt = 1;
-    let server = loop {
-        let journaled = plan.journal == Journal::On;
-        let server = run_server(plan, journaled, measured, others).context("the server's run")?;
-        match server {
-            Some(server) => break server,
-            None if attempt < ATTEMPTS_MAX => attempt += 1,
-            None => bail!("not all bots got into their matches, {attempt} times in a row"),
-        }
-    };
-    let disturbance = Disturbance::begin(&[measured, others]);
-    let echo = run_echo(plan, &server, measured, others).context("the echo's run")?;
-    let stolen_share = server.stolen_share.max(disturbance.stolen_share());
+    let server = run_server(plan, plan.journal == Journal::On, measured, others)?;
+    let cores = CoreWatch::begin(&[measured, others]);
+    let echo = run_echo(plan, &server.window, measured, others).context("the echo's run")?;
+    let stolen_share = server.stolen_share.max(stolen_share(&cores.shares()));
     Ok(Pair { server: server.window, echo, stolen_share })
 }
 
@@ -65,8 +56,27 @@ pub struct ServerRun {
     pub stolen_share: f64,
 }
 
-/// One run of the server; `None` where not all bots got into their matches.
+/// A run of the server in which all bots got into their matches.
+///
+/// # Errors
+/// Where one of the parts fails, takes too long, or the bots do not get in again and again.
 pub(super) fn run_server(
+    plan: &Plan,
+    journaled: bool,
+    measured: usize,
+    others: usize,
+) -> anyhow::Result<ServerRun> {
+    for _ in 0..ATTEMPTS_MAX {
+        let run = try_server(plan, journaled, measured, others).context("the server's run")?;
+        if let Some(run) = run {
+            return Ok(run);
+        }
+    }
+    bail!("not all bots got into their matches, {ATTEMPTS_MAX} times in a row")
+}
+
+/// One run of the server; `None` where not all bots got into their matches.
+fn try_server(
     plan: &Plan,
     journaled: bool,
     measured: usize,
@@ -102,15 +112,14 @@ pub(super) fn run_server(
         return Ok(None);
     }
     std::thread::sleep(SETTLE);
-    let before = [measured, others].map(CoreTimes::now);
-    let disturbance = Disturbance::begin(&[measured, others]);
+    let cores = CoreWatch::begin(&[measured, others]);
     let bots_before = bots.cpu();
     server.tell(&Order::Begin)?;
     std::thread::sleep(Duration::from_secs(plan.seconds));
     server.tell(&Order::End)?;
     let window: Window = server.hear(ENDED_WITHIN)?;
-    let stolen_share = disturbance.stolen_share();
-    let after = [measured, others].map(CoreTimes::now);
+    let shares = cores.shares();
+    let stolen_share = stolen_share(&shares);
     let bots_cpu = bots.cpu().zip(bots_before).map(|(after, before)| after - before);
     server.tell(&Order::Stop)?;
     let farewell: Farewell = bots.hear(ENDED_WITHIN)?;
@@ -126,13 +135,13 @@ pub(super) fn run_server(
         farewell.cpu_seconds,
         bots_cpu.unwrap_or_default().as_secs_f64() * 1e6 / window.player_ticks.max(1) as f64,
     );
-    if let ([Some(a), Some(b)], [Some(c), Some(d)]) = (before, after) {
+    if let [Some(server_core), Some(bots_core)] = shares[..] {
         let own = window.cpu_us / window.seconds / 1e4;
         eprintln!(
             "  core {measured}: {own:.0}% the server, {:.0}% others; core {others}, with the bots: {:.0}%; \
              {:.0}% of a core stolen",
-            (c.shares_since(a).0 * 100.0 - own).max(0.0),
-            d.shares_since(b).0 * 100.0,
+            (server_core.busy * 100.0 - own).max(0.0),
+            bots_core.busy * 100.0,
             stolen_share * 100.0,
         );
     }
@@ -147,11 +156,10 @@ pub(super) fn run_server(
 
 fn run_echo(
     plan: &Plan,
-    server: &ServerRun,
+    server: &Window,
     measured: usize,
     others: usize,
 ) -> anyhow::Result<EchoWindow> {
-    let server = &server.window;
     // The same bytes for each player and tick, in one datagram each way.
     let per_tick = |bytes: u64| bytes / server.player_ticks.max(1);
     let common = [

@@ -27,19 +27,21 @@ impl Repeats {
         self.made
     }
 
-    /// Measures a pair, again and again until it keeps to the bound; gives it with the share that was stolen.
+    /// Measures a pair, again and again until it keeps to the bound.
     ///
     /// # Errors
     /// Those of `measure`; and where no repeat is left.
     pub(super) fn until_quiet<T>(
         &mut self,
         number: usize,
-        mut measure: impl FnMut() -> anyhow::Result<(T, f64)>,
-    ) -> anyhow::Result<(T, f64)> {
+        mut measure: impl FnMut() -> anyhow::Result<T>,
+        stolen_share: impl Fn(&T) -> f64,
+    ) -> anyhow::Result<T> {
         loop {
-            let (pair, stolen_share) = measure()?;
+            let pair = measure()?;
+            let stolen_share = stolen_share(&pair);
             if stolen_share <= self.stolen_max {
-                return Ok((pair, stolen_share));
+                return Ok(pair);
             }
             let percent = |share: f64| share * 100.0;
             if self.made == self.allowed {
@@ -69,9 +71,10 @@ mod tests {
     fn a_pair_counts_once_the_machine_is_ours_and_not_for_ever() {
         let mut repeats = Repeats { stolen_max: 0.05, made: 0, allowed: 3 };
         let mut shares = [0.4, 0.06, 0.05].into_iter();
-        let quiet = repeats.until_quiet(1, || Ok(((), shares.next().expect("asked no more"))));
-        assert_eq!((quiet.expect("the third will do").1, repeats.made()), (0.05, 2));
-        let busy = repeats.until_quiet(2, || Ok(((), 0.9)));
+        let quiet =
+            repeats.until_quiet(1, || Ok(shares.next().expect("asked no more")), |share| *share);
+        assert_eq!((quiet.expect("the third will do"), repeats.made()), (0.05, 2));
+        let busy = repeats.until_quiet(2, || Ok(0.9), |share| *share);
         let text = busy.expect_err("it is never quiet").to_string();
         assert!(text.starts_with("pair 2: 90.0% of a core stolen, 5% are allowed"), "{text}");
         assert_eq!(repeats.made(), 3);
