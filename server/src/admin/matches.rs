@@ -16,7 +16,7 @@ use super::request::{Checked, bad, body, limit, match_id, query};
 use super::{Admin, unanswered};
 use crate::control::questions::Question;
 use crate::shard::order::Order;
-use crate::shard::view::{MatchRow, MatchStage, MatchView, RowFilter};
+use crate::shard::view::{MatchRow, MatchView, NoStage, RowFilter};
 use crate::store::History;
 use crate::travel::select;
 
@@ -52,10 +52,7 @@ impl ListQuery {
         let after = self.after.as_deref().map(str::parse::<MatchId>).transpose();
         let after = after.map_err(|invalid| bad(format!("after: {invalid}")))?;
         let stage = |label: String| {
-            MatchStage::from_label(&label).ok_or_else(|| {
-                let all = MatchStage::ALL.map(MatchStage::label).join(", ");
-                bad(format!("stage = {label}: allowed are {all}"))
-            })
+            label.parse().map_err(|unknown: NoStage| bad(format!("stage = {label}: {unknown}")))
         };
         let stage = self.stage.map(stage).transpose()?;
         Ok(RowFilter { after, limit: limit(self.limit)?, mode: self.mode, stage })

@@ -39,9 +39,7 @@ impl HttpError {
 
 /// The JSON document at `path` of the admin interface at `admin`.
 pub(super) fn get<T: DeserializeOwned>(admin: SocketAddr, path: &str) -> Result<T, HttpError> {
-    let body = get_text(admin, path)?;
-    serde_json::from_str(&body)
-        .map_err(|e| HttpError::Refused(format!("http://{admin}{path} is no answer of ours: {e}")))
+    parsed(admin, path, &get_bytes(admin, path, TEXT_BYTES_MAX)?)
 }
 
 /// The JSON document at `path`; `None` where the server knows of none.
@@ -82,8 +80,11 @@ pub(super) fn post<T: DeserializeOwned>(
     let request = agent().post(format!("http://{admin}{path}"));
     let request = request.header("Content-Type", "application/json");
     let response = request.send(body.to_string()).map_err(|_| HttpError::Unreachable(admin))?;
-    let body = body_of(admin, response, TEXT_BYTES_MAX)?;
-    serde_json::from_slice(&body)
+    parsed(admin, path, &body_of(admin, response, TEXT_BYTES_MAX)?)
+}
+
+fn parsed<T: DeserializeOwned>(admin: SocketAddr, path: &str, body: &[u8]) -> Result<T, HttpError> {
+    serde_json::from_slice(body)
         .map_err(|e| HttpError::Refused(format!("http://{admin}{path} is no answer of ours: {e}")))
 }
 

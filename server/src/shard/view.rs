@@ -3,6 +3,7 @@
 //! Owns: the shapes, and how they look in JSON. Must not know: how they are come by, and who looks.
 
 use std::net::SocketAddr;
+use std::str::FromStr;
 
 use matchkeep_shared::ids::{Epoch, MatchId, PlayerId, ShardId, Slot};
 use matchkeep_shared::time::Tick;
@@ -54,10 +55,18 @@ impl MatchStage {
             Self::Ended => "ended",
         }
     }
+}
 
-    /// The stage of this name.
-    pub fn from_label(label: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|stage| stage.label() == label)
+/// No stage has this name.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("allowed are {all}", all = MatchStage::ALL.map(MatchStage::label).join(", "))]
+pub struct NoStage;
+
+impl FromStr for MatchStage {
+    type Err = NoStage;
+
+    fn from_str(label: &str) -> Result<Self, NoStage> {
+        Self::ALL.into_iter().find(|stage| stage.label() == label).ok_or(NoStage)
     }
 }
 

@@ -5,7 +5,7 @@ use matchkeep_shared::ids::MatchId;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::show::{brief, head};
+use super::show::{BRIEF, brief, head};
 use super::state::entities;
 use super::tree::tree;
 use crate::cli::place::Place;
@@ -84,14 +84,7 @@ fn phases(view: &MatchView) -> String {
 }
 
 fn players(players: &[PlayerView]) -> String {
-    let columns = [
-        ("PLAYER", Align::Left),
-        ("ID", Align::Right),
-        ("SLOT", Align::Right),
-        ("IS", Align::Left),
-        ("RTT MS", Align::Right),
-        ("LOSS %", Align::Right),
-        ("MARGIN MS", Align::Right),
+    let more = [
         ("OUT KB", Align::Right),
         ("IN KB", Align::Right),
         ("DATAGRAMS OUT", Align::Right),
@@ -120,5 +113,5 @@ fn players(players: &[PlayerView]) -> String {
         ]);
         cells
     };
-    table(&columns, &players.iter().map(row).collect::<Vec<_>>())
+    table(&[&BRIEF[..], &more].concat(), &players.iter().map(row).collect::<Vec<_>>())
 }

@@ -18,7 +18,7 @@ pub(super) struct ListArgs {
     mode: Option<String>,
     /// Only matches in this stage: running, paused, runaway, waiting, restarting, ending or ended
     #[arg(long, value_name = "STAGE")]
-    stage: Option<String>,
+    stage: Option<MatchStage>,
     /// By what they are sorted; numbers with the largest first
     #[arg(long, value_name = "KEY", default_value = "id")]
     sort: SortKey,
@@ -71,15 +71,9 @@ pub(super) fn run(list: &ListArgs, place: &Place) -> Result<(), CliError> {
     if let Some(mode) = list.mode.as_deref().filter(|mode| !mode.chars().all(is_plain)) {
         return Err(CliError::flag("mode", mode, "no mode has such a name"));
     }
-    let stage = |label: &str| {
-        let all = MatchStage::ALL.map(MatchStage::label).join(", ");
-        MatchStage::from_label(label)
-            .ok_or_else(|| CliError::flag("stage", label, format!("allowed are {all}")))
-    };
-    let stage = list.stage.as_deref().map(stage).transpose()?;
     let server = Running::find(place)?;
     let look = || {
-        let mut rows = server.matches(list.mode.as_deref(), stage)?;
+        let mut rows = server.matches(list.mode.as_deref(), list.stage)?;
         rows.sort_by(|a, b| list.sort.compare(a, b));
         if list.reverse {
             rows.reverse();

@@ -20,18 +20,9 @@ fn describe(view: &MatchView) -> String {
     if view.players_seen.is_empty() {
         return head(view);
     }
-    let columns = [
-        ("PLAYER", Align::Left),
-        ("ID", Align::Right),
-        ("SLOT", Align::Right),
-        ("IS", Align::Left),
-        ("RTT MS", Align::Right),
-        ("LOSS %", Align::Right),
-        ("MARGIN MS", Align::Right),
-    ];
     let row = |player: &PlayerView| brief(player).to_vec();
     let rows: Vec<_> = view.players_seen.iter().map(row).collect();
-    format!("{}\n{}", head(view), table(&columns, &rows))
+    format!("{}\n{}", head(view), table(&BRIEF, &rows))
 }
 
 /// The match itself, a line for each thing.
@@ -61,8 +52,19 @@ pub(super) fn head(view: &MatchView) -> String {
     )
 }
 
-/// The first cells of a player's row.
-pub(super) fn brief(player: &PlayerView) -> [String; 7] {
+/// The first columns of a table of players.
+pub(super) const BRIEF: [(&str, Align); 7] = [
+    ("PLAYER", Align::Left),
+    ("ID", Align::Right),
+    ("SLOT", Align::Right),
+    ("IS", Align::Left),
+    ("RTT MS", Align::Right),
+    ("LOSS %", Align::Right),
+    ("MARGIN MS", Align::Right),
+];
+
+/// What a player has in [`BRIEF`].
+pub(super) fn brief(player: &PlayerView) -> [String; BRIEF.len()] {
     let link = player.link.as_ref();
     let of_link = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     [
