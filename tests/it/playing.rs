@@ -5,7 +5,7 @@ use std::time::Duration;
 use matchkeep_client::transport::ClientError;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_tests::player::Player;
-use matchkeep_tests::server::{ROOM, TestServer};
+use matchkeep_tests::server::{PAIR, ROOM, TestServer};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -60,14 +60,6 @@ async fn a_place_given_up_is_free_at_once() {
     drop(ben);
     server.stop().await;
 }
-
-/// Matches of two, whose places are held for as long as a test can take.
-const PAIR: &str = "
-    [modes.pair]
-    players_max = 2
-    players_min = 2
-    rules = { frag_limit = 0, time_limit_seconds = 7200 }
-";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_player_comes_back_to_the_same_place_by_match_id() {

@@ -10,7 +10,7 @@ use matchkeep_server::store::MatchState;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, PlayerId};
 use matchkeep_tests::player::Player;
-use matchkeep_tests::server::{ROOM, TestServer};
+use matchkeep_tests::server::{PAIR, ROOM, TestServer};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// Ticks that a busy machine may leave out between two snapshots, or give up.
@@ -63,14 +63,6 @@ async fn players_see_a_pause_and_go_on_where_they_were() {
     assert!(matches!(again, Unanswered::Refused(OrderRefused::NotPaused(_))), "{again}");
     server.stop().await;
 }
-
-/// Matches of two.
-const PAIR: &str = "
-    [modes.pair]
-    players_max = 2
-    players_min = 2
-    rules = { frag_limit = 0, time_limit_seconds = 7200 }
-";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kick_reaches_its_player_and_frees_the_place() {

@@ -33,6 +33,14 @@ pub const ROOM: &str = "
     rules = { frag_limit = 0, time_limit_seconds = 7200, countdown_seconds = 0 }
 ";
 
+/// Matches of two, whose places are held for as long as a test can take.
+pub const PAIR: &str = "
+    [modes.pair]
+    players_max = 2
+    players_min = 2
+    rules = { frag_limit = 0, time_limit_seconds = 7200 }
+";
+
 /// Servers share the machine, unless one of them says that it must be alone.
 static MACHINE: RwLock<()> = RwLock::const_new(());
 
