@@ -36,8 +36,8 @@ use journaling::Recording;
 use recorder::Base;
 use state::{Entry, MatchState};
 
-pub use death::Death;
 pub(crate) use death::said;
+pub use death::{Death, Deaths};
 pub use phase::Phase;
 pub use seating::JoinRefused;
 pub use spec::{Hashes, MatchOptions, MatchSpec};

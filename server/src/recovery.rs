@@ -9,16 +9,16 @@ use matchkeep_shared::Game;
 use matchkeep_shared::encoding::decode;
 use matchkeep_shared::game::Outcome;
 use matchkeep_shared::ids::{Epoch, MatchId, ShardId};
-use matchkeep_shared::limits::{CHECKPOINT_BYTES_MAX, DEATHS_PER_TICK_MAX};
+use matchkeep_shared::limits::CHECKPOINT_BYTES_MAX;
 use matchkeep_shared::time::Tick;
 
 use crate::journal::{
     self, JournalError, JournalReader, JournalState, Kind, Load, LoadFrom, Lost, Unrecoverable,
 };
-use crate::matches::MatchSpec;
 use crate::matches::header::{HeaderError, MatchHeader};
 use crate::matches::incident::Incident;
 use crate::matches::recorder::Base;
+use crate::matches::{Deaths, MatchSpec};
 use crate::store::{Directory, FinishedMatch, ListFilter, MatchState, NewMatch, StoreError};
 
 /// Why nothing can be recovered at all.
@@ -112,8 +112,8 @@ pub struct Returning<G: Game> {
     pub is_recorded: bool,
     /// What it is rebuilt from.
     pub base: Base,
-    /// The ticks at which it died, in order.
-    pub deaths: Vec<Tick>,
+    /// How often it died without getting on, `hung` included.
+    pub deaths: Deaths,
     /// A step of it that did not come back, noted by the process before and not in the journal yet.
     pub hung: Option<Incident>,
     /// What the journal has to know to go on.
@@ -177,22 +177,22 @@ impl<G: Game> Recovered<G> {
             return;
         }
         let mut hung = hung;
-        let mut deaths: Vec<Tick> = Vec::new();
+        let mut deaths = Deaths::default();
         for piece in journal.pieces.iter().filter(|piece| piece.kind == Kind::Incident) {
             match Incident::decode(&piece.payload) {
                 Ok(incident) => {
                     // A process that ended before it could remove the note.
                     hung = hung.filter(|hung| *hung != incident);
-                    deaths.push(incident.tick);
+                    deaths.count(incident.tick);
                 }
                 Err(error) => tracing::warn!(%match_id, %error, "an incident cannot be read"),
             }
         }
-        deaths.extend(hung.as_ref().map(|hung| hung.tick));
-        let next = journal.tick() + 1;
-        let here = deaths.iter().filter(|tick| **tick == next).count();
-        if here >= DEATHS_PER_TICK_MAX as usize {
-            self.quarantined.push((match_id, format!("it died {here} times at tick {next}")));
+        if let Some(hung) = &hung {
+            deaths.count(hung.tick);
+        }
+        if deaths.are_final_at(journal.tick()) {
+            self.quarantined.push((match_id, deaths.to_string()));
             return;
         }
         let (checkpoint, checkpoint_bytes) = match journal.checkpoint() {

@@ -176,8 +176,9 @@ pub const PHASES_EVERY_TICKS: u64 = 64;
 
 // Journal
 
-/// Deaths of a match at one tick, across restarts; then it is set aside.
-pub const DEATHS_PER_TICK_MAX: u32 = 3;
+/// Deaths of a match that does not get on, across restarts: at one tick, or each a tick after the one before.
+/// Then it is set aside.
+pub const DEATHS_IN_A_ROW_MAX: u32 = 3;
 /// How often a match's whole state is written down.
 pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
 /// A match's whole state, encoded, in bytes.

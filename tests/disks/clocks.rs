@@ -19,7 +19,7 @@ async fn play(client: &mut MatchClient<Fragile>, ticks: u64, is_set_back: bool) 
     while seen < ticks {
         match within(30, "an event", client.next()).await.expect("the match goes on") {
             MatchEvent::InputDue(tick) => {
-                client.send_input(tick, Wish { press: true, panic: false });
+                client.send_input(tick, Wish { press: true, ..Wish::default() });
             }
             MatchEvent::RolledBack { .. } => counts = true,
             MatchEvent::Snapshot(info) => {

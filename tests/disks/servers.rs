@@ -45,7 +45,7 @@ async fn play_until(
     loop {
         match within(20, "an event", client.next()).await? {
             MatchEvent::InputDue(tick) => {
-                client.send_input(tick, Wish { press: true, panic: false });
+                client.send_input(tick, Wish { press: true, ..Wish::default() });
             }
             MatchEvent::Snapshot(info) if is_it(&info) => return Ok(info),
             _ => {}
@@ -119,7 +119,7 @@ async fn watch(client: &mut Client, time: Duration) -> Stall {
         loop {
             match client.next().await.expect("the match goes on") {
                 MatchEvent::InputDue(tick) => {
-                    client.send_input(tick, Wish { press: true, panic: false });
+                    client.send_input(tick, Wish { press: true, ..Wish::default() });
                 }
                 MatchEvent::Snapshot(info) => {
                     let lag = info.durable.map_or(0, |durable| info.tick.since(durable));

@@ -67,16 +67,23 @@ struct Saw {
     presses: u32,
 }
 
-/// Plays for `ticks` snapshots; presses at every tick, and wishes the end at the one given.
-async fn play(client: &mut Client, ticks: u64, end_at: Option<u64>) -> Result<Saw, ClientError> {
+const PRESS: Wish = Wish { press: true, panic: false, blind: false };
+const PANIC: Wish = Wish { press: true, panic: true, blind: false };
+const BLIND: Wish = Wish { press: true, panic: false, blind: true };
+
+/// Plays for `ticks` snapshots; presses at every tick, and wishes something once, after so many snapshots.
+async fn play(
+    client: &mut Client,
+    ticks: u64,
+    mut wish: Option<(u64, Wish)>,
+) -> Result<Saw, ClientError> {
     let mut saw = Saw::default();
-    let (mut count, mut ended) = (0, false);
+    let mut count = 0;
     while count < ticks {
         match within(20, "an event", client.next()).await? {
             MatchEvent::InputDue(tick) => {
-                let panic = !ended && end_at.is_some_and(|at| count >= at);
-                ended |= panic;
-                client.send_input(tick, Wish { press: true, panic });
+                let wished = wish.take_if(|(at, _)| count >= *at);
+                client.send_input(tick, wished.map_or(PRESS, |(_, wish)| wish));
             }
             MatchEvent::Snapshot(info) => {
                 count += 1;
@@ -116,7 +123,7 @@ async fn a_match_that_panics_goes_on_from_the_tick_before_and_nobody_else_notice
         ben.leave().await;
         saw
     });
-    let saw = play(&mut ada, 200, Some(20)).await.expect("the match goes on");
+    let saw = play(&mut ada, 200, Some((20, PANIC))).await.expect("the match goes on");
     let [(from, to)] = saw.rolled_back[..] else { panic!("one restart: {saw:?}") };
     assert!(to >= from, "nothing that was shown is undone: {from} to {to}");
     assert!(saw.presses > 100, "what was pressed before and after counts: {saw:?}");
@@ -129,6 +136,30 @@ async fn a_match_that_panics_goes_on_from_the_tick_before_and_nobody_else_notice
     within(20, "stopping", node.run_until(async {})).await.expect("the node ran");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_game_that_panics_while_snapshots_are_made_goes_on_and_nobody_is_sent_half_of_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let node = start(&folder.path().join("data")).await;
+    let (mut ada, dying) = join_node(&node, "ada", "sound").await;
+    // The second place: its snapshot is made after the one that kills.
+    let (mut ben, same) = join_node(&node, "ben", "sound").await;
+    assert_eq!(dying, same);
+    let watching = tokio::spawn(async move {
+        let saw = play(&mut ben, 150, None).await;
+        ben.leave().await;
+        saw
+    });
+    let saw = play(&mut ada, 150, Some((20, BLIND))).await.expect("the match goes on");
+    assert_eq!(saw.rolled_back.len(), 1, "one restart: {saw:?}");
+    assert!(saw.presses > 100, "{saw:?}");
+    let other = watching.await.expect("no panic").expect("whoever is in the match stays in it");
+    assert_eq!(other.rolled_back.len(), 1, "{other:?}");
+    let stats = node.stats().await.expect("the node runs");
+    assert_eq!((stats.shards.matches_died, stats.shards.matches_resumed), (1, 1));
+    ada.leave().await;
+    within(20, "stopping", node.run_until(async {})).await.expect("the node ran");
+}
+
 fn state_of(folder: &Path, match_id: MatchId) -> Option<(JournalState, u64, u64)> {
     let journal = SqliteJournalReader::open(folder).expect("there is a database");
     let entry = journal.entry(match_id).expect("it reads")?;
@@ -137,10 +168,19 @@ fn state_of(folder: &Path, match_id: MatchId) -> Option<(JournalState, u64, u64)
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_third_death_at_one_tick_sets_the_match_aside_with_its_data() {
+    dies_for_good("poison").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_nobody_can_be_shown_sets_the_match_aside_with_its_data() {
+    dies_for_good("blind").await;
+}
+
+async fn dies_for_good(mode: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
     let node = start(&data).await;
-    let (mut ada, poisoned) = join_node(&node, "ada", "poison").await;
+    let (mut ada, poisoned) = join_node(&node, "ada", mode).await;
     let (mut ben, _) = join_node(&node, "ben", "sound").await;
     let watching = tokio::spawn(async move { (play(&mut ben, 200, None).await, ben) });
     let told = play(&mut ada, 1000, None).await.expect_err("it dies three times");
@@ -204,7 +244,7 @@ async fn play_until(client: &mut Client, mut is_it: impl FnMut(&MatchEvent<Fragi
             return;
         }
         if let MatchEvent::InputDue(tick) = event {
-            client.send_input(tick, Wish { press: true, panic: false });
+            client.send_input(tick, PRESS);
         }
     }
 }

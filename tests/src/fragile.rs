@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 pub struct Fragile {
     rules: Rules,
     presses: u32,
+    /// Until the next step, whoever asks where the first player looks from kills it.
+    is_blind: bool,
 }
 
 /// When it dies by itself; 0 for never.
@@ -26,6 +28,8 @@ pub struct Rules {
     pub panics_at: u64,
     /// Every step to this tick does not come back.
     pub hangs_at: u64,
+    /// From this tick on it dies when the first player's snapshot is made.
+    pub blind_from: u64,
     /// Every step does as many multiplications for nothing.
     pub toil: u64,
 }
@@ -35,18 +39,21 @@ pub struct Rules {
 pub struct Wish {
     /// One more press.
     pub press: bool,
-    /// The end of it.
+    /// The end of it, in the step.
     pub panic: bool,
+    /// The end of it between two steps, when the first player's snapshot is made.
+    pub blind: bool,
 }
 
 impl Input for Wish {
     fn encode(&self, writer: &mut BitWriter<'_>) {
         writer.flag(self.press);
         writer.flag(self.panic);
+        writer.flag(self.blind);
     }
 
     fn decode(reader: &mut BitReader<'_>) -> Result<Self, Malformed> {
-        Ok(Self { press: reader.flag()?, panic: reader.flag()? })
+        Ok(Self { press: reader.flag()?, panic: reader.flag()?, blind: reader.flag()? })
     }
 
     fn held(self) -> Self {
@@ -60,6 +67,7 @@ impl Input for Wish {
     fn add_presses(&mut self, late: &Self) {
         self.press |= late.press;
         self.panic |= late.panic;
+        self.blind |= late.blind;
     }
 }
 
@@ -106,6 +114,10 @@ impl Game for Fragile {
         players_min = 1
         when_undurable = \"pause\"
         undurable_ms_max = 500
+        [modes.blind]
+        players_max = 2
+        players_min = 1
+        rules = { blind_from = 40 }
         [modes.slow]
         players_max = 2
         players_min = 1
@@ -138,12 +150,13 @@ impl Game for Fragile {
         Ok(Rules {
             panics_at: number("panics_at"),
             hangs_at: number("hangs_at"),
+            blind_from: number("blind_from"),
             toil: number("toil"),
         })
     }
 
     fn new(rules: &Rules, _: TickRate, _: u64) -> Self {
-        Self { rules: *rules, presses: 0 }
+        Self { rules: *rules, presses: 0, is_blind: false }
     }
 
     fn join(&mut self, _: Slot, _: &PlayerInfo) {}
@@ -159,6 +172,8 @@ impl Game for Fragile {
         }
         let toiled = (0..self.rules.toil).fold(tick.0 | 1, |a, b| a.wrapping_mul(a ^ b));
         std::hint::black_box(toiled);
+        let is_doomed = self.rules.blind_from != 0 && tick.0 >= self.rules.blind_from;
+        self.is_blind = is_doomed || inputs.iter().any(|(_, wish)| wish.blind);
         for (slot, wish) in inputs.iter() {
             self.presses += u32::from(wish.press);
             assert!(!wish.panic, "the player in {slot:?} wished it");
@@ -169,7 +184,8 @@ impl Game for Fragile {
         world.add(EntityId(0), Audience::Everyone, &Presses(self.presses));
     }
 
-    fn viewpoint(&self, _: Slot) -> Option<Vec3> {
+    fn viewpoint(&self, slot: Slot) -> Option<Vec3> {
+        assert!(!self.is_blind || slot != Slot(0), "nothing is seen");
         None
     }
 

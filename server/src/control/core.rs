@@ -25,13 +25,13 @@ use matchkeep_shared::wire::lobby::LobbyRequest;
 use super::LobbyAnswer;
 use crate::journal::{Entry, JournalItem};
 use crate::lobby::core::{Action, ConnectionKey, Lobby};
-use crate::matches::MatchSpec;
 use crate::matches::header::MatchHeader;
+use crate::matches::{Deaths, MatchSpec};
 use crate::recovery::Recovered;
 use crate::settings::Mode;
 use crate::shard::message::{Command, NewHost, ShardEvent};
 use crate::store::{FinishedMatch, NewMatch};
-use ledger::{Deaths, Ledger, Stage};
+use ledger::{Ledger, Stage};
 
 pub use action::{ControlAction, StoreAnswer, StoreRequest};
 pub use counters::ControlCounters;

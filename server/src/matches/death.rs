@@ -1,9 +1,11 @@
 //! How a game dies under its match: a panic is caught, and what may have caused it is kept.
 
 use std::any::Any;
+use std::fmt;
 
 use matchkeep_shared::Game;
 use matchkeep_shared::game::Inputs;
+use matchkeep_shared::limits::DEATHS_IN_A_ROW_MAX;
 use matchkeep_shared::time::Tick;
 
 use super::Match;
@@ -17,6 +19,43 @@ pub struct Death {
     pub cause: String,
     /// The frame of that tick as far as it was known: what may have killed it.
     pub suspect: Vec<u8>,
+}
+
+/// How often a match died without getting on, across its restarts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Deaths {
+    tick: Tick,
+    in_a_row: u32,
+}
+
+impl Deaths {
+    /// One more, in the step to `tick` or right before it.
+    ///
+    /// A death one tick on belongs to the row: a state that nobody can be shown is stepped once after each
+    /// restart before it kills again.
+    pub fn count(&mut self, tick: Tick) {
+        if tick != self.tick && tick != self.tick + 1 {
+            self.in_a_row = 0;
+        }
+        self.tick = tick;
+        self.in_a_row += 1;
+    }
+
+    /// Whether a match that goes on from `tick` would only die again.
+    pub fn are_final_at(&self, tick: Tick) -> bool {
+        self.are_final() && tick < self.tick
+    }
+
+    /// Whether the match is to be set aside.
+    pub fn are_final(&self) -> bool {
+        self.in_a_row >= DEATHS_IN_A_ROW_MAX
+    }
+}
+
+impl fmt::Display for Deaths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "died {} times in a row, the last time at tick {}", self.in_a_row, self.tick)
+    }
 }
 
 impl<G: Game> Match<G> {
@@ -48,4 +87,39 @@ pub(crate) fn said(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     text.unwrap_or_else(|| "the game panicked".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(ticks: &[u64]) -> Deaths {
+        let mut deaths = Deaths::default();
+        ticks.iter().for_each(|tick| deaths.count(Tick(*tick)));
+        deaths
+    }
+
+    #[test]
+    fn three_deaths_without_getting_on_are_final() {
+        for row in [&[7, 7, 7], &[7, 7, 8], &[7, 8, 9]] {
+            assert!(!after(&row[..2]).are_final(), "{row:?}");
+            assert!(after(row).are_final(), "{row:?}");
+        }
+        assert!(after(&[3, 3, 7, 7, 8]).are_final(), "an older row does not matter");
+        assert_eq!(after(&[7, 8, 9]).to_string(), "died 3 times in a row, the last time at tick 9");
+    }
+
+    #[test]
+    fn a_match_that_gets_on_or_begins_further_back_has_another_row() {
+        for ticks in [[7, 7, 9], [7, 9, 9], [7, 9, 11], [7, 7, 6]] {
+            assert!(!after(&ticks).are_final(), "{ticks:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_match_got_past_does_not_count() {
+        let deaths = after(&[7, 7, 7]);
+        assert!(deaths.are_final_at(Tick(6)) && deaths.are_final_at(Tick(2)));
+        assert!(!deaths.are_final_at(Tick(7)), "it was played");
+    }
 }

@@ -94,7 +94,9 @@ pub fn replay_everything(world: &mut World) {
         .flat_map(|known| known.deaths.values())
         .map(|n| u64::from(*n))
         .sum();
+    let between_steps = world.witness.deaths_between_steps;
     let tally = world.tally_mut();
+    tally.add("game_panic_between_steps", between_steps);
     tally.add("torn_records", set_aside);
     tally.add("match_quarantined", quarantined);
     tally.add("game_panic", panics);

@@ -1,4 +1,4 @@
-//! The arena with two ways to die: an input that no player makes by chance, and a fuse in the configuration.
+//! The arena with three ways to die: an input that no player makes by chance, and the fuses of a configuration.
 
 use matchkeep_shared::arena::{Arena, ArenaConfig, ArenaEntity, ArenaEvent, ArenaInput, Weapon};
 use matchkeep_shared::game::{ConfigError, Events, Game, Inputs, ModeSpec, Outcome, PlayerInfo};
@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 /// What every planted panic begins with.
 pub const PLANTED: &str = "planted: ";
+
+/// What a panic between two steps begins with.
+pub const BLIND: &str = "planted: blind";
 
 /// The input that kills the game in its step. Once: the match goes on from the tick before, in a new epoch,
 /// and takes that tick's inputs anew.
@@ -27,7 +30,17 @@ pub const CURSE: ArenaInput = ArenaInput {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Fragile {
     arena: Arena,
-    fuse: Option<u64>,
+    fuse: Option<Fuse>,
+    now: Tick,
+}
+
+/// Kills the game for good, however often it is tried.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Fuse {
+    /// In the step to this tick.
+    Step(Tick),
+    /// Between two steps, from this tick on: when it is asked where somebody looks from.
+    View(Tick),
 }
 
 /// An arena's configuration and its fuse.
@@ -35,8 +48,15 @@ pub struct Fragile {
 pub struct FragileConfig {
     /// The arena's own.
     pub arena: ArenaConfig,
-    /// The step to this tick panics, however often it is tried.
-    pub fuse: Option<u64>,
+    /// How it dies for good.
+    pub fuse: Option<Fuse>,
+}
+
+impl Fragile {
+    /// From where a place looks, alive or not.
+    pub fn looks_from(&self, slot: Slot) -> Option<Vec3> {
+        self.arena.viewpoint(slot)
+    }
 }
 
 impl Game for Fragile {
@@ -53,7 +73,7 @@ impl Game for Fragile {
     }
 
     fn new(config: &FragileConfig, rate: TickRate, seed: u64) -> Self {
-        Self { arena: Arena::new(&config.arena, rate, seed), fuse: config.fuse }
+        Self { arena: Arena::new(&config.arena, rate, seed), fuse: config.fuse, now: Tick(0) }
     }
 
     fn join(&mut self, slot: Slot, player: &PlayerInfo) {
@@ -65,7 +85,8 @@ impl Game for Fragile {
     }
 
     fn step(&mut self, tick: Tick, inputs: &Inputs<ArenaInput>, events: &mut Events<ArenaEvent>) {
-        assert!(self.fuse != Some(tick.0), "{PLANTED}the fuse of tick {tick}");
+        assert!(self.fuse != Some(Fuse::Step(tick)), "{PLANTED}the fuse of tick {tick}");
+        self.now = tick;
         self.arena.step(tick, inputs, events);
         // Behind the step: what it did until then must not be seen anywhere.
         assert!(inputs.iter().all(|(_, input)| input != CURSE), "{PLANTED}a cursed input");
@@ -76,7 +97,12 @@ impl Game for Fragile {
     }
 
     fn viewpoint(&self, slot: Slot) -> Option<Vec3> {
-        self.arena.viewpoint(slot)
+        let blind_from = self.fuse.and_then(|fuse| match fuse {
+            Fuse::View(tick) => Some(tick),
+            Fuse::Step(_) => None,
+        });
+        assert!(blind_from.is_none_or(|from| self.now < from), "{BLIND} at tick {}", self.now);
+        self.looks_from(slot)
     }
 
     fn outcome(&self) -> Option<Outcome> {

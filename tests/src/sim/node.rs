@@ -18,14 +18,12 @@ use matchkeep_server::recovery::gather;
 use matchkeep_server::settings::Mode;
 use matchkeep_server::shard::core::Core;
 use matchkeep_server::shard::message::{Command, ShardEvent};
-use matchkeep_server::shard::order::{Order, OrderRefused, Ordered};
 use matchkeep_server::store::Directory;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{Epoch, MatchId, ShardId};
 use matchkeep_shared::rng::Rng;
 use matchkeep_shared::wire::lobby::LobbyRequest;
 use matchkeep_shared::wire::message::GameVersion;
-use tokio::sync::oneshot;
 
 use super::directory::{DirectoryDisk, MemoryDirectory};
 use super::game::{Fragile, FragileConfig};
@@ -218,20 +216,6 @@ impl Node {
         if self.stop.is_none() && self.connected.contains(&from.0) {
             self.requests.push_back((from, request));
         }
-    }
-
-    /// The operator wants something of a match; nobody answers where no shard plays it.
-    pub fn order(
-        &mut self,
-        now: Instant,
-        match_id: MatchId,
-        order: Order,
-    ) -> Option<Result<Ordered, OrderRefused>> {
-        let plays = |shard: &&mut Shard| shard.core.match_of(match_id).is_some();
-        let shard = self.shards.iter_mut().find(plays)?;
-        let (reply, mut answer) = oneshot::channel();
-        shard.core.handle_command(now, Command::Order { match_id, order, reply });
-        answer.try_recv().ok()
     }
 
     /// Whether it is on its way out.

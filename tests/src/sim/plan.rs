@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use matchkeep_shared::rng::Rng;
-use matchkeep_shared::time::TickRate;
+use matchkeep_shared::time::{Tick, TickRate};
+
+use super::game::Fuse;
 
 /// How a seed is played.
 #[derive(Clone, Debug)]
@@ -201,8 +203,8 @@ pub struct Plan {
     pub rate: TickRate,
     /// How long a match of the arena lasts.
     pub match_seconds: u16,
-    /// The first match is of a mode whose game dies at this tick for good.
-    pub fuse: Option<u64>,
+    /// The first match is of a mode whose game dies for good.
+    pub fuse: Option<Fuse>,
     /// Whether matches stand still where the journal is behind.
     pub pauses: bool,
     /// How many players share each client's socket.
@@ -254,7 +256,7 @@ impl Plan {
             rate: TickRate::try_from(hz).expect("20 to 60 are allowed"),
             match_seconds: 12 + rng.below(90) as u16,
             fuse: (rng.below(FUSED_SEEDS) == 0)
-                .then(|| u64::from(hz) * (3 + u64::from(rng.below(15)))),
+                .then(|| Fuse::Step(Tick(u64::from(hz) * (3 + u64::from(rng.below(15)))))),
             pauses: rng.below(3) == 0,
             sockets,
             faults: Vec::new(),
@@ -263,6 +265,11 @@ impl Plan {
         plan.draw_others(options, &mut rng);
         plan.draw_orders(options, &mut rng);
         plan.faults.sort_by_key(|(at, _)| *at);
+        if let Some(Fuse::Step(tick)) = plan.fuse
+            && rng.below(2) == 0
+        {
+            plan.fuse = Some(Fuse::View(tick));
+        }
         plan
     }
 

@@ -214,6 +214,8 @@ impl Shard {
                 let tick = death.tick;
                 *turn.witness.of(*match_id).deaths.entry(tick).or_default() += 1;
                 let planted = death.cause.starts_with(super::game::PLANTED);
+                turn.witness.deaths_between_steps +=
+                    u64::from(death.cause.starts_with(super::game::BLIND));
                 turn.witness.check(planted, Invariant::NoPanic, || death.cause.clone());
                 turn.trace.note(turn.at, format_args!("died {match_id} {epoch} {tick}"));
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Every kind there is. One that stays at 0 over many seeds is no test, and fails the run.
-pub const KINDS: [&str; 32] = [
+pub const KINDS: [&str; 33] = [
     "client_stall",
     "crash_in_flush",
     "crash_in_recovery",
@@ -11,6 +11,7 @@ pub const KINDS: [&str; 32] = [
     "disk_full",
     "fsync_failed",
     "game_panic",
+    "game_panic_between_steps",
     "hung_step",
     "lobby_message_lost",
     "match_ended_by_order",

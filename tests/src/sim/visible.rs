@@ -36,7 +36,7 @@ impl Visible {
             Some((row.id, (entity, world.audience(index))))
         };
         let entities = (0..world.len()).filter_map(entity).collect();
-        let viewpoints = (0..places).map(|place| game.viewpoint(Slot(place as u8))).collect();
+        let viewpoints = (0..places).map(|place| game.looks_from(Slot(place as u8))).collect();
         Self { epoch, tick, entities, viewpoints }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use matchkeep_server::matches::Match;
 use matchkeep_shared::ids::{Epoch, MatchId};
-use matchkeep_shared::limits::DEATHS_PER_TICK_MAX;
+use matchkeep_shared::limits::DEATHS_IN_A_ROW_MAX;
 use matchkeep_shared::time::Tick;
 use matchkeep_shared::world::World;
 
@@ -139,6 +139,18 @@ impl Default for Known {
     }
 }
 
+impl Known {
+    /// Whether it died so often that it may be set aside: at one tick, or at ticks in a row.
+    fn has_died_in_a_row(&self) -> bool {
+        let (mut last, mut count) = (Tick(0), 0);
+        self.deaths.iter().any(|(tick, deaths)| {
+            let goes_on = *tick == last + 1;
+            (last, count) = (*tick, if goes_on { count + deaths } else { *deaths });
+            count >= DEATHS_IN_A_ROW_MAX
+        })
+    }
+}
+
 /// Sees everything.
 #[derive(Debug, Default)]
 pub struct Witness {
@@ -148,6 +160,8 @@ pub struct Witness {
     pub violation: Option<Violation>,
     /// By match.
     pub matches: BTreeMap<MatchId, Known>,
+    /// Of all matches.
+    pub deaths_between_steps: u64,
     world: World,
 }
 
@@ -255,7 +269,7 @@ impl Witness {
     /// A match is set aside.
     pub fn set_aside(&mut self, match_id: MatchId, why: &str) {
         let known = self.of(match_id);
-        let died = known.deaths.values().any(|count| *count >= DEATHS_PER_TICK_MAX);
+        let died = known.has_died_in_a_row();
         // Of one whose beginning never became durable there is nothing to go on from, and nobody was told.
         let was_claimed = known.epoch > Epoch(0);
         known.is_aside = true;

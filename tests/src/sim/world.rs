@@ -128,6 +128,15 @@ impl Ord for Queued {
     }
 }
 
+/// The next process is to end while it recovers, or right after.
+struct EarlyEnd {
+    /// The process that is there when this is decided; the one that starts after it is meant.
+    behind: u32,
+    end: End,
+    /// It has so many turns before.
+    turns: u32,
+}
+
 /// Everything there is.
 pub struct World {
     options: Options,
@@ -153,8 +162,7 @@ pub struct World {
     /// The process before was told to stop and wrote everything.
     stopped_cleanly: bool,
     slow: Option<Duration>,
-    /// What the processes up to this one do not concern: how one ends early, and after how many turns.
-    next_ends: Option<(u32, End, u32)>,
+    early_end: Option<EarlyEnd>,
     spins: u32,
 }
 
@@ -251,7 +259,7 @@ impl World {
             tally: Tally::default(),
             stopped_cleanly: false,
             slow: None,
-            next_ends: None,
+            early_end: None,
             spins: 0,
         };
         world.at(begun, Event::Start);

@@ -4,7 +4,6 @@ use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::encoding::encode;
 use matchkeep_shared::ids::{Epoch, MatchId};
-use matchkeep_shared::limits::DEATHS_PER_TICK_MAX;
 
 use super::ledger::Stage;
 use super::{ControlCore, StoreRequest};
@@ -25,22 +24,21 @@ impl<G: Game> ControlCore<G> {
         let Death { tick, cause, suspect } = death;
         *self.counters.deaths.entry(IncidentCause::Panic.label()).or_default() += 1;
         let Some(ledger) = self.matches.get_mut(&match_id) else { return };
-        let deaths = ledger.deaths.count(tick);
-        tracing::error!(%match_id, %epoch, %tick, deaths, %cause, "the match died");
+        ledger.deaths.count(tick);
+        let deaths = ledger.deaths;
+        tracing::error!(%match_id, %epoch, %tick, %cause, "the match died");
         let incident = Incident { cause: IncidentCause::Panic, tick, text: cause.clone(), suspect };
         let incident = encode(&incident);
         if !self.is_journaled {
             self.matches.remove(&match_id);
             return;
         }
-        let is_last = deaths >= DEATHS_PER_TICK_MAX;
-        ledger.stage = if is_last { Stage::Leaving } else { Stage::Restarting };
+        ledger.stage = if deaths.are_final() { Stage::Leaving } else { Stage::Restarting };
         // The evidence is written in any case, behind the last frame.
         let entry = Entry::Incident { tick, bytes: incident };
         self.journal(match_id, epoch, entry);
-        if is_last {
-            let why = format!("died {deaths} times at tick {tick}: {cause}");
-            self.set_aside(match_id, why);
+        if deaths.are_final() {
+            self.set_aside(match_id, format!("{deaths}: {cause}"));
         } else {
             let entry = Entry::Restart { claim: Vec::new(), unix_ms: now_unix_ms };
             self.journal(match_id, Epoch(epoch.0 + 1), entry);

@@ -2,8 +2,8 @@
 
 use matchkeep_shared::Game;
 use matchkeep_shared::ids::{Epoch, ShardId};
-use matchkeep_shared::time::Tick;
 
+use crate::matches::Deaths;
 use crate::shard::message::{NewHost, Resumption};
 use crate::store::FinishedMatch;
 
@@ -12,7 +12,7 @@ use crate::store::FinishedMatch;
 pub(super) struct Ledger<G: Game> {
     pub(super) shard: ShardId,
     pub(super) epoch: Epoch,
-    /// How often it died at which tick; the last one counts.
+    /// How often it died without getting on.
     pub(super) deaths: Deaths,
     /// Its journal has its end, durably.
     pub(super) is_closed: bool,
@@ -43,22 +43,5 @@ impl<G: Game> Stage<G> {
             Self::Ending(_) => "over",
             Self::Leaving => "being set aside",
         }
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Deaths {
-    tick: Tick,
-    count: u32,
-}
-
-impl Deaths {
-    /// One more at `tick`. Says how many there were at this tick.
-    pub(super) fn count(&mut self, tick: Tick) -> u32 {
-        if self.tick != tick {
-            *self = Self { tick, count: 0 };
-        }
-        self.count += 1;
-        self.count
     }
 }

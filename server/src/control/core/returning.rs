@@ -3,7 +3,7 @@
 use matchkeep_shared::Game;
 use matchkeep_shared::encoding::encode;
 
-use super::ledger::{Deaths, Ledger, Stage};
+use super::ledger::{Ledger, Stage};
 use super::{ControlAction, ControlCore, StoreRequest};
 use crate::journal::Entry;
 use crate::recovery::Returning;
@@ -14,7 +14,7 @@ impl<G: Game> ControlCore<G> {
     /// A match of the process before: its next epoch is claimed, then a shard replays it.
     pub(super) fn bring_back(&mut self, now_unix_ms: u64, nth: usize, returning: Returning<G>) {
         let epoch = returning.epoch();
-        let Returning { spec, record, is_recorded, base, deaths: died, hung, journal } = returning;
+        let Returning { spec, record, is_recorded, base, deaths, hung, journal } = returning;
         let shard = self.shards[nth % self.shards.len()];
         if !is_recorded {
             self.ask(StoreRequest::Create(Box::new(NewMatch { shard, ..record })));
@@ -22,10 +22,6 @@ impl<G: Game> ControlCore<G> {
         let match_id = spec.id;
         let mode = self.modes.iter().position(|mode| mode.name == spec.mode);
         self.lobby.expect_match(match_id, mode, shard, spec.places);
-        let mut deaths = Deaths::default();
-        for tick in died {
-            deaths.count(tick);
-        }
         let policy = mode.map(|mode| self.modes[mode].policy).unwrap_or_default();
         let host = NewHost { spec, policy };
         let stage = Stage::Resuming(Some(Box::new(Resumption { host, epoch, base })));

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use matchkeep_server::journal::Writer;
 use matchkeep_server::matches::incident::{Incident, IncidentCause};
+use matchkeep_server::shard::message::Command;
 use matchkeep_server::shard::order::{Order, Ordered};
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::MatchId;
 use matchkeep_shared::limits::HUNG_TICK_MAX;
 use matchkeep_shared::time::Tick;
+use tokio::sync::oneshot;
 
-use super::{Event, World};
+use super::{EarlyEnd, Event, World};
 use crate::memory_journal::MemoryJournal;
 use crate::sim::audit;
 use crate::sim::plan::{End, Fault, Weather, Wish};
@@ -92,7 +94,7 @@ impl World {
         match fault {
             Fault::End(end) => self.end(end),
             Fault::NextEnds { end, turns } => {
-                self.next_ends = Some((self.process, end, turns));
+                self.early_end = Some(EarlyEnd { behind: self.process, end, turns });
             }
             Fault::Order { player, wish } => self.order(player, wish),
             Fault::Curse { player } => {
@@ -190,15 +192,16 @@ impl World {
 
     /// A process that is to end while it recovers has had a turn.
     pub(super) fn end_early(&mut self) {
-        let Some((not_yet, end, turns)) = self.next_ends else { return };
-        if self.process <= not_yet {
+        let Some(early) = &mut self.early_end else { return };
+        if self.process <= early.behind {
             return;
         }
-        if turns > 0 {
-            self.next_ends = Some((not_yet, end, turns - 1));
+        if early.turns > 0 {
+            early.turns -= 1;
             return;
         }
-        self.next_ends = None;
+        let end = early.end;
+        self.early_end = None;
         self.note(format_args!("early: {end:?}"));
         self.end(end);
     }
@@ -238,10 +241,15 @@ impl World {
         self.carry_out(match_id, Order::Resume);
     }
 
+    /// Nothing comes of it where no shard plays the match.
     fn carry_out(&mut self, match_id: MatchId, order: Order) -> Option<Ordered> {
         let text = format!("{order:?}");
         let (now, node) = (self.now, self.node.as_mut()?);
-        let answer = node.order(now, match_id, order)?;
+        let mut shards = node.shards.iter_mut();
+        let shard = shards.find(|shard| shard.core.match_of(match_id).is_some())?;
+        let (reply, mut answer) = oneshot::channel();
+        shard.core.handle_command(now, Command::Order { match_id, order, reply });
+        let answer = answer.try_recv().ok()?;
         self.note(format_args!("{match_id} {text}: {:?}", answer.as_ref().err()));
         answer.ok()
     }
@@ -275,7 +283,7 @@ impl World {
         self.set_slow(None);
         let matches: Vec<MatchId> = self.witness.matches.keys().copied().collect();
         matches.into_iter().for_each(|match_id| self.resume(match_id));
-        self.next_ends = None;
+        self.early_end = None;
         for client in &mut self.clients {
             (client.cut_up, client.cut_down) = (None, None);
             client.players.iter_mut().for_each(|player| player.is_cursed = false);
