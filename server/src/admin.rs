@@ -78,6 +78,7 @@ pub(crate) fn serve(socket: TcpListener, admin: Admin) -> io::Result<()> {
         .route("/v1/matches", get(matches::list))
         .route("/v1/matches/{id}", get(matches::show))
         .route("/v1/matches/{id}/state", get(matches::state))
+        .route("/v1/matches/{id}/timeline", get(matches::timeline))
         .route("/v1/matches/{id}/say", post(matches::say))
         .route("/v1/matches/{id}/kick", post(matches::kick))
         .route("/v1/matches/{id}/pause", post(matches::pause))
@@ -121,6 +122,7 @@ fn unanswered(why: &Unanswered) -> Response {
             StatusCode::NOT_FOUND
         }
         Unanswered::NotThere { .. } | Unanswered::Refused(_) => StatusCode::CONFLICT,
+        Unanswered::NoTimeline(_) => StatusCode::TOO_MANY_REQUESTS,
         Unanswered::Busy(_) | Unanswered::Silent(_) | Unanswered::Stopping => {
             StatusCode::SERVICE_UNAVAILABLE
         }

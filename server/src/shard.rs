@@ -17,5 +17,6 @@ mod schedule;
 mod session;
 pub mod stats;
 pub mod thread;
+pub mod timeline;
 mod tokens;
 pub mod view;

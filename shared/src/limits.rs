@@ -173,6 +173,10 @@ pub const LIST_ROWS_MAX: usize = 1000;
 pub const ADMIN_BODY_BYTES_MAX: usize = 4096;
 /// A match looks at what the phases of a tick cost in one of so many ticks.
 pub const PHASES_EVERY_TICKS: u64 = 64;
+/// The longest timeline of a match, in seconds.
+pub const TIMELINE_SECONDS_MAX: u64 = 30;
+/// Timelines that a shard records at once.
+pub const TIMELINES_PER_SHARD_MAX: usize = 4;
 
 // Journal
 

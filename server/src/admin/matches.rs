@@ -3,12 +3,15 @@
 //! Owns: the routes and their documents. Must not know: shards. Names of players are looked up in the
 //! store, for a shard does not know them.
 
+use std::time::Duration;
+
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Json, Response};
 use matchkeep_shared::ids::{MatchId, PlayerId};
+use matchkeep_shared::limits::TIMELINE_SECONDS_MAX;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -22,6 +25,8 @@ use crate::travel::select;
 
 /// Who orders, as the log names it.
 const BY: &str = "the admin interface";
+/// How long a timeline is, where whoever asks does not say.
+const TIMELINE_SECONDS: u64 = 5;
 /// Why a match ended, where whoever ended it does not say.
 const ENDED: &str = "ended by an operator";
 
@@ -135,6 +140,37 @@ pub(super) async fn state(
                 .into_response()
         }
         Err(nowhere) => *bad(format!("field = {path}: {nowhere}")),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TimelineQuery {
+    seconds: Option<u64>,
+}
+
+/// `GET /v1/matches/{id}/timeline?seconds=N`: the phases of its ticks, one by one; answered when the seconds
+/// are over.
+pub(super) async fn timeline(
+    State(admin): State<Admin>,
+    Path(id): Path<String>,
+    asked: Result<Query<TimelineQuery>, QueryRejection>,
+) -> Response {
+    let asked = match_id(&id).and_then(|id| {
+        let seconds = query(asked)?.seconds.unwrap_or(TIMELINE_SECONDS);
+        if !(1..=TIMELINE_SECONDS_MAX).contains(&seconds) {
+            let allowed = format!("allowed are 1 to {TIMELINE_SECONDS_MAX}");
+            return Err(bad(format!("seconds = {seconds}: {allowed}")));
+        }
+        Ok((id, Duration::from_secs(seconds)))
+    });
+    let (match_id, lasts) = match asked {
+        Ok(asked) => asked,
+        Err(response) => return *response,
+    };
+    match admin.ask(|reply| Question::Record { match_id, lasts, reply }).await {
+        Ok(timeline) => Json(timeline).into_response(),
+        Err(why) => unanswered(&why),
     }
 }
 

@@ -42,6 +42,20 @@ pub(super) fn get<T: DeserializeOwned>(admin: SocketAddr, path: &str) -> Result<
     parsed(admin, path, &get_bytes(admin, path, TEXT_BYTES_MAX)?)
 }
 
+/// The JSON document at `path`, which is not there before `lasts` is over.
+pub(super) fn get_after<T: DeserializeOwned>(
+    admin: SocketAddr,
+    path: &str,
+    lasts: Duration,
+) -> Result<T, HttpError> {
+    let unreachable = |_| HttpError::Unreachable(admin);
+    let response =
+        agent(lasts + TIMEOUT).get(format!("http://{admin}{path}")).call().map_err(unreachable)?;
+    let body = body_of(admin, response, TEXT_BYTES_MAX)?;
+    serde_json::from_slice(&body)
+        .map_err(|e| HttpError::Refused(format!("http://{admin}{path} is no answer of ours: {e}")))
+}
+
 /// The JSON document at `path`; `None` where the server knows of none.
 pub(super) fn find<T: DeserializeOwned>(
     admin: SocketAddr,
@@ -67,7 +81,8 @@ pub(super) fn get_bytes(
     bytes_max: usize,
 ) -> Result<Vec<u8>, HttpError> {
     let unreachable = |_| HttpError::Unreachable(admin);
-    let response = agent().get(format!("http://{admin}{path}")).call().map_err(unreachable)?;
+    let response =
+        agent(TIMEOUT).get(format!("http://{admin}{path}")).call().map_err(unreachable)?;
     body_of(admin, response, bytes_max)
 }
 
@@ -77,7 +92,7 @@ pub(super) fn post<T: DeserializeOwned>(
     path: &str,
     body: &Value,
 ) -> Result<T, HttpError> {
-    let request = agent().post(format!("http://{admin}{path}"));
+    let request = agent(TIMEOUT).post(format!("http://{admin}{path}"));
     let request = request.header("Content-Type", "application/json");
     let response = request.send(body.to_string()).map_err(|_| HttpError::Unreachable(admin))?;
     parsed(admin, path, &body_of(admin, response, TEXT_BYTES_MAX)?)
@@ -88,9 +103,9 @@ fn parsed<T: DeserializeOwned>(admin: SocketAddr, path: &str, body: &[u8]) -> Re
         .map_err(|e| HttpError::Refused(format!("http://{admin}{path} is no answer of ours: {e}")))
 }
 
-fn agent() -> ureq::Agent {
+fn agent(within: Duration) -> ureq::Agent {
     ureq::Agent::config_builder()
-        .timeout_global(Some(TIMEOUT))
+        .timeout_global(Some(within))
         .http_status_as_error(false)
         .proxy(None)
         .build()

@@ -6,6 +6,7 @@ mod ls;
 mod orders;
 mod show;
 mod state;
+mod trace;
 mod tree;
 
 use clap::{Args, Subcommand};
@@ -18,7 +19,7 @@ use super::watch::{Watch, seconds};
 
 /// What stands below the verbs of `match`.
 pub(super) const MATCH_HELP: &str = "\
-`ls`, `show`, `watch`, `inspect` and the orders speak to a running server; `state` and `diff` play a match again \
+`ls`, `show`, `watch`, `inspect`, `trace` and the orders speak to a running server; `state` and `diff` play a match again \
 from its journal, running or finished.
 
 Exit codes:
@@ -55,6 +56,8 @@ enum MatchVerb {
     },
     /// Show everything of a running match: players, links, tick budget, entities, any field
     Inspect(inspect::InspectArgs),
+    /// Write the next seconds of a running match, tick by tick and phase by phase, for Perfetto
+    Trace(trace::TraceArgs),
     /// Tell the players of a running match something
     Say(orders::SayArgs),
     /// Send a player away; the place is free at once, and the player may come again
@@ -78,6 +81,7 @@ pub(super) fn run<G: Playable>(args: MatchArgs) -> Result<(), CliError> {
         MatchVerb::Show { id, watch } => show::run(id, watch.every, place),
         MatchVerb::Watch { id, every } => show::run(id, Some(every), place),
         MatchVerb::Inspect(inspect) => inspect::run(&inspect, place),
+        MatchVerb::Trace(trace) => trace::run(&trace, place),
         MatchVerb::Say(say) => orders::say(&say, place),
         MatchVerb::Kick(kick) => orders::kick(&kick, place),
         MatchVerb::Pause(order) => orders::pause(&order, place),

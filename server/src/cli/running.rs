@@ -1,6 +1,7 @@
 //! The running server that a verb speaks to, found from the flags that say where matches are.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use matchkeep_shared::ids::MatchId;
 use matchkeep_shared::limits::LIST_ROWS_MAX;
@@ -13,6 +14,7 @@ use super::place::{Named, Place};
 use crate::admin::matches::OrderedDocument;
 use crate::data_dir::DataDir;
 use crate::node::Endpoints;
+use crate::shard::timeline::Timeline;
 use crate::shard::view::{MatchRow, MatchStage, MatchView};
 
 /// A server that answers.
@@ -82,6 +84,12 @@ impl Running {
     /// The state of one match.
     pub(super) fn state(&self, id: MatchId) -> Result<Value, CliError> {
         self.get(&format!("/v1/matches/{id}/state"))
+    }
+
+    /// The next seconds of a match, phase by phase.
+    pub(super) fn timeline(&self, id: MatchId, seconds: u64) -> Result<Timeline, CliError> {
+        let path = format!("/v1/matches/{id}/timeline?seconds={seconds}");
+        http::get_after(self.admin, &path, Duration::from_secs(seconds)).map_err(CliError::from)
     }
 
     /// Has something done to a match.

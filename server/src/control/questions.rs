@@ -16,6 +16,7 @@ use crate::shard::message::Command;
 use crate::shard::order::{Order, OrderRefused, Ordered};
 use crate::shard::stats::ShardStats;
 use crate::shard::thread::ShardHandle;
+use crate::shard::timeline::{NoTimeline, Timeline};
 use crate::shard::view::{MatchRow, MatchView, RowFilter};
 use crate::travel::{TravelError, view_state};
 
@@ -59,6 +60,15 @@ pub enum Question {
         by: &'static str,
         /// What came of it.
         reply: Reply<Ordered>,
+    },
+    /// When do the phases of this match's ticks begin and end?
+    Record {
+        /// The match.
+        match_id: MatchId,
+        /// For how long, from now on.
+        lasts: Duration,
+        /// Answered when that is over.
+        reply: Reply<Timeline>,
     },
     /// How is the node?
     Node(Reply<NodeView>),
@@ -111,6 +121,9 @@ pub enum Unanswered {
     /// Its shard does not do that.
     #[error(transparent)]
     Refused(OrderRefused),
+    /// Its shard records enough already.
+    #[error(transparent)]
+    NoTimeline(NoTimeline),
     /// The shard's queue is full.
     #[error("shard {0} has too much to do to take this: ask again in a moment")]
     Busy(ShardId),
@@ -187,6 +200,13 @@ impl<G: Game> Control<G> {
                         Err(why) => tracing::info!(%match_id, ?order, by, %why, "order refused"),
                     }
                     let _ = reply.send(outcome);
+                });
+            }
+            Question::Record { match_id, lasts, reply } => {
+                let command = |reply| Command::Record { match_id, lasts, reply };
+                let asked = self.ask_shard_of(match_id, command);
+                tokio::spawn(async move {
+                    let _ = reply.send(asked.recorded(lasts).await);
                 });
             }
             Question::Node(reply) => self.show_node(reply),
@@ -296,7 +316,12 @@ struct Answer<T> {
 
 impl<T> Answer<T> {
     async fn wait(self) -> Result<T, Unanswered> {
-        match tokio::time::timeout(ANSWER_WITHIN, self.receiver).await {
+        self.wait_after(Duration::ZERO).await
+    }
+
+    /// For an answer that is not there before `lasts` is over.
+    async fn wait_after(self, lasts: Duration) -> Result<T, Unanswered> {
+        match tokio::time::timeout(lasts + ANSWER_WITHIN, self.receiver).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_)) => Err(Unanswered::Stopping),
             Err(_) => Err(Unanswered::Silent(self.shard)),
@@ -330,6 +355,15 @@ impl Asked<Result<Ordered, OrderRefused>> {
         self.answer?.wait().await?.map_err(|refused| match refused {
             OrderRefused::UnknownMatch => Self::not_there(self.match_id, self.stage),
             refused => Unanswered::Refused(refused),
+        })
+    }
+}
+
+impl Asked<Result<Timeline, NoTimeline>> {
+    async fn recorded(self, lasts: Duration) -> Result<Timeline, Unanswered> {
+        self.answer?.wait_after(lasts).await?.map_err(|why| match why {
+            NoTimeline::UnknownMatch => Self::not_there(self.match_id, self.stage),
+            NoTimeline::TooMany => Unanswered::NoTimeline(why),
         })
     }
 }

@@ -21,6 +21,17 @@ impl Phase {
     /// How many there are.
     pub const COUNT: usize = 5;
 
+    /// Its name in JSON and for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Inputs => "inputs",
+            Self::Step => "step",
+            Self::Replicate => "replicate",
+            Self::Journal => "journal",
+            Self::Send => "send",
+        }
+    }
+
     /// Its place in arrays of all of them.
     pub fn index(self) -> usize {
         self as usize

@@ -11,6 +11,7 @@ mod phases;
 mod restarting;
 mod standing;
 mod steering;
+mod timelines;
 mod viewing;
 
 use std::cmp::Reverse;
@@ -89,6 +90,8 @@ pub struct Core<G: Game> {
     /// The next deadline of each match, and of nothing else.
     due: BinaryHeap<Reverse<(Instant, usize, MatchId)>>,
 
+    /// What somebody wants to see of ticks one by one.
+    timelines: Vec<timelines::Recording>,
     reports: VecDeque<ShardEvent>,
     stats: ShardStats,
     stopping: bool,
@@ -200,6 +203,7 @@ impl<G: Game> Core<G> {
             by_match: HashMap::new(),
             matches_made: 0,
             due: BinaryHeap::new(),
+            timelines: Vec::new(),
             reports: VecDeque::new(),
             stats: ShardStats::default(),
             stopping: false,
@@ -296,6 +300,7 @@ impl<G: Game> Core<G> {
             Command::CopyState { match_id, reply } => {
                 let _ = reply.send(self.copy_state(match_id));
             }
+            Command::Record { match_id, lasts, reply } => self.record(now, match_id, lasts, reply),
             Command::Release { match_id, player } => self.release(now, match_id, player),
             Command::ResultDurable { match_id } => self.tell_result(now, match_id),
             Command::ResultLost { match_id } => self.give_up_result(now, match_id),
@@ -307,8 +312,11 @@ impl<G: Game> Core<G> {
         }
     }
 
-    /// Deadlines of connections passed.
+    /// Deadlines of connections and timelines passed.
     pub fn handle_timeouts(&mut self, now: Instant) {
+        if !self.timelines.is_empty() {
+            self.finish_timelines(now);
+        }
         while let Some(key) = self.timers.pop_due(now) {
             let handle = ConnectionHandle(key);
             let Some(connection) = self.connections.get_mut(key).and_then(Option::as_mut) else {
@@ -349,7 +357,7 @@ impl<G: Game> Core<G> {
         // Control was behind: try again soon.
         let report = (!self.reports.is_empty()).then(|| now + REPORT_RETRY);
         let replay = self.replaying().map(|_| now);
-        let times = [tick, self.timers.earliest(), handshake, report, replay];
+        let times = [tick, self.timers.earliest(), handshake, report, replay, self.timeline_due()];
         times.into_iter().flatten().min()
     }
 

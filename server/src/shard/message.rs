@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::order::{Order, OrderRefused, Ordered};
 use super::stats::ShardStats;
+use super::timeline::{NoTimeline, Timeline};
 use super::view::{MatchRow, MatchView, RowFilter};
 use crate::matches::recorder::Base;
 use crate::matches::state::MatchState;
@@ -74,6 +75,15 @@ pub enum Command<G: Game> {
         match_id: MatchId,
         /// A copy of it, between two ticks; `None` where it is not here.
         reply: oneshot::Sender<Option<Box<MatchState<G>>>>,
+    },
+    /// When do the phases of this match's ticks begin and end, from now on?
+    Record {
+        /// The match.
+        match_id: MatchId,
+        /// For how long.
+        lasts: Duration,
+        /// Answered when that is over.
+        reply: oneshot::Sender<Result<Timeline, NoTimeline>>,
     },
     /// The player gives up the place, connected or held.
     Release {

@@ -14,4 +14,5 @@ mod recordings;
 mod serve;
 mod service;
 mod steering;
+mod trace;
 mod travel;

@@ -32,15 +32,15 @@ impl Drop for Bots {
 }
 
 /// A server with a match of two bots.
-struct Bed {
+pub(crate) struct Bed {
     serve: Serve,
-    data: PathBuf,
-    id: String,
+    pub(crate) data: PathBuf,
+    pub(crate) id: String,
     _bots: Bots,
     _folder: TempDir,
 }
 
-fn bed() -> Bed {
+pub(crate) fn bed() -> Bed {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = folder.path().join("data");
     let serve = Serve::start(&data, &[]);
@@ -60,11 +60,11 @@ impl Bed {
         run_ok(&[arguments, &["--data", arg(&self.data)]].concat())
     }
 
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         run_json(&[arguments, &["--admin", self.serve.told("admin"), "--json"]].concat())
     }
 
-    fn refused(&self, arguments: &[&str], named: &[&str]) {
+    pub(crate) fn refused(&self, arguments: &[&str], named: &[&str]) {
         refused(&[arguments, &["--data", arg(&self.data)]].concat(), named);
     }
 

@@ -94,7 +94,8 @@ impl<G: Game> Core<G> {
         host.pace.note_lateness(late);
         self.stats.ticks += 1;
 
-        let is_looked_at = tick.0.is_multiple_of(PHASES_EVERY_TICKS);
+        let is_looked_at = tick.0.is_multiple_of(PHASES_EVERY_TICKS)
+            || self.timelines.iter().any(|timeline| timeline.is_of(match_id));
         let mut laps = is_looked_at.then(|| Laps::begin(clock()));
         let mut lap = |phase| {
             if let Some(laps) = &mut laps {
@@ -123,9 +124,15 @@ impl<G: Game> Core<G> {
         }
         self.finish_ended(index);
         lap(Phase::Replicate);
-        // A tick that catches up makes no snapshots, and says nothing of what they cost.
-        if let Some(host) = self.hosts[index].as_mut().filter(|_| sends) {
-            host.pace.laps = laps;
+        match (laps, self.hosts[index].as_mut()) {
+            (Some(laps), Some(host)) if sends => host.pace.laps = Some(laps),
+            // A tick that catches up makes no snapshots, and says nothing of what they cost.
+            (Some(laps), _) => {
+                for timeline in &mut self.timelines {
+                    timeline.note(match_id, tick, deadline, true, laps);
+                }
+            }
+            (None, _) => {}
         }
         Some(TickRun { host: index, deadline, started: now, sends })
     }

@@ -10,22 +10,42 @@ use crate::shard::view::PhaseCosts;
 /// How much one tick weighs in the averages.
 const WEIGHT: f64 = 1.0 / 8.0;
 
+/// Pieces that a tick goes through: each phase once, replication and the journal twice.
+const PIECES_MAX: usize = 8;
+
 /// One tick that is looked at.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Laps {
-    last: Instant,
-    spent: [Duration; Phase::COUNT],
+    begun: Instant,
+    /// What is over, and since when.
+    ends: [(Phase, Instant); PIECES_MAX],
+    count: usize,
 }
 
 impl Laps {
     pub(super) fn begin(now: Instant) -> Self {
-        Self { last: now, spent: [Duration::ZERO; Phase::COUNT] }
+        Self { begun: now, ends: [(Phase::Inputs, now); PIECES_MAX], count: 0 }
+    }
+
+    /// When the tick began.
+    pub(super) fn begun(&self) -> Instant {
+        self.begun
     }
 
     /// A phase, or a piece of it, is over.
     pub(super) fn lap(&mut self, phase: Phase, now: Instant) {
-        self.spent[phase.index()] += now.saturating_duration_since(self.last);
-        self.last = now;
+        debug_assert!(self.count < PIECES_MAX, "a tick has no more pieces");
+        if let Some(end) = self.ends.get_mut(self.count) {
+            *end = (phase, now);
+            self.count += 1;
+        }
+    }
+
+    /// The pieces in order: which phase, from when, until when.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = (Phase, Instant, Instant)> {
+        let begins = std::iter::once(self.begun).chain(self.ends.iter().map(|(_, end)| *end));
+        let ends = self.ends[..self.count].iter();
+        ends.zip(begins).map(|((phase, end), begin)| (*phase, begin, *end))
     }
 }
 
@@ -40,7 +60,11 @@ impl Phases {
     pub(super) fn add(&mut self, laps: &Laps) {
         let weight = if self.ticks_seen == 0 { 1.0 } else { WEIGHT };
         self.ticks_seen += 1;
-        for (average, spent) in self.average.iter_mut().zip(laps.spent) {
+        let mut spent = [Duration::ZERO; Phase::COUNT];
+        for (phase, begin, end) in laps.pieces() {
+            spent[phase.index()] += end.saturating_duration_since(begin);
+        }
+        for (average, spent) in self.average.iter_mut().zip(spent) {
             *average += (spent.as_secs_f64() - *average) * weight;
         }
     }

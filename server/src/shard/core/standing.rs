@@ -155,6 +155,11 @@ impl<G: Game> Core<G> {
         if let Some(mut laps) = pace.laps.take() {
             laps.lap(Phase::Send, now);
             pace.phases.add(&laps);
+            let (id, tick) = (host.game.spec().id, host.game.tick());
+            let deadline = host.schedule.deadline(tick);
+            for timeline in &mut self.timelines {
+                timeline.note(id, tick, deadline, false, laps);
+            }
         }
         pace.cost += (took.as_secs_f64() - pace.cost) * COST_WEIGHT;
         let budget = host.game.spec().rate.period().as_secs_f64() * TICK_BUDGET_SHARE;

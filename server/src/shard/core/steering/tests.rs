@@ -1,4 +1,4 @@
-//! Orders to a match of the arena, on a shard without a network, under virtual time.
+//! Orders to a match of the arena, and looks at it, on a shard without a network, under virtual time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use matchkeep_shared::arena::Arena;
 use matchkeep_shared::game::{MapSource, ModeSpec, PlayerInfo};
 use matchkeep_shared::ids::ShardId;
-use matchkeep_shared::limits::RUNAWAY_AFTER;
+use matchkeep_shared::limits::{RUNAWAY_AFTER, TIMELINES_PER_SHARD_MAX};
 use matchkeep_shared::time::{Tick, TickRate};
 use matchkeep_shared::wire::ALPN_MATCH;
 use tokio::sync::oneshot;
@@ -16,6 +16,7 @@ use crate::identity::{EndpointRole, ServerIdentity};
 use crate::matches::{MatchOptions, MatchSpec};
 use crate::shard::core::CoreConfig;
 use crate::shard::message::{Command, MatchPolicy, NewHost, Runaway};
+use crate::shard::timeline::NoTimeline;
 use crate::shard::view::{MatchStage, MatchView, RowFilter};
 
 const MATCH: MatchId = MatchId(9);
@@ -250,4 +251,47 @@ fn the_phases_of_a_tick_are_looked_at_now_and_then() {
     world.run(3 * SECOND, QUICK);
     let phases = world.view().phases.expect("180 ticks");
     assert_eq!(phases.ticks_seen, 2, "ticks 64 and 128");
+}
+
+#[test]
+fn a_timeline_has_every_tick_of_its_time_and_ends_where_none_come() {
+    let mut world = World::new(Runaway::Flag);
+    let record = |world: &mut World, lasts| {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Record { match_id: MATCH, lasts, reply };
+        world.core.handle_command(world.now, command);
+        answer
+    };
+    let mut answers: Vec<_> =
+        (0..TIMELINES_PER_SHARD_MAX).map(|_| record(&mut world, SECOND)).collect();
+    let refused = record(&mut world, SECOND).try_recv().expect("answered at once");
+    assert_eq!(refused.expect_err("enough are recorded"), NoTimeline::TooMany);
+
+    let due = world.core.next_wake(world.now).expect("ticks are due");
+    assert!(due <= world.now + SECOND);
+    world.run(2 * SECOND, Duration::from_millis(1));
+    assert!(answers[0].try_recv().is_err(), "a timeline ends in the shell's next pass");
+    world.core.handle_timeouts(world.now);
+    for answer in &mut answers {
+        let timeline = answer.try_recv().expect("it is over").expect("it was recorded");
+        assert_eq!(timeline.lasts_us, 1e6);
+        assert!((59..=61).contains(&timeline.ticks.len()), "{}", timeline.ticks.len());
+        let ticks: Vec<u64> = timeline.ticks.iter().map(|tick| tick.tick.0).collect();
+        assert!(ticks.windows(2).all(|pair| pair[1] == pair[0] + 1), "{ticks:?}");
+        let phases: Vec<_> =
+            timeline.ticks[0].spans.iter().map(|span| span.phase.as_str()).collect();
+        assert_eq!(
+            phases,
+            ["inputs", "step", "replicate", "journal", "journal", "replicate", "send"]
+        );
+        let send = timeline.ticks[0].spans.last().expect("it was sent");
+        assert_eq!((send.to_us - send.from_us).round(), 1000.0);
+    }
+
+    world.order(Order::Pause).expect("it runs");
+    let mut answer = record(&mut world, SECOND);
+    world.run(2 * SECOND, QUICK);
+    world.core.handle_timeouts(world.now);
+    let timeline = answer.try_recv().expect("it is over").expect("it was recorded");
+    assert_eq!(timeline.ticks, []);
 }
