@@ -20,6 +20,7 @@ mod pickup;
 mod player;
 mod projectile;
 mod roster;
+mod sketch;
 mod trace;
 pub mod view;
 mod weapon;
@@ -49,6 +50,7 @@ use crate::game::{ConfigError, Events, Game, Inputs, ModeSpec, Outcome, PlayerIn
 use crate::ids::{EntityId, Slot, SlotSet};
 use crate::limits::PLAYERS_PER_MATCH_MAX;
 use crate::rng::Rng;
+use crate::sketch::Sketch;
 use crate::time::{Tick, TickRate};
 use crate::world::{Audience, WorldWriter};
 use entities::Entities;
@@ -179,6 +181,10 @@ impl Game for Arena {
 
     fn outcome(&self) -> Option<Outcome> {
         self.result()
+    }
+
+    fn sketch(&self) -> Sketch {
+        self.from_above()
     }
 }
 

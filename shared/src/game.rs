@@ -11,7 +11,7 @@
 //!    with its width in bits. It crosses the network only where it changed.
 //! 4. **Event.** What happens once and must arrive: a frag, a goal, a line of chat. A serde type.
 //! 5. **The rules.** [`Game::new`], [`Game::join`], [`Game::leave`], [`Game::step`], [`Game::replicate`],
-//!    [`Game::outcome`].
+//!    [`Game::outcome`]. [`Game::sketch`], if operators are to see more than dots.
 //!
 //! `server/examples/` holds a whole game of about 100 lines; [`crate::arena`] is a large one.
 //!
@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{PlayerId, Slot, SlotSet};
 use crate::schema::Entity;
+use crate::sketch::Sketch;
 use crate::time::{Tick, TickRate};
 use crate::wire::Malformed;
 use crate::wire::bits::{BitReader, BitWriter};
@@ -97,6 +98,12 @@ pub trait Game: Clone + Debug + Serialize + DeserializeOwned + Send + Sized + 's
 
     /// The result, from the step on in which the match ended. The engine steps no further.
     fn outcome(&self) -> Option<Outcome>;
+
+    /// How the match looks from above, for a person who watches it: `match watch`, `history replay`. Called on
+    /// a copy, and only when somebody looks. A game that says nothing shows where its replicated entities are.
+    fn sketch(&self) -> Sketch {
+        Sketch::of_entities(self)
+    }
 }
 
 /// What one player wishes for in one tick.

@@ -16,6 +16,7 @@ pub mod limits;
 pub mod nearest;
 pub mod rng;
 pub mod schema;
+pub mod sketch;
 pub mod ticket;
 pub mod time;
 pub mod wire;

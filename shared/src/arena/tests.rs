@@ -2,6 +2,7 @@
 
 mod combat;
 mod flow;
+mod sketch;
 mod things;
 
 use std::sync::Arc;
