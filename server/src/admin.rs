@@ -79,6 +79,7 @@ pub(crate) fn serve(socket: TcpListener, admin: Admin) -> io::Result<()> {
         .route("/v1/matches/{id}", get(matches::show))
         .route("/v1/matches/{id}/state", get(matches::state))
         .route("/v1/matches/{id}/timeline", get(matches::timeline))
+        .route("/v1/matches/{id}/view", get(matches::view))
         .route("/v1/matches/{id}/say", post(matches::say))
         .route("/v1/matches/{id}/kick", post(matches::kick))
         .route("/v1/matches/{id}/pause", post(matches::pause))

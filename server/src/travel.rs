@@ -8,10 +8,12 @@
 //! * [`at()`]: the match at one tick, from the nearest checkpoint before it.
 //! * [`verify()`]: every stored hash, checkpoint and result against what the match comes to.
 //! * [`view()`], [`select()`], [`diff()`]: a match as JSON, a field of it, and what differs between two.
+//! * [`pictures()`]: a match as a person watches it, tick by tick.
 //! * [`Story`]: a match as lines of JSON, for other programs.
 
 mod diff;
 mod error;
+mod picture;
 mod playback;
 mod seek;
 mod select;
@@ -22,8 +24,9 @@ mod view;
 pub(crate) use diff::plain;
 pub use diff::{Change, diff};
 pub use error::TravelError;
+pub use picture::{Picture, picture, pictures};
 pub use playback::{Checked, Playback, Rules};
-pub use seek::{Span, at, play, span};
+pub use seek::{Span, at, play, play_from, span};
 pub use select::{NoSuchField, select};
 pub use story::{Story, StoryCounts};
 pub use verify::{Problem, Verdict, verify};

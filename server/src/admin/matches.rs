@@ -143,6 +143,18 @@ pub(super) async fn state(
     }
 }
 
+/// `GET /v1/matches/{id}/view`: the match after its newest tick, from above: walls, who is where, the score.
+pub(super) async fn view(State(admin): State<Admin>, Path(id): Path<String>) -> Response {
+    let match_id = match match_id(&id) {
+        Ok(id) => id,
+        Err(response) => return *response,
+    };
+    match admin.ask(|reply| Question::Picture { match_id, reply }).await {
+        Ok(picture) => Json(picture).into_response(),
+        Err(why) => unanswered(&why),
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TimelineQuery {

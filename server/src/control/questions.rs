@@ -12,13 +12,14 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Control, ControlEvent, NodeStats};
+use crate::matches::state::MatchState;
 use crate::shard::message::Command;
 use crate::shard::order::{Order, OrderRefused, Ordered};
 use crate::shard::stats::ShardStats;
 use crate::shard::thread::ShardHandle;
 use crate::shard::timeline::{NoTimeline, Timeline};
 use crate::shard::view::{MatchRow, MatchView, RowFilter};
-use crate::travel::{TravelError, view_state};
+use crate::travel::{Picture, TravelError, picture, view_state};
 
 /// How long a shard may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -49,6 +50,13 @@ pub enum Question {
         match_id: MatchId,
         /// As [`view_state`] makes it.
         reply: Reply<Value>,
+    },
+    /// How does this match look from above?
+    Picture {
+        /// The match.
+        match_id: MatchId,
+        /// As the game draws it.
+        reply: Reply<Picture>,
     },
     /// Do this to a match.
     Order {
@@ -172,22 +180,13 @@ impl<G: Game> Control<G> {
                 });
             }
             Question::State { match_id, reply } => {
-                let command = |reply| Command::CopyState { match_id, reply };
-                let asked = self.ask_shard_of(match_id, command);
-                tokio::spawn(async move {
-                    let shown = match asked.found().await {
-                        Ok(state) => {
-                            // It takes milliseconds: not for a thread that answers others.
-                            let show = move || view_state::<G>(match_id, &state);
-                            match tokio::task::spawn_blocking(show).await {
-                                Ok(shown) => shown.map_err(Unanswered::NoJson),
-                                Err(panic) => Err(Unanswered::Panicked(panic.to_string())),
-                            }
-                        }
-                        Err(error) => Err(error),
-                    };
-                    let _ = reply.send(shown);
-                });
+                let show = move |state: &MatchState<G>| {
+                    view_state(match_id, state).map_err(Unanswered::NoJson)
+                };
+                self.show_state(match_id, show, reply);
+            }
+            Question::Picture { match_id, reply } => {
+                self.show_state(match_id, move |state| Ok(picture(match_id, state)), reply);
             }
             Question::Order { match_id, order, by, reply } => {
                 let sent = order.clone();
@@ -211,6 +210,28 @@ impl<G: Game> Control<G> {
             }
             Question::Node(reply) => self.show_node(reply),
         }
+    }
+
+    /// Has a copy of a match's state shown. That takes milliseconds and runs the game's own code: not for a shard,
+    /// and not for a thread that answers others.
+    fn show_state<T: Send + 'static>(
+        &self,
+        match_id: MatchId,
+        show: impl FnOnce(&MatchState<G>) -> Result<T, Unanswered> + Send + 'static,
+        reply: Reply<T>,
+    ) {
+        let asked = self.ask_shard_of(match_id, |reply| Command::CopyState { match_id, reply });
+        tokio::spawn(async move {
+            let shown = match asked.found().await {
+                Ok(state) => match tokio::task::spawn_blocking(move || show(&state)).await {
+                    Ok(shown) => shown,
+                    Err(panic) => Err(Unanswered::Panicked(panic.to_string())),
+                },
+                Err(error) => Err(error),
+            };
+            // Whoever asked may have gone.
+            let _ = reply.send(shown);
+        });
     }
 
     fn ask_shard_of<T>(

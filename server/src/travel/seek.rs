@@ -71,24 +71,39 @@ pub fn at<G: Game>(
     tick: Tick,
     rules: Rules,
 ) -> Result<Playback<G>, TravelError> {
-    span(journal, match_id)?.check(tick)?;
+    play_from(journal, match_id, tick, rules, &mut |_| ControlFlow::Break(()))
+}
+
+/// Plays a match from a tick on, and gives that one and every later one to `each` until it has enough. What is
+/// read begins at the nearest checkpoint before; with [`Rules::Any`], at the beginning.
+///
+/// # Errors
+/// [`TravelError`].
+pub fn play_from<G: Game>(
+    journal: &dyn JournalReader,
+    match_id: MatchId,
+    first: Tick,
+    rules: Rules,
+    each: &mut dyn FnMut(&mut Playback<G>) -> ControlFlow<()>,
+) -> Result<Playback<G>, TravelError> {
+    span(journal, match_id)?.check(first)?;
     let mut from = match rules {
-        Rules::Own => LoadFrom::Checkpoint(tick),
+        Rules::Own => LoadFrom::Checkpoint(first),
         Rules::Any => LoadFrom::Beginning,
     };
     loop {
         let mut seeking = Seeking::new(Load { match_id, from }, rules);
         let sought = seeking.run(journal, &mut |playback: &mut Playback<G>| {
-            if playback.tick() < tick { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            if playback.tick() < first { ControlFlow::Continue(()) } else { each(playback) }
         });
         match (sought, from) {
             // By other rules the match may have ended before: that is then what it came to.
-            (Ok(()), _) if seeking.playback.tick() == tick || rules == Rules::Any => {
+            (Ok(()), _) if seeking.playback.tick() >= first || rules == Rules::Any => {
                 return Ok(seeking.playback);
             }
             (Ok(()), LoadFrom::Beginning) => {
                 let newest = seeking.playback.tick();
-                return Err(TravelError::NotYet { match_id, tick, newest });
+                return Err(TravelError::NotYet { match_id, tick: first, newest });
             }
             (Err(error), LoadFrom::Beginning) => return Err(error),
             (Err(error), _) if seeking.playback.has_begun() => return Err(error),
