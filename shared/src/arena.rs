@@ -184,7 +184,7 @@ impl Game for Arena {
     }
 
     fn sketch(&self) -> Sketch {
-        self.from_above()
+        self.seen_from_above()
     }
 }
 

@@ -15,7 +15,7 @@ const DEGREES_PER_STEP: f32 = 360.0 / 65536.0;
 
 impl Arena {
     /// Walls, who and what is where, and the score.
-    pub(super) fn from_above(&self) -> Sketch {
+    pub(super) fn seen_from_above(&self) -> Sketch {
         let map = &self.config.map;
         let (low, high) = map.bounds();
         let spots = self.pickups.iter().zip(map.pickups());
