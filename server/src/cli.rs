@@ -16,10 +16,12 @@ mod node;
 mod place;
 mod progress;
 mod running;
+mod screen;
 mod serve;
 mod service;
 mod settings_args;
 mod table;
+mod top;
 mod watch;
 
 use std::io::{self, Write};
@@ -41,6 +43,7 @@ Examples:
   matchkeep config show --config FILE     what it would run with, and where each value is from
   matchkeep bots --count 16 --seconds 60  players without a person, on a running server
   matchkeep match ls --watch              running matches, looked at once a second
+  matchkeep top                           a running server on the screen
   matchkeep match say ID 'one more map'   tell the players of one something
   matchkeep history ls --json             stored matches, for a program
   matchkeep completions bash              for /etc/bash_completion.d/matchkeep
@@ -82,6 +85,9 @@ enum Verb {
     /// See and steer running matches, and look into any match at any of its ticks
     #[command(after_help = match_::MATCH_HELP)]
     Match(match_::MatchArgs),
+    /// Watch the running server: its shards, and its matches with the dearest first
+    #[command(after_help = top::TOP_HELP)]
+    Top(top::TopArgs),
     /// See the running server and its shards
     Node(node::NodeArgs),
     /// Check or show the settings that a server would run with
@@ -145,6 +151,7 @@ pub fn run<G: Playable>() -> ExitCode {
         Verb::Bots(args) => bots::run::<G>(args),
         Verb::History(args) => history::run::<G>(args),
         Verb::Match(args) => match_::run::<G>(args),
+        Verb::Top(args) => top::run(&args),
         Verb::Node(args) => node::run(args),
         Verb::Config(args) => config::run::<G>(args),
         Verb::Completions(args) => manual::completions(Cli::command(), &args),

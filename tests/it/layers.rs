@@ -54,6 +54,7 @@ fn a_planted_fault_is_found() {
         ("server/src/lobby/core.rs", "std::fs::read(path)", "std::fs"),
         ("server/src/journal/writer.rs", "use crate::matches::Match;", "crate::matches"),
         ("server/src/travel/seek.rs", "use crate::store::SqliteJournalReader;", "crate::store"),
+        ("server/src/cli/screen/draw/map.rs", "use crate::cli::http;", "crate::cli::http"),
         ("client/src/bots/arena/legs.rs", "bincode::encode(x)", "bincode"),
     ] {
         let source = Source { path: path.into(), text: text.into() };

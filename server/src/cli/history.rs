@@ -6,6 +6,7 @@ mod date;
 mod export;
 mod hashes;
 mod ls;
+mod replay;
 mod show;
 pub(super) mod source;
 mod verify;
@@ -41,6 +42,9 @@ enum HistoryVerb {
     Bisect(bisect::BisectArgs),
     /// Write a match as lines of JSON: ticks, events, positions
     Export(export::ExportArgs),
+    /// Watch a match again, from its journal: pause, seek, single ticks, any speed
+    #[command(after_help = replay::REPLAY_HELP)]
+    Replay(replay::ReplayArgs),
     /// Play a match again and print the hash of its state at every tick
     Hashes(hashes::HashesArgs),
 }
@@ -53,6 +57,7 @@ pub(super) fn run<G: Playable>(args: HistoryArgs) -> Result<(), CliError> {
         HistoryVerb::Verify(verify) => verify::run::<G>(verify, place),
         HistoryVerb::Bisect(bisect) => bisect::run::<G>(bisect, place),
         HistoryVerb::Export(export) => export::run::<G>(export, place),
+        HistoryVerb::Replay(replay) => replay::run::<G>(&replay, &place),
         HistoryVerb::Hashes(hashes) => hashes::run::<G>(hashes, place),
     }
 }

@@ -8,6 +8,7 @@ mod show;
 mod state;
 mod trace;
 mod tree;
+mod watch;
 
 use clap::{Args, Subcommand};
 use matchkeep_client::bots::Playable;
@@ -15,7 +16,7 @@ use matchkeep_shared::ids::MatchId;
 
 use super::CliError;
 use super::place::Place;
-use super::watch::{Watch, seconds};
+use super::watch::Watch;
 
 /// What stands below the verbs of `match`.
 pub(super) const MATCH_HELP: &str = "\
@@ -46,14 +47,9 @@ enum MatchVerb {
         #[command(flatten)]
         watch: Watch,
     },
-    /// Watch a running match: as `show`, again and again
-    Watch {
-        /// The match's ID
-        id: MatchId,
-        /// The seconds between two looks
-        #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
-        every: std::time::Duration,
-    },
+    /// Watch a running match from above, with its players, links and ticks; where there is no terminal, as
+    /// `show` again and again
+    Watch(watch::WatchArgs),
     /// Show everything of a running match: players, links, tick budget, entities, any field
     Inspect(inspect::InspectArgs),
     /// Write the next seconds of a running match, tick by tick and phase by phase, for Perfetto
@@ -79,7 +75,7 @@ pub(super) fn run<G: Playable>(args: MatchArgs) -> Result<(), CliError> {
     match args.verb {
         MatchVerb::Ls(list) => ls::run(&list, place),
         MatchVerb::Show { id, watch } => show::run(id, watch.every, place),
-        MatchVerb::Watch { id, every } => show::run(id, Some(every), place),
+        MatchVerb::Watch(watch) => watch::run(&watch, place),
         MatchVerb::Inspect(inspect) => inspect::run(&inspect, place),
         MatchVerb::Trace(trace) => trace::run(&trace, place),
         MatchVerb::Say(say) => orders::say(&say, place),

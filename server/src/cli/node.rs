@@ -120,7 +120,7 @@ fn describe(node: &NodeDocument) -> String {
 }
 
 /// For how long, in the two largest units.
-fn up(ms: u64) -> String {
+pub(super) fn up(ms: u64) -> String {
     let (seconds, minutes, hours) = (ms / 1000, ms / 60_000, ms / 3_600_000);
     match (minutes, hours) {
         (0, _) => format!("{seconds}s"),

@@ -16,8 +16,10 @@ use crate::data_dir::DataDir;
 use crate::node::Endpoints;
 use crate::shard::timeline::Timeline;
 use crate::shard::view::{MatchRow, MatchStage, MatchView};
+use crate::travel::Picture;
 
 /// A server that answers.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Running {
     admin: SocketAddr,
 }
@@ -79,6 +81,11 @@ impl Running {
     /// One match with its players.
     pub(super) fn view(&self, id: MatchId) -> Result<MatchView, CliError> {
         self.get(&format!("/v1/matches/{id}"))
+    }
+
+    /// How one match looks from above.
+    pub(super) fn picture(&self, id: MatchId) -> Result<Picture, CliError> {
+        self.get(&format!("/v1/matches/{id}/view"))
     }
 
     /// The state of one match.

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::process::{Serve, arg, matchkeep, run, run_json, run_ok, text, wait_for};
 
 /// Bots that play until this is dropped.
-struct Bots(Child);
+pub(crate) struct Bots(Child);
 
 impl Bots {
     fn start(data: &Path, count: &str) -> Self {
@@ -33,11 +33,11 @@ impl Drop for Bots {
 
 /// A server with a match of two bots.
 pub(crate) struct Bed {
-    serve: Serve,
+    pub(crate) serve: Serve,
     pub(crate) data: PathBuf,
     pub(crate) id: String,
-    _bots: Bots,
-    _folder: TempDir,
+    pub(crate) _bots: Bots,
+    pub(crate) _folder: TempDir,
 }
 
 pub(crate) fn bed() -> Bed {

@@ -208,7 +208,7 @@ pub(super) fn rules() -> Vec<(Rule, &'static [&'static [&'static str]])> {
             rule(
                 &["client/src", "shared/src"],
                 &[],
-                &["matchkeep_server", "clap", "indicatif", "rusqlite", "axum"],
+                &["matchkeep_server", "clap", "indicatif", "ratatui", "rusqlite", "axum"],
                 "a game that links the client does not inherit a server or a command line",
             ),
             &[],
@@ -253,10 +253,30 @@ pub(super) fn rules() -> Vec<(Rule, &'static [&'static [&'static str]])> {
             rule(
                 &["server/src"],
                 &["server/src/cli"],
-                &["clap", "indicatif", "ureq", "println"],
+                &["clap", "indicatif", "ratatui", "ureq", "println"],
                 "only the command line talks to a person",
             ),
             &[],
+        ),
+        (
+            rule(
+                &["server/src/cli/screen/draw"],
+                &[],
+                &[
+                    "Instant",
+                    "crossterm",
+                    "ureq",
+                    "crate::cli::http",
+                    "crate::cli::journals",
+                    "crate::cli::running",
+                    "crate::control",
+                    "crate::journal",
+                    "crate::store",
+                ],
+                "drawing asks nobody and waits for nothing: the same model gives the same cells, on a terminal \
+                 of any size",
+            ),
+            &[CLOCKS, SOCKETS, RUNTIMES, FILES, THREADS],
         ),
         (
             rule(
