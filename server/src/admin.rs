@@ -1,9 +1,10 @@
-//! The admin interface: HTTP on a loopback address. A file for each noun: health and counters, running
-//! matches, the node, history, journals.
+//! The admin interface: HTTP on a loopback address. A file for each noun: who is let in, health and
+//! counters, running matches, the node, history, journals.
 //!
 //! Owns: the routes, how an error looks, and who is answered at all. Must not know: what a shard does for
 //! an answer.
 
+mod access;
 mod health;
 mod history;
 pub(crate) mod journals;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
+use axum::middleware;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use matchkeep_shared::limits::ADMIN_BODY_BYTES_MAX;
@@ -31,6 +33,7 @@ use crate::control::questions::{self, Question, Reply, Unanswered};
 use crate::control::{ControlEvent, NodeStats};
 use crate::node::Endpoints;
 use crate::shard::order::OrderRefused;
+pub(crate) use access::Gate;
 use metrics::Metrics;
 
 /// What every answer is made from.
@@ -66,12 +69,11 @@ pub(crate) async fn stats(control: &mpsc::Sender<ControlEvent>) -> Option<NodeSt
 }
 
 /// Serves the admin interface on a bound socket, until the runtime ends.
-pub(crate) fn serve(socket: TcpListener, admin: Admin) -> io::Result<()> {
+pub(crate) fn serve(socket: TcpListener, admin: Admin, gate: Gate) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(socket)?;
-    let router = Router::new()
-        .route("/livez", get(async || "ok\n"))
-        .route("/readyz", get(health::ready))
+    // What is in here is answered to nobody who is not let in.
+    let guarded = Router::new()
         .route("/metrics", get(health::prometheus))
         .route("/v1/stats", get(health::stats_document))
         .route("/v1/node", get(node::show))
@@ -90,6 +92,11 @@ pub(crate) fn serve(socket: TcpListener, admin: Admin) -> io::Result<()> {
         .route("/v1/history", get(history::list))
         .route("/v1/history/{id}", get(history::show))
         .route("/v1/journals", get(journals::list))
+        .route_layer(middleware::from_fn_with_state(gate, access::guard));
+    let router = Router::new()
+        .route("/livez", get(async || "ok\n"))
+        .route("/readyz", get(health::ready))
+        .merge(guarded)
         .layer(DefaultBodyLimit::max(ADMIN_BODY_BYTES_MAX))
         .with_state(admin);
     tokio::spawn(async move {

@@ -5,6 +5,8 @@
 
 mod bots;
 mod config;
+mod credentials;
+mod date;
 mod demo;
 mod history;
 mod http;
@@ -22,6 +24,7 @@ mod service;
 mod settings_args;
 mod table;
 mod top;
+mod token;
 mod watch;
 
 use std::io::{self, Write};
@@ -46,6 +49,7 @@ Examples:
   matchkeep top                           a running server on the screen
   matchkeep match say ID 'one more map'   tell the players of one something
   matchkeep history ls --json             stored matches, for a program
+  matchkeep token make ada --right read   from now on the admin interface asks for a token
   matchkeep completions bash              for /etc/bash_completion.d/matchkeep
 
 Exit codes:
@@ -55,6 +59,7 @@ Exit codes:
 
 Environment:
   MATCHKEEP_SERVER_*  the settings of `serve`, one for each flag
+  MATCHKEEP_TOKEN     the token that a verb shows a server; --token-file names a file instead
   NO_COLOR            set to anything, nothing is coloured";
 
 /// An authoritative real-time game server that keeps its matches alive.
@@ -90,6 +95,9 @@ enum Verb {
     Top(top::TopArgs),
     /// See the running server and its shards
     Node(node::NodeArgs),
+    /// Make, list and revoke the tokens that open the admin interface
+    #[command(after_help = token::TOKEN_HELP)]
+    Token(token::TokenArgs),
     /// Check or show the settings that a server would run with
     Config(config::ConfigArgs),
     /// Print the completions of a shell
@@ -136,7 +144,9 @@ impl From<DataDirError> for CliError {
 impl From<StartError> for CliError {
     fn from(error: StartError) -> Self {
         match error {
-            StartError::Shard(_) | StartError::Store(_) => Self::failed(error),
+            StartError::Shard(_) | StartError::Store(_) | StartError::Tokens(_) => {
+                Self::failed(error)
+            }
             error => Self::Usage(error.to_string()),
         }
     }
@@ -153,6 +163,7 @@ pub fn run<G: Playable>() -> ExitCode {
         Verb::Match(args) => match_::run::<G>(args),
         Verb::Top(args) => top::run(&args),
         Verb::Node(args) => node::run(args),
+        Verb::Token(args) => token::run(args),
         Verb::Config(args) => config::run::<G>(args),
         Verb::Completions(args) => manual::completions(Cli::command(), &args),
         Verb::Man(args) => manual::man(Cli::command(), &args),

@@ -29,7 +29,8 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::tickets::TicketSigner;
 use certificate::{Certified, new_certificate, new_key};
-use secret::{damaged, hex, open_secret, random, unhex};
+pub(crate) use secret::hex;
+use secret::{damaged, open_secret, random, unhex};
 
 pub use certificate::{Fingerprint, provider};
 

@@ -14,6 +14,7 @@
 //! goes through [`control`] into the [`store`]. The [`lobby`] finds players their match; [`admin`] shows
 //! what is going on. `ARCHITECTURE.md` is the map.
 
+pub mod access;
 pub mod admin;
 mod cli;
 pub mod control;

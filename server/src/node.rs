@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::admin::{self, Admin};
+use crate::admin::{self, Admin, Gate};
 use crate::control;
 use crate::control::core::{ControlConfig, ControlCore};
 use crate::control::questions::{self, Question, Reply, Unanswered};
@@ -64,6 +64,9 @@ pub enum StartError {
     /// What its watchdog noted.
     #[error("the watchdog's note in the data folder cannot be read: {0}; move `hung.json` away")]
     Note(io::Error),
+    /// The tokens of the admin interface.
+    #[error("the tokens of the admin interface cannot be read: {0}")]
+    Tokens(String),
     /// A port.
     #[error("{what} cannot listen on {address}: {cause}; set another with --{flag}")]
     Bind {
@@ -157,6 +160,8 @@ impl Node {
             );
         }
         let journal = store.journal().expect("it was opened with one").clone();
+        let gate = Gate::open(data.path(), settings.admin.ip().is_loopback());
+        let gate = gate.map_err(|error| StartError::Tokens(error.to_string()))?;
 
         let (report_sender, reports) = crossbeam_channel::bounded(SHARD_REPORTS_MAX);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -252,7 +257,7 @@ impl Node {
         let task = tokio::spawn(control.run());
         tokio::spawn(endpoint::serve(lobby_endpoint.clone(), sender.clone()));
         let admin = Admin::new(sender.clone(), data.path().to_owned(), endpoints.clone());
-        admin::serve(admin_socket, admin).map_err(EndpointError::Socket)?;
+        admin::serve(admin_socket, admin, gate).map_err(EndpointError::Socket)?;
 
         data.publish_fingerprint(&endpoints.lobby_fingerprint)?;
         data.publish_endpoints(&endpoints)?;

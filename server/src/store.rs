@@ -8,6 +8,7 @@
 //! * [`SqliteDirectory`] and [`SqliteJournal`] are what the thread behind it writes to.
 //! * [`JournalHandle`] hands over pieces of journals, from shards too.
 //! * [`History`] reads a data folder, with or without a server that has it open.
+//! * [`TokenBook`] makes and revokes tokens of the admin interface, beside a server too.
 
 mod directory;
 mod handle;
@@ -19,6 +20,7 @@ mod record;
 mod schema;
 mod sqlite;
 mod thread;
+mod tokens;
 
 pub use directory::{Directory, StoreError};
 pub use handle::{JournalHandle, NotTaken};
@@ -31,3 +33,4 @@ pub use record::{
 pub use schema::{DATABASE_FILE, StoreOpenError};
 pub use sqlite::SqliteDirectory;
 pub use thread::{OnReport, Store};
+pub use tokens::{TokenBook, TokenError, Tokens};

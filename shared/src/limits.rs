@@ -171,6 +171,12 @@ pub const JOURNAL_ITEMS_MAX: usize = 65_536;
 pub const LIST_ROWS_MAX: usize = 1000;
 /// What somebody sends the admin interface at once, in bytes.
 pub const ADMIN_BODY_BYTES_MAX: usize = 4096;
+/// Tokens that open the admin interface at one time.
+pub const TOKENS_MAX: usize = 256;
+/// How long a token can be good for, in days, where it expires at all.
+pub const TOKEN_DAYS_MAX: u32 = 3650;
+/// A file with a token in it, in bytes.
+pub const TOKEN_FILE_BYTES_MAX: usize = 1024;
 /// A match looks at what the phases of a tick cost in one of so many ticks.
 pub const PHASES_EVERY_TICKS: u64 = 64;
 /// The longest timeline of a match, in seconds.

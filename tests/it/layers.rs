@@ -55,6 +55,7 @@ fn a_planted_fault_is_found() {
         ("server/src/journal/writer.rs", "use crate::matches::Match;", "crate::matches"),
         ("server/src/travel/seek.rs", "use crate::store::SqliteJournalReader;", "crate::store"),
         ("server/src/cli/screen/draw/map.rs", "use crate::cli::http;", "crate::cli::http"),
+        ("server/src/access/keyring.rs", "use crate::store::Tokens;", "crate::store"),
         ("client/src/bots/arena/legs.rs", "bincode::encode(x)", "bincode"),
     ] {
         let source = Source { path: path.into(), text: text.into() };

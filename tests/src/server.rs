@@ -198,7 +198,7 @@ impl TestServer {
     /// Why it was not carried out.
     pub async fn order(&self, match_id: MatchId, order: Order) -> Result<Ordered, Unanswered> {
         let ordered =
-            self.node.ask(|reply| Question::Order { match_id, order, by: "a test", reply });
+            self.node.ask(|reply| Question::Order { match_id, order, by: "a test".into(), reply });
         within(10, "an order", ordered).await
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Extension, Path, Query, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Json, Response};
 use matchkeep_shared::ids::{MatchId, PlayerId};
@@ -17,14 +17,13 @@ use serde_json::json;
 
 use super::request::{Checked, bad, body, limit, match_id, query};
 use super::{Admin, unanswered};
+use crate::access::Caller;
 use crate::control::questions::Question;
 use crate::shard::order::Order;
 use crate::shard::view::{MatchRow, MatchView, NoStage, RowFilter};
 use crate::store::History;
 use crate::travel::select;
 
-/// Who orders, as the log names it.
-const BY: &str = "the admin interface";
 /// How long a timeline is, where whoever asks does not say.
 const TIMELINE_SECONDS: u64 = 5;
 /// Why a match ended, where whoever ended it does not say.
@@ -212,49 +211,54 @@ struct EndBody {
 /// `POST /v1/matches/{id}/say`, `{"text": "..."}`: tells the players.
 pub(super) async fn say(
     State(admin): State<Admin>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Response {
     let asked = body(&headers, &bytes).map(|SayBody { text }| Order::Say { text });
-    order(admin, &id, asked).await
+    order(admin, &caller, &id, asked).await
 }
 
 /// `POST /v1/matches/{id}/kick`, `{"player": ID}`: sends a player away.
 pub(super) async fn kick(
     State(admin): State<Admin>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Response {
     let asked =
         body(&headers, &bytes).map(|KickBody { player }| Order::Kick { player: PlayerId(player) });
-    order(admin, &id, asked).await
+    order(admin, &caller, &id, asked).await
 }
 
 /// `POST /v1/matches/{id}/pause`: lets it stand still.
 pub(super) async fn pause(
     State(admin): State<Admin>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Response {
-    order(admin, &id, body(&headers, &bytes).map(|NoBody {}| Order::Pause)).await
+    order(admin, &caller, &id, body(&headers, &bytes).map(|NoBody {}| Order::Pause)).await
 }
 
 /// `POST /v1/matches/{id}/resume`: lets it go on.
 pub(super) async fn resume(
     State(admin): State<Admin>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Response {
-    order(admin, &id, body(&headers, &bytes).map(|NoBody {}| Order::Resume)).await
+    order(admin, &caller, &id, body(&headers, &bytes).map(|NoBody {}| Order::Resume)).await
 }
 
 /// `POST /v1/matches/{id}/end`, `{"reason": "..."}`: ends it as it stands.
 pub(super) async fn end(
     State(admin): State<Admin>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     headers: HeaderMap,
     bytes: Bytes,
@@ -262,10 +266,10 @@ pub(super) async fn end(
     let asked = body(&headers, &bytes).map(|EndBody { reason }| Order::End {
         reason: reason.unwrap_or_else(|| ENDED.to_owned()),
     });
-    order(admin, &id, asked).await
+    order(admin, &caller, &id, asked).await
 }
 
-async fn order(admin: Admin, id: &str, asked: Checked<Order>) -> Response {
+async fn order(admin: Admin, caller: &Caller, id: &str, asked: Checked<Order>) -> Response {
     let checked = match_id(id).and_then(|id| {
         let order = asked?;
         order.check().map_err(bad)?;
@@ -276,7 +280,8 @@ async fn order(admin: Admin, id: &str, asked: Checked<Order>) -> Response {
         Err(response) => return *response,
     };
     let label = order.label().to_owned();
-    match admin.ask(|reply| Question::Order { match_id, order, by: BY, reply }).await {
+    let by = caller.name().to_owned();
+    match admin.ask(|reply| Question::Order { match_id, order, by, reply }).await {
         Ok(done) => {
             Json(OrderedDocument { order: label, told: done.told, row: done.row }).into_response()
         }

@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::bots::{BOTS_MAX, read_recording, trace_bots};
+use super::credentials::Credentials;
 use super::history::describe;
 use super::history::source::Source;
 use super::{CliError, http, runtime};
@@ -123,10 +124,10 @@ pub(super) fn run<G: Playable>(args: DemoArgs) -> Result<(), CliError> {
         println!();
     }
     let played = runtime()?.block_on(play::<G>(&plan, &mut server))?;
-    let stats: StatsDocument =
-        http::get(server.endpoints().admin, "/v1/stats").map_err(CliError::failed)?;
+    let admin = http::Server::new(server.endpoints().admin, &Credentials::find(None)?);
+    let stats: StatsDocument = admin.get("/v1/stats").map_err(CliError::failed)?;
     // Read back from the store, through the server that still runs.
-    let source = Source::Server(server.endpoints().admin);
+    let source = Source::Server(admin);
     let records: Vec<MatchRecord> =
         played.matches.iter().map(|id| source.show(*id)).collect::<Result<_, _>>()?;
     server.stop()?;

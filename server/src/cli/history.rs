@@ -2,7 +2,6 @@
 //! each verb.
 
 mod bisect;
-mod date;
 mod export;
 mod hashes;
 mod ls;

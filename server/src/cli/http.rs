@@ -1,11 +1,13 @@
 //! Asking a running server's admin interface.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::credentials::Credentials;
 use crate::admin::ErrorDocument;
 
 /// How long an answer may take.
@@ -18,7 +20,7 @@ const TEXT_BYTES_MAX: usize = 10 * 1024 * 1024;
 pub(super) enum HttpError {
     /// Nobody is there.
     #[error("no server answers at {0}")]
-    Unreachable(SocketAddr),
+    Unreachable(String),
     /// The server knows of nothing there.
     #[error("{0}")]
     Unknown(String),
@@ -37,97 +39,127 @@ impl HttpError {
     }
 }
 
-/// The JSON document at `path` of the admin interface at `admin`.
-pub(super) fn get<T: DeserializeOwned>(admin: SocketAddr, path: &str) -> Result<T, HttpError> {
-    parsed(admin, path, &get_bytes(admin, path, TEXT_BYTES_MAX)?)
+/// A server's admin interface, and who asks there. Displayed as its address.
+#[derive(Clone)]
+pub(super) struct Server {
+    name: String,
+    url: String,
+    agent: ureq::Agent,
+    /// The header that shows the token.
+    authorization: Option<String>,
 }
 
-/// The JSON document at `path`, which is not there before `lasts` is over.
-pub(super) fn get_after<T: DeserializeOwned>(
-    admin: SocketAddr,
-    path: &str,
-    lasts: Duration,
-) -> Result<T, HttpError> {
-    let unreachable = |_| HttpError::Unreachable(admin);
-    let response =
-        agent(lasts + TIMEOUT).get(format!("http://{admin}{path}")).call().map_err(unreachable)?;
-    let body = body_of(admin, response, TEXT_BYTES_MAX)?;
-    serde_json::from_slice(&body)
-        .map_err(|e| HttpError::Refused(format!("http://{admin}{path} is no answer of ours: {e}")))
-}
-
-/// The JSON document at `path`; `None` where the server knows of none.
-pub(super) fn find<T: DeserializeOwned>(
-    admin: SocketAddr,
-    path: &str,
-) -> Result<Option<T>, HttpError> {
-    match get(admin, path) {
-        Err(HttpError::Unknown(_)) => Ok(None),
-        found => found.map(Some),
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
     }
 }
 
-/// The text at `path` of the admin interface at `admin`.
-pub(super) fn get_text(admin: SocketAddr, path: &str) -> Result<String, HttpError> {
-    let body = get_bytes(admin, path, TEXT_BYTES_MAX)?;
-    let no_text = |_| HttpError::Refused(format!("http://{admin}{path} is no text"));
-    String::from_utf8(body).map_err(no_text)
-}
-
-/// What is at `path`, of so many bytes at most.
-pub(super) fn get_bytes(
-    admin: SocketAddr,
-    path: &str,
-    bytes_max: usize,
-) -> Result<Vec<u8>, HttpError> {
-    let unreachable = |_| HttpError::Unreachable(admin);
-    let response =
-        agent(TIMEOUT).get(format!("http://{admin}{path}")).call().map_err(unreachable)?;
-    body_of(admin, response, bytes_max)
-}
-
-/// What came of sending `body` to `path`.
-pub(super) fn post<T: DeserializeOwned>(
-    admin: SocketAddr,
-    path: &str,
-    body: &Value,
-) -> Result<T, HttpError> {
-    let request = agent(TIMEOUT).post(format!("http://{admin}{path}"));
-    let request = request.header("Content-Type", "application/json");
-    let response = request.send(body.to_string()).map_err(|_| HttpError::Unreachable(admin))?;
-    parsed(admin, path, &body_of(admin, response, TEXT_BYTES_MAX)?)
-}
-
-fn parsed<T: DeserializeOwned>(admin: SocketAddr, path: &str, body: &[u8]) -> Result<T, HttpError> {
-    serde_json::from_slice(body)
-        .map_err(|e| HttpError::Refused(format!("http://{admin}{path} is no answer of ours: {e}")))
-}
-
-fn agent(within: Duration) -> ureq::Agent {
-    ureq::Agent::config_builder()
-        .timeout_global(Some(within))
-        .http_status_as_error(false)
-        .proxy(None)
-        .build()
-        .into()
-}
-
-fn body_of(
-    admin: SocketAddr,
-    mut response: ureq::http::Response<ureq::Body>,
-    bytes_max: usize,
-) -> Result<Vec<u8>, HttpError> {
-    let body = response.body_mut().with_config().limit(bytes_max as u64 + 1).read_to_vec();
-    let body = body.map_err(|_| HttpError::Unreachable(admin))?;
-    let status = response.status();
-    if status.is_success() {
-        return Ok(body);
+impl Server {
+    /// The one at an address, asked with these credentials.
+    pub(super) fn new(admin: SocketAddr, credentials: &Credentials) -> Self {
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(TIMEOUT))
+            .http_status_as_error(false)
+            .proxy(None);
+        Self {
+            name: admin.to_string(),
+            url: format!("http://{admin}"),
+            agent: config.build().into(),
+            authorization: credentials.token.as_ref().map(|token| format!("Bearer {token}")),
+        }
     }
-    let error = serde_json::from_slice::<ErrorDocument>(&body).map(|document| document.error);
-    let error = error.unwrap_or_else(|_| status.to_string());
-    Err(match status.as_u16() {
-        404 => HttpError::Unknown(error),
-        500.. => HttpError::Failed(error),
-        _ => HttpError::Refused(error),
-    })
+
+    /// Whether it is there. For this nobody needs a token.
+    pub(super) fn is_alive(&self) -> bool {
+        self.get_text("/livez").is_ok()
+    }
+
+    /// The JSON document at a path.
+    pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, HttpError> {
+        self.parse(path, self.get_text(path)?.as_bytes())
+    }
+
+    /// The JSON document at a path, which is not there before `lasts` is over.
+    pub(super) fn get_after<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        lasts: Duration,
+    ) -> Result<T, HttpError> {
+        let request = self.agent.get(format!("{}{path}", self.url));
+        let request = request.config().timeout_global(Some(lasts + TIMEOUT)).build();
+        let response = self.signed(request).call().map_err(|error| self.unreachable(&error))?;
+        self.parse(path, &self.body_of(response, TEXT_BYTES_MAX)?)
+    }
+
+    /// The JSON document at a path; `None` where the server knows of none.
+    pub(super) fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, HttpError> {
+        match self.get(path) {
+            Err(HttpError::Unknown(_)) => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
+    /// The text at a path.
+    pub(super) fn get_text(&self, path: &str) -> Result<String, HttpError> {
+        let body = self.get_bytes(path, TEXT_BYTES_MAX)?;
+        let no_text = |_| HttpError::Refused(format!("{}{path} is no text", self.url));
+        String::from_utf8(body).map_err(no_text)
+    }
+
+    /// What is at a path, of so many bytes at most.
+    pub(super) fn get_bytes(&self, path: &str, bytes_max: usize) -> Result<Vec<u8>, HttpError> {
+        let request = self.agent.get(format!("{}{path}", self.url));
+        let response = self.signed(request).call().map_err(|error| self.unreachable(&error))?;
+        self.body_of(response, bytes_max)
+    }
+
+    /// What came of sending `body` to a path.
+    pub(super) fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &Value,
+    ) -> Result<T, HttpError> {
+        let request = self.agent.post(format!("{}{path}", self.url));
+        let request = self.signed(request).header("Content-Type", "application/json");
+        let response = request.send(body.to_string()).map_err(|error| self.unreachable(&error))?;
+        self.parse(path, &self.body_of(response, TEXT_BYTES_MAX)?)
+    }
+
+    fn signed<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
+        match &self.authorization {
+            Some(header) => request.header("Authorization", header),
+            None => request,
+        }
+    }
+
+    fn parse<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, HttpError> {
+        let no_answer =
+            |error| HttpError::Refused(format!("{}{path} is no answer of ours: {error}", self.url));
+        serde_json::from_slice(body).map_err(no_answer)
+    }
+
+    fn unreachable(&self, _: &ureq::Error) -> HttpError {
+        HttpError::Unreachable(self.to_string())
+    }
+
+    fn body_of(
+        &self,
+        mut response: ureq::http::Response<ureq::Body>,
+        bytes_max: usize,
+    ) -> Result<Vec<u8>, HttpError> {
+        let body = response.body_mut().with_config().limit(bytes_max as u64 + 1).read_to_vec();
+        let body = body.map_err(|error| self.unreachable(&error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(body);
+        }
+        let error = serde_json::from_slice::<ErrorDocument>(&body).map(|document| document.error);
+        let error = error.unwrap_or_else(|_| status.to_string());
+        Err(match status.as_u16() {
+            404 => HttpError::Unknown(error),
+            500.. => HttpError::Failed(error),
+            _ => HttpError::Refused(error),
+        })
+    }
 }

@@ -25,9 +25,9 @@ pub(super) struct Journals {
 impl Journals {
     pub(super) fn open(place: &Place) -> Result<Self, CliError> {
         match place.named()? {
-            Named::Server(admin) => {
-                let reader = Box::new(RemoteJournal::new(admin)?);
-                Ok(Self { reader, source: Source::Server(admin) })
+            Named::Server(server) => {
+                let reader = Box::new(RemoteJournal::new(server.clone())?);
+                Ok(Self { reader, source: Source::Server(server) })
             }
             Named::Folder(data) => {
                 DataDir::inspect(&data)?;
@@ -65,8 +65,8 @@ impl Source {
                 Err(StoreError::UnknownMatch(_)) => Ok(None),
                 found => found.map(Some).map_err(CliError::failed),
             },
-            Self::Server(admin) => {
-                super::http::find(*admin, &format!("/v1/history/{id}")).map_err(CliError::failed)
+            Self::Server(server) => {
+                server.find(&format!("/v1/history/{id}")).map_err(CliError::failed)
             }
         }
     }

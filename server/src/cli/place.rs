@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CliError, default_data, http};
+use super::credentials::Credentials;
+use super::http::Server;
+use super::{CliError, default_data};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::settings::ADMIN_PORT;
 
@@ -18,6 +20,9 @@ pub(super) struct Place {
     /// Admin address of a running server [default: 127.0.0.1:7780]
     #[arg(long, value_name = "ADDR", global = true, conflicts_with = "data")]
     pub(super) admin: Option<SocketAddr>,
+    /// File with the token to show the server [default: the one in MATCHKEEP_TOKEN]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) token_file: Option<PathBuf>,
     /// Print JSON
     #[arg(long, global = true)]
     pub(super) json: bool,
@@ -25,21 +30,27 @@ pub(super) struct Place {
 
 /// What was named, or is meant where nothing was.
 pub(super) enum Named {
-    Server(SocketAddr),
+    Server(Server),
     Folder(PathBuf),
 }
 
 impl Place {
+    /// The server at an address, asked with the token that was given.
+    pub(super) fn server(&self, admin: SocketAddr) -> Result<Server, CliError> {
+        Ok(Server::new(admin, &Credentials::find(self.token_file.as_deref())?))
+    }
+
     pub(super) fn named(&self) -> Result<Named, CliError> {
         if let Some(admin) = self.admin {
-            return Ok(Named::Server(admin));
+            return Ok(Named::Server(self.server(admin)?));
         }
         if let Some(data) = &self.data {
             return Ok(Named::Folder(data.clone()));
         }
         let admin = SocketAddr::from(([127, 0, 0, 1], ADMIN_PORT));
-        if http::get_text(admin, "/livez").is_ok() {
-            return Ok(Named::Server(admin));
+        let server = self.server(admin)?;
+        if server.is_alive() {
+            return Ok(Named::Server(server));
         }
         // Without a word about where, the folder that `serve` uses by default is meant.
         match DataDir::inspect(&default_data()) {

@@ -1,6 +1,5 @@
 //! The running server that a verb speaks to, found from the flags that say where matches are.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use matchkeep_shared::ids::MatchId;
@@ -9,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::CliError;
-use super::http::{self, HttpError};
+use super::http::{HttpError, Server};
 use super::place::{Named, Place};
 use crate::admin::matches::OrderedDocument;
 use crate::data_dir::DataDir;
@@ -19,30 +18,32 @@ use crate::shard::view::{MatchRow, MatchStage, MatchView};
 use crate::travel::Picture;
 
 /// A server that answers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub(super) struct Running {
-    admin: SocketAddr,
+    server: Server,
 }
 
 impl Running {
     /// The server that is named, or the one that runs on the folder that is.
     pub(super) fn find(place: &Place) -> Result<Self, CliError> {
-        let (admin, data) = match place.named()? {
-            Named::Server(admin) => (Some(admin), None),
+        let (server, data) = match place.named()? {
+            Named::Server(server) => (Some(server), None),
             Named::Folder(data) => {
                 let endpoints = DataDir::inspect(&data)?.endpoints::<Endpoints>()?;
-                (endpoints.map(|endpoints| endpoints.admin), Some(data))
+                let server =
+                    endpoints.map(|endpoints| place.server(endpoints.admin)).transpose()?;
+                (server, Some(data))
             }
         };
-        match (admin, data) {
-            (Some(admin), _) if http::get_text(admin, "/livez").is_ok() => Ok(Self { admin }),
+        match (server, data) {
+            (Some(server), _) if server.is_alive() => Ok(Self { server }),
             (_, Some(data)) => Err(CliError::Usage(format!(
                 "no server runs on `{data}`: `matchkeep serve --data {data}` starts one, and `history ls` lists \
                  what is stored",
                 data = data.display()
             ))),
-            (Some(admin), None) => Err(CliError::Usage(format!(
-                "no server answers at {admin}: `serve` says on starting where its admin interface is"
+            (Some(server), None) => Err(CliError::Usage(format!(
+                "no server answers at {server}: `serve` says on starting where its admin interface is"
             ))),
             (None, None) => unreachable!("an address or a folder is named"),
         }
@@ -50,7 +51,7 @@ impl Running {
 
     /// The document at a path.
     pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
-        http::get(self.admin, path).map_err(CliError::from)
+        self.server.get(path).map_err(CliError::from)
     }
 
     /// All matches there are, of a mode and in a stage where these are named.
@@ -96,7 +97,7 @@ impl Running {
     /// The next seconds of a match, phase by phase.
     pub(super) fn timeline(&self, id: MatchId, seconds: u64) -> Result<Timeline, CliError> {
         let path = format!("/v1/matches/{id}/timeline?seconds={seconds}");
-        http::get_after(self.admin, &path, Duration::from_secs(seconds)).map_err(CliError::from)
+        self.server.get_after(&path, Duration::from_secs(seconds)).map_err(CliError::from)
     }
 
     /// Has something done to a match.
@@ -107,7 +108,7 @@ impl Running {
         body: &Value,
     ) -> Result<OrderedDocument, CliError> {
         let path = format!("/v1/matches/{id}/{order}");
-        http::post(self.admin, &path, body).map_err(CliError::from)
+        self.server.post(&path, body).map_err(CliError::from)
     }
 }
 

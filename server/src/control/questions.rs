@@ -65,7 +65,7 @@ pub enum Question {
         /// What.
         order: Order,
         /// Who wants it, for the log.
-        by: &'static str,
+        by: String,
         /// What came of it.
         reply: Reply<Ordered>,
     },

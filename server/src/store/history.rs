@@ -1,4 +1,4 @@
-//! Reading a data folder's matches, for the admin interface and the command line.
+//! Reading what a data folder holds, for the admin interface and the command line.
 //!
 //! Owns: a read-only connection of its own, so that a long list never delays a write. Must not know:
 //! whether a server runs.
@@ -13,6 +13,7 @@ use super::query::{self, QueryError};
 use super::record::{ListFilter, MatchRecord, MatchSummary};
 use super::schema::{self, DATABASE_FILE, StoreOpenError};
 use super::sqlite::sqlite_error;
+use super::tokens::{self, Tokens};
 
 /// The matches of a data folder, read-only. Its calls read from disk: not for an async task's thread.
 pub struct History {
@@ -54,6 +55,14 @@ impl History {
     /// As [`list`](Self::list).
     pub fn names(&self, players: &[PlayerId]) -> Result<Vec<Option<String>>, StoreError> {
         self.consistent(|connection| query::names(connection, players))
+    }
+
+    /// The tokens that are not revoked, and whether there ever was one.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    pub fn tokens(&self) -> Result<Tokens, StoreError> {
+        self.consistent(tokens::read)
     }
 
     /// Reads in one transaction: a result that comes meanwhile is seen whole or not at all.

@@ -152,7 +152,7 @@ fn summary(row: &Row<'_>) -> Result<MatchSummary, QueryError> {
 }
 
 /// A column as the type it was written from. An operator's UPDATE may have made it something else.
-fn number<T: TryFrom<i64>>(
+pub(super) fn number<T: TryFrom<i64>>(
     row: &Row<'_>,
     column: usize,
     what: &'static str,

@@ -132,6 +132,33 @@ pub(super) fn open_for_writing(folder: &Path) -> Result<Connection, StoreOpenErr
     Ok(connection)
 }
 
+/// Opens the database in `folder` for a short write, beside a server or without one. It is there, and of this
+/// version: bringing it up to date is for who holds the folder's lock.
+pub(super) fn open_beside(folder: &Path) -> Result<Connection, StoreOpenError> {
+    let path = folder.join(DATABASE_FILE);
+    if check_header(&path)? == Header::None {
+        return Err(StoreOpenError::Missing { path });
+    }
+    let error = |source| StoreOpenError::Sqlite { path: path.clone(), source };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(&path, flags).map_err(error)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(error)?;
+    let mut connection = of_this_version(connection, path.clone())?;
+    connection.pragma_update(None, "synchronous", "FULL").map_err(error)?;
+    connection.pragma_update(None, "foreign_keys", "ON").map_err(error)?;
+    connection.wal_hook(Some(empty_log)).map_err(error)?;
+    Ok(connection)
+}
+
+fn of_this_version(connection: Connection, path: PathBuf) -> Result<Connection, StoreOpenError> {
+    match user_version(&connection) {
+        Ok(VERSION) => Ok(connection),
+        Ok(found) if found > VERSION => Err(StoreOpenError::NewerVersion { path, found }),
+        Ok(found) => Err(StoreOpenError::OlderVersion { path, found }),
+        Err(source) => Err(StoreOpenError::Sqlite { path, source }),
+    }
+}
+
 /// Moves what is committed from the write-ahead log into the database, when there is enough of it. SQLite
 /// would do it by itself, but not tell of a failed fsync.
 fn empty_log(log: &mut Wal, pages: c_int) -> rusqlite::Result<()> {
@@ -160,11 +187,7 @@ pub(super) fn open_for_reading(folder: &Path) -> Result<Connection, StoreOpenErr
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&path, flags).map_err(error)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(error)?;
-    match user_version(&connection).map_err(error)? {
-        VERSION => Ok(connection),
-        found if found > VERSION => Err(StoreOpenError::NewerVersion { path, found }),
-        found => Err(StoreOpenError::OlderVersion { path, found }),
-    }
+    of_this_version(connection, path.clone())
 }
 
 fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {

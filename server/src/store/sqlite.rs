@@ -229,7 +229,7 @@ fn is_same_match(found: &MatchSummary, new: &NewMatch) -> bool {
 }
 
 /// SQLite's integers are signed.
-fn integer(what: &'static str, value: u64) -> Result<i64, StoreError> {
+pub(super) fn integer(what: &'static str, value: u64) -> Result<i64, StoreError> {
     i64::try_from(value).map_err(|_| StoreError::TooLarge { what, value })
 }
 

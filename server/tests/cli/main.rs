@@ -1,6 +1,7 @@
 //! The command line as people and programs use it: real processes, real signals, what they print, and
 //! with which code they end.
 
+mod access;
 mod bad_input;
 mod bad_places;
 mod bots;

@@ -9,8 +9,9 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::process::{arg, matchkeep, run, run_ok, text};
 
-const VERBS: [&str; 10] =
-    ["demo", "serve", "bots", "history", "match", "top", "node", "config", "completions", "man"];
+const VERBS: [&str; 11] = [
+    "demo", "serve", "bots", "history", "match", "top", "node", "token", "config", "completions", "man",
+];
 
 #[test]
 fn help_has_examples_and_says_what_exit_codes_mean() {

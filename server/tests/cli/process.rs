@@ -68,6 +68,20 @@ pub(crate) fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     all
 }
 
+/// What the admin interface answers.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    headers: ureq::http::HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// The value of a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
 /// A running `matchkeep serve` on any free ports.
 pub(crate) struct Serve {
     child: Child,
@@ -122,6 +136,18 @@ impl Serve {
 
     /// Asks its admin interface; the status and the body.
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
+        let answer = self.ask("GET", path, &[], "");
+        (answer.status, answer.body)
+    }
+
+    /// Asks its admin interface in a way of one's own.
+    pub(crate) fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .timeout_global(Some(PATIENCE))
             .http_status_as_error(false)
@@ -129,9 +155,18 @@ impl Serve {
             .build()
             .into();
         let url = format!("http://{}{path}", self.told("admin"));
-        let mut response = agent.get(url).call().expect("it answers");
+        let mut request = ureq::http::Request::builder().method(method).uri(url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let sent = match method {
+            "GET" => agent.run(request.body(()).expect("a request")),
+            _ => agent.run(request.body(body).expect("a request")),
+        };
+        let mut response = sent.expect("it answers");
         let body = response.body_mut().read_to_string().expect("a body");
-        (response.status().as_u16(), body)
+        let (parts, _) = response.into_parts();
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 
     /// A counter of `/v1/stats`.

@@ -168,6 +168,15 @@ pub(super) fn rules() -> Vec<(Rule, &'static [&'static [&'static str]])> {
         ),
         (
             rule(
+                &["server/src/access"],
+                &[],
+                &["crate::store", "crate::admin", "crate::cli", "crate::node"],
+                "who is let in is decided from what is shown, what is kept and what time it is, and no more",
+            ),
+            &[CLOCKS, SOCKETS, RUNTIMES, FILES, THREADS],
+        ),
+        (
+            rule(
                 &["server/src/tickets.rs"],
                 &[],
                 &["crate::identity", "crate::shard", "crate::lobby"],

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::cli::credentials::Credentials;
 use crate::cli::{CliError, http};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::node::Endpoints;
@@ -106,7 +107,9 @@ impl Server {
                 .ok()
                 .and_then(|folder| folder.endpoints::<Endpoints>().ok().flatten());
             if let Some(endpoints) = told.filter(|told| told.pid == self.child.id())
-                && http::get_text(endpoints.admin, "/readyz").is_ok()
+                && http::Server::new(endpoints.admin, &Credentials::default())
+                    .get_text("/readyz")
+                    .is_ok()
             {
                 self.endpoints = endpoints;
                 return Ok(());

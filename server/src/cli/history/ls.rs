@@ -4,8 +4,8 @@ use clap::Args;
 use matchkeep_shared::ids::MatchId;
 use matchkeep_shared::limits::LIST_ROWS_MAX;
 
-use super::date::utc;
 use super::source::Source;
+use crate::cli::date::utc;
 use crate::cli::place::Place;
 use crate::cli::table::{Align, table};
 use crate::cli::{CliError, print_json};

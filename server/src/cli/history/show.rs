@@ -2,8 +2,8 @@
 
 use matchkeep_shared::ids::MatchId;
 
-use super::date::utc;
 use super::source::Source;
+use crate::cli::date::utc;
 use crate::cli::place::Place;
 use crate::cli::table::{Align, table};
 use crate::cli::{CliError, print_json};

@@ -1,12 +1,11 @@
 //! Where matches are read from: the running server, or a data folder alone.
 
-use std::net::SocketAddr;
 use std::path::Path;
 
 use matchkeep_shared::ids::MatchId;
 
 use crate::cli::CliError;
-use crate::cli::http::{self, HttpError};
+use crate::cli::http::{HttpError, Server};
 use crate::cli::place::{Named, Place};
 use crate::data_dir::DataDir;
 use crate::node::Endpoints;
@@ -14,7 +13,7 @@ use crate::store::{History, ListFilter, MatchRecord, MatchSummary, StoreError};
 
 /// Where matches are read from.
 pub(in crate::cli) enum Source {
-    Server(SocketAddr),
+    Server(Server),
     Folder(Box<History>),
 }
 
@@ -22,12 +21,13 @@ impl Source {
     /// The server where one runs, else the folder.
     pub(in crate::cli) fn open(place: &Place) -> Result<Self, CliError> {
         match place.named()? {
-            Named::Server(admin) => Ok(Self::Server(admin)),
+            Named::Server(server) => Ok(Self::Server(server)),
             Named::Folder(data) => {
-                if let Some(endpoints) = DataDir::inspect(&data)?.endpoints::<Endpoints>()?
-                    && http::get_text(endpoints.admin, "/livez").is_ok()
-                {
-                    return Ok(Self::Server(endpoints.admin));
+                if let Some(endpoints) = DataDir::inspect(&data)?.endpoints::<Endpoints>()? {
+                    let server = place.server(endpoints.admin)?;
+                    if server.is_alive() {
+                        return Ok(Self::Server(server));
+                    }
                 }
                 Self::folder(&data)
             }
@@ -43,7 +43,7 @@ impl Source {
     pub(in crate::cli) fn list(&self, filter: &ListFilter) -> Result<Vec<MatchSummary>, CliError> {
         match self {
             Self::Folder(history) => history.list(filter).map_err(store_error),
-            Self::Server(admin) => {
+            Self::Server(server) => {
                 let mut path = format!("/v1/history?limit={}", filter.limit);
                 if let Some(before) = filter.before {
                     path += &format!("&before={before}");
@@ -54,7 +54,7 @@ impl Source {
                 if let Some(state) = filter.state {
                     path += &format!("&state={}", state.label());
                 }
-                http::get(*admin, &path).map_err(http_error)
+                server.get(&path).map_err(http_error)
             }
         }
     }
@@ -62,9 +62,7 @@ impl Source {
     pub(in crate::cli) fn show(&self, id: MatchId) -> Result<MatchRecord, CliError> {
         match self {
             Self::Folder(history) => history.show(id).map_err(store_error),
-            Self::Server(admin) => {
-                http::get(*admin, &format!("/v1/history/{id}")).map_err(http_error)
-            }
+            Self::Server(server) => server.get(&format!("/v1/history/{id}")).map_err(http_error),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! A running server's journals, page by page over its admin interface.
 
-use std::net::SocketAddr;
 use std::ops::ControlFlow;
 
 use matchkeep_shared::ids::MatchId;
@@ -8,7 +7,7 @@ use matchkeep_shared::limits::LIST_ROWS_MAX;
 
 use crate::admin::journals::JournalDocument;
 use crate::cli::CliError;
-use crate::cli::http::{self, HttpError};
+use crate::cli::http::{HttpError, Server};
 use crate::journal::{
     JournalEntry, JournalError, JournalReader, JournalState, Load, LoadFrom, PAGE_BYTES_MAX, Page,
     Position, Stored,
@@ -16,18 +15,18 @@ use crate::journal::{
 
 /// Journals behind an admin address.
 pub(super) struct RemoteJournal {
-    admin: SocketAddr,
+    server: Server,
 }
 
 impl RemoteJournal {
     /// The journals of a server that answers.
-    pub(super) fn new(admin: SocketAddr) -> Result<Self, CliError> {
-        http::get_text(admin, "/livez").map_err(|error| CliError::Usage(error.to_string()))?;
-        Ok(Self { admin })
+    pub(super) fn new(server: Server) -> Result<Self, CliError> {
+        server.get_text("/livez").map_err(|error| CliError::Usage(error.to_string()))?;
+        Ok(Self { server })
     }
 
     fn error(&self, cause: impl ToString) -> JournalError {
-        JournalError::Unreachable { place: self.admin.to_string(), cause: cause.to_string() }
+        JournalError::Unreachable { place: self.server.to_string(), cause: cause.to_string() }
     }
 
     fn entry_of(&self, document: JournalDocument) -> Result<JournalEntry, JournalError> {
@@ -46,7 +45,7 @@ impl RemoteJournal {
             LoadFrom::Checkpoint(tick) => format!("?checkpoint={tick}"),
         };
         loop {
-            let page = http::get_bytes(self.admin, &format!("{path}{query}"), PAGE_BYTES_MAX);
+            let page = self.server.get_bytes(&format!("{path}{query}"), PAGE_BYTES_MAX);
             let page = match page {
                 Ok(page) => page,
                 Err(HttpError::Unknown(_)) => return Ok(ControlFlow::Continue(())),
@@ -90,8 +89,7 @@ impl JournalReader for RemoteJournal {
         let mut after = String::new();
         loop {
             let path = format!("/v1/journals{after}");
-            let page: Vec<JournalDocument> =
-                http::get(self.admin, &path).map_err(|e| self.error(e))?;
+            let page: Vec<JournalDocument> = self.server.get(&path).map_err(|e| self.error(e))?;
             let is_full = page.len() == LIST_ROWS_MAX;
             let mut last: Option<MatchId> = None;
             for document in page {
@@ -110,8 +108,7 @@ impl JournalReader for RemoteJournal {
 
     fn entry(&self, match_id: MatchId) -> Result<Option<JournalEntry>, JournalError> {
         let path = format!("/v1/matches/{match_id}/journal");
-        let found: Option<JournalDocument> =
-            http::find(self.admin, &path).map_err(|e| self.error(e))?;
+        let found: Option<JournalDocument> = self.server.find(&path).map_err(|e| self.error(e))?;
         found.map(|document| self.entry_of(document)).transpose()
     }
 }

@@ -140,4 +140,19 @@ pub(super) const MIGRATIONS: &[&str] = &[
     CREATE INDEX matches_by_mode ON matches (mode, number);
     CREATE INDEX matches_by_state ON matches (state, number);
 ",
+    "
+    -- Tokens of the admin interface, each as a hash. One that was revoked stays, without its hash: an interface
+    -- that ever had tokens is never open again. A name may be used again once its token was revoked.
+    CREATE TABLE tokens (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL,
+        right TEXT NOT NULL CHECK (right IN ('read', 'operate')),
+        hash BLOB CHECK (length(hash) = 32),
+        made_unix_ms INTEGER NOT NULL,
+        expires_unix_ms INTEGER,
+        revoked_unix_ms INTEGER,
+        CHECK ((hash IS NULL) = (revoked_unix_ms IS NOT NULL))
+    ) STRICT;
+    CREATE UNIQUE INDEX tokens_by_name ON tokens (name) WHERE revoked_unix_ms IS NULL;
+",
 ];

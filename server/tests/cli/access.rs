@@ -1,0 +1,233 @@
+//! Who may use the admin interface: tokens made and revoked on the folder, shown to a live server.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::process::{Answer, Serve, arg, matchkeep, run, run_json, run_ok, text, wait_for};
+
+/// Makes a token on this folder.
+fn make(data: &Path, name: &str, right: &str) -> String {
+    let made = ["token", "make", name, "--right", right, "--data", arg(data)];
+    run_ok(&made).trim().to_owned()
+}
+
+fn bearer(token: &str) -> String {
+    format!("Bearer {token}")
+}
+
+/// Asks with a token; the status.
+fn status(serve: &Serve, method: &str, path: &str, token: Option<&str>) -> u16 {
+    ask(serve, method, path, token).status
+}
+
+fn ask(serve: &Serve, method: &str, path: &str, token: Option<&str>) -> Answer {
+    let bearer = token.map(bearer);
+    let mut headers = vec![("Content-Type", "application/json")];
+    headers.extend(bearer.as_deref().map(|bearer| ("Authorization", bearer)));
+    serve.ask(method, path, &headers, "{}")
+}
+
+fn refused(output: &std::process::Output, named: &[&str]) {
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    for part in named {
+        assert!(message.contains(part), "`{part}` in: {message}");
+    }
+}
+
+/// A match that is not there: who may give orders is told so.
+const PAUSE: &str = "/v1/matches/0123456789abc/pause";
+
+#[test]
+fn without_a_token_nobody_needs_one_and_with_the_first_everybody_does() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    let serve = Serve::start(&data, &[]);
+    assert_eq!(status(&serve, "GET", "/v1/node", None), 200);
+    assert_eq!(status(&serve, "POST", PAUSE, None), 404);
+    assert_eq!(run_ok(&["token", "ls", "--data", arg(&data)]), "no tokens\n");
+
+    let reads = make(&data, "grafana", "read");
+    assert!(reads.len() >= 4 + 32, "{reads}");
+    wait_for("the server to ask for tokens", || {
+        (status(&serve, "GET", "/v1/node", None) == 401).then_some(())
+    });
+    let operates = make(&data, "ada", "operate");
+    wait_for("the second token", || {
+        (status(&serve, "POST", PAUSE, Some(&operates)) == 404).then_some(())
+    });
+
+    for path in ["/livez", "/readyz"] {
+        assert_eq!(status(&serve, "GET", path, None), 200, "{path} stays open");
+    }
+    let guarded = [
+        "/metrics",
+        "/v1/stats",
+        "/v1/node",
+        "/v1/matches",
+        "/v1/matches/0123456789abc",
+        "/v1/matches/0123456789abc/state",
+        "/v1/matches/0123456789abc/journal",
+        "/v1/matches/0123456789abc/journal/records",
+        "/v1/history",
+        "/v1/history/0123456789abc",
+        "/v1/journals",
+    ];
+    for path in guarded {
+        for nobody in [None, Some("mkt_0"), Some("")] {
+            let answer = ask(&serve, "GET", path, nobody);
+            assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("Bearer")));
+            assert!(answer.body.contains("token make"), "{path}: {}", answer.body);
+        }
+        for token in [&reads, &operates] {
+            let seen = status(&serve, "GET", path, Some(token));
+            assert!([200, 404].contains(&seen), "{path}: {seen}");
+        }
+    }
+    for order in ["say", "kick", "pause", "resume", "end"] {
+        let path = format!("/v1/matches/0123456789abc/{order}");
+        assert_eq!(status(&serve, "POST", &path, None), 401, "{order}");
+        let answer = ask(&serve, "POST", &path, Some(&reads));
+        assert_eq!(answer.status, 403, "{order}: {}", answer.body);
+        for part in ["grafana", "read", "operate"] {
+            assert!(answer.body.contains(part), "{order}: {}", answer.body);
+        }
+        let seen = status(&serve, "POST", &path, Some(&operates));
+        assert!([400, 404].contains(&seen), "{order}: {seen}");
+    }
+    assert_eq!(serve.stop(Signal::TERM), Some(0));
+}
+
+#[test]
+fn what_is_revoked_lets_nobody_in_and_the_interface_stays_closed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    // Before the first server: the folder is made.
+    let token = make(&data, "ada", "operate");
+    let files = std::fs::read_dir(&data).expect("it was made");
+    for file in files {
+        let path = file.expect("readable").path();
+        let bytes = std::fs::read(&path).expect("readable");
+        let is_there = bytes.windows(token.len()).any(|window| window == token.as_bytes());
+        assert!(!is_there, "{} holds the token itself", path.display());
+    }
+    let serve = Serve::start(&data, &[]);
+    assert_eq!(status(&serve, "GET", "/v1/node", None), 401);
+    assert_eq!(status(&serve, "GET", "/v1/node", Some(&token)), 200);
+    assert_eq!(
+        run_ok(&["token", "revoke", "ada", "--data", arg(&data)]),
+        "the token `ada` is revoked\n"
+    );
+    wait_for("the server to hear of it", || {
+        (status(&serve, "GET", "/v1/node", Some(&token)) == 401).then_some(())
+    });
+    assert_eq!(status(&serve, "GET", "/v1/node", None), 401, "it is not open again");
+    assert_eq!(serve.stop(Signal::TERM), Some(0));
+
+    let serve = Serve::start(&data, &[]);
+    assert_eq!(status(&serve, "GET", "/v1/node", None), 401, "nor after a restart");
+    let again = make(&data, "ada", "read");
+    wait_for("the name's new token", || {
+        (status(&serve, "GET", "/v1/node", Some(&again)) == 200).then_some(())
+    });
+    assert_eq!(serve.stop(Signal::TERM), Some(0));
+}
+
+#[test]
+fn verbs_show_the_token_of_a_variable_or_a_file() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    let (reads, operates) = (make(&data, "eve", "read"), make(&data, "ada", "operate"));
+    let file = folder.path().join("token");
+    std::fs::write(&file, format!("{operates}\n")).expect("a temporary file");
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).expect("ours");
+    let serve = Serve::start(&data, &[]);
+    let admin = serve.told("admin");
+
+    let looks = [
+        &["match", "ls", "--json"][..],
+        &["node", "ls", "--json"],
+        &["history", "ls", "--json"],
+        &["history", "verify", "--all", "--json"],
+    ];
+    for place in [["--admin", admin], ["--data", arg(&data)]] {
+        for look in looks {
+            // A folder's journals are read from the folder itself.
+            let needs_none = look[1] == "verify" && place[0] == "--data";
+            let arguments = [look, &place].concat();
+            let output = run(&arguments);
+            if needs_none {
+                assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+                continue;
+            }
+            refused(&output, &["MATCHKEEP_TOKEN", "--token-file", "token make"]);
+            let output = matchkeep().args(&arguments).env("MATCHKEEP_TOKEN", &reads).output();
+            let output = output.expect("the program starts");
+            assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+            run_json(&[&arguments[..], &["--token-file", arg(&file)]].concat());
+        }
+    }
+    let pause = ["match", "pause", "0123456789abc", "--admin", admin];
+    let output = matchkeep().args(pause).env("MATCHKEEP_TOKEN", &reads).output();
+    refused(&output.expect("the program starts"), &["`eve`", "right to read", "needs operate"]);
+    // A file that is named stands above the variable.
+    let with_file = [&pause[..], &["--token-file", arg(&file)]].concat();
+    let output = matchkeep().args(&with_file).env("MATCHKEEP_TOKEN", &reads).output();
+    refused(&output.expect("the program starts"), &["no running match"]);
+
+    let nowhere = ["node", "ls", "--admin", admin, "--token-file", "/nowhere/token"];
+    refused(&run(&nowhere), &["--token-file /nowhere/token"]);
+    std::fs::write(&file, "two words").expect("a temporary file");
+    refused(&run(&with_file), &["one word", arg(&file)]);
+    assert_eq!(serve.stop(Signal::TERM), Some(0));
+}
+
+#[test]
+fn tokens_are_listed_without_what_is_secret_and_bad_ones_are_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    let named = ["--data", arg(&data)];
+    let with = |arguments: &[&'static str]| -> Vec<String> {
+        arguments.iter().chain(&named).map(|part| (*part).to_owned()).collect()
+    };
+    let run = |arguments: &[&'static str]| {
+        let arguments = with(arguments);
+        run(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    // Nothing is made for a name that cannot be.
+    refused(&run(&["token", "make", "a b", "--right", "read"]), &["`a b`", "letters"]);
+    assert!(!data.exists());
+    for verb in [&["token", "ls"][..], &["token", "revoke", "ada"]] {
+        refused(&run(verb), &[arg(&data)]);
+        assert!(!data.exists());
+    }
+    let made = run(&["token", "make", "ada", "--right", "operate", "--days", "2", "--json"]);
+    let made: Value = serde_json::from_slice(&made.stdout).expect("JSON");
+    assert_eq!((&made["name"], &made["right"]), (&json!("ada"), &json!("operate")));
+    let days = made["expires_unix_ms"].as_u64().zip(made["made_unix_ms"].as_u64());
+    assert_eq!(days.map(|(expires, made)| expires - made), Some(2 * 24 * 60 * 60 * 1000));
+    let secret = made["token"].as_str().expect("this once");
+    let again = run(&["token", "make", "eve", "--right", "read"]);
+    assert!(text(&again.stderr).contains("`eve` may read and does not expire"));
+    assert!(!text(&again.stderr).contains(text(&again.stdout).trim()), "in one place alone");
+
+    let list = text(&run(&["token", "ls"]).stdout);
+    assert_eq!(list.lines().count(), 3, "{list}");
+    for part in ["NAME", "ada", "operate", "eve", "read", "never"] {
+        assert!(list.contains(part), "{part} in {list}");
+    }
+    let list = text(&run(&["token", "ls", "--json"]).stdout);
+    assert!(!list.contains(secret) && !list.contains("hash"), "{list}");
+    let list: Value = serde_json::from_str(&list).expect("JSON");
+    assert_eq!((&list[0]["name"], &list[0]["expired"]), (&json!("ada"), &json!(false)));
+
+    refused(&run(&["token", "make", "ada", "--right", "read"]), &["`ada` already", "revoke"]);
+    refused(&run(&["token", "make", "bob", "--right", "own"]), &["own", "read and operate"]);
+    refused(&run(&["token", "make", "bob"]), &["--right"]);
+    refused(&run(&["token", "make", "bob", "--right", "read", "--days", "0"]), &["1..=3650"]);
+    refused(&run(&["token", "make", "loopback", "--right", "read"]), &["loopback"]);
+    refused(&run(&["token", "revoke", "bob"]), &["no token `bob`", "`ada`, `eve`"]);
+}
