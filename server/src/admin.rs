@@ -5,6 +5,7 @@
 //! an answer.
 
 mod access;
+mod audit;
 mod health;
 mod history;
 pub(crate) mod journals;
@@ -33,6 +34,7 @@ use crate::control::questions::{self, Question, Reply, Unanswered};
 use crate::control::{ControlEvent, NodeStats};
 use crate::node::Endpoints;
 use crate::shard::order::OrderRefused;
+use crate::store::Store;
 pub(crate) use access::Gate;
 use metrics::Metrics;
 
@@ -40,6 +42,8 @@ use metrics::Metrics;
 #[derive(Clone)]
 pub(crate) struct Admin {
     control: mpsc::Sender<ControlEvent>,
+    store: Store,
+    gate: Gate,
     data: PathBuf,
     endpoints: Endpoints,
     metrics: Arc<Mutex<Metrics>>,
@@ -49,10 +53,13 @@ impl Admin {
     /// For the node that is reached there, with its data in `data`.
     pub(crate) fn new(
         control: mpsc::Sender<ControlEvent>,
+        store: Store,
+        gate: Gate,
         data: PathBuf,
         endpoints: Endpoints,
     ) -> Self {
-        Self { control, data, endpoints, metrics: Arc::new(Mutex::new(Metrics::new())) }
+        let metrics = Arc::new(Mutex::new(Metrics::new()));
+        Self { control, store, gate, data, endpoints, metrics }
     }
 
     /// Asks control, and waits for the answer.
@@ -69,7 +76,7 @@ pub(crate) async fn stats(control: &mpsc::Sender<ControlEvent>) -> Option<NodeSt
 }
 
 /// Serves the admin interface on a bound socket, until the runtime ends.
-pub(crate) fn serve(socket: TcpListener, admin: Admin, gate: Gate) -> io::Result<()> {
+pub(crate) fn serve(socket: TcpListener, admin: Admin) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(socket)?;
     // What is in here is answered to nobody who is not let in.
@@ -92,7 +99,8 @@ pub(crate) fn serve(socket: TcpListener, admin: Admin, gate: Gate) -> io::Result
         .route("/v1/history", get(history::list))
         .route("/v1/history/{id}", get(history::show))
         .route("/v1/journals", get(journals::list))
-        .route_layer(middleware::from_fn_with_state(gate, access::guard));
+        .route("/v1/audit", get(audit::list))
+        .route_layer(middleware::from_fn_with_state(admin.clone(), access::guard));
     let router = Router::new()
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(health::ready))

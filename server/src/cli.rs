@@ -3,6 +3,7 @@
 //! Exit codes: 0 it worked; 1 it failed on the way; 2 what was asked for cannot be: a flag, a value, a
 //! file, a folder, a port.
 
+mod audit;
 mod bots;
 mod config;
 mod credentials;
@@ -98,6 +99,8 @@ enum Verb {
     /// Make, list and revoke the tokens that open the admin interface
     #[command(after_help = token::TOKEN_HELP)]
     Token(token::TokenArgs),
+    /// See who changed what
+    Audit(audit::AuditArgs),
     /// Check or show the settings that a server would run with
     Config(config::ConfigArgs),
     /// Print the completions of a shell
@@ -164,6 +167,7 @@ pub fn run<G: Playable>() -> ExitCode {
         Verb::Top(args) => top::run(&args),
         Verb::Node(args) => node::run(args),
         Verb::Token(args) => token::run(args),
+        Verb::Audit(args) => audit::run(args),
         Verb::Config(args) => config::run::<G>(args),
         Verb::Completions(args) => manual::completions(Cli::command(), &args),
         Verb::Man(args) => manual::man(Cli::command(), &args),

@@ -235,6 +235,7 @@ impl Node {
             is_journaled: settings.journal,
         };
         tokio::spawn(control::retention::run(store.clone(), settings.journal_kept));
+        let admin_store = store.clone();
         let (ready_sender, ready) = oneshot::channel();
         let control = Control::<G> {
             core: ControlCore::new(config, recovered, unix_ms()),
@@ -256,8 +257,14 @@ impl Node {
         };
         let task = tokio::spawn(control.run());
         tokio::spawn(endpoint::serve(lobby_endpoint.clone(), sender.clone()));
-        let admin = Admin::new(sender.clone(), data.path().to_owned(), endpoints.clone());
-        admin::serve(admin_socket, admin, gate).map_err(EndpointError::Socket)?;
+        let admin = Admin::new(
+            sender.clone(),
+            admin_store,
+            gate,
+            data.path().to_owned(),
+            endpoints.clone(),
+        );
+        admin::serve(admin_socket, admin).map_err(EndpointError::Socket)?;
 
         data.publish_fingerprint(&endpoints.lobby_fingerprint)?;
         data.publish_endpoints(&endpoints)?;

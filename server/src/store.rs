@@ -10,6 +10,7 @@
 //! * [`History`] reads a data folder, with or without a server that has it open.
 //! * [`TokenBook`] makes and revokes tokens of the admin interface, beside a server too.
 
+mod audit;
 mod directory;
 mod handle;
 mod history;
@@ -22,6 +23,7 @@ mod sqlite;
 mod thread;
 mod tokens;
 
+pub use audit::{AuditEntry, AuditFilter, AuditKey, AuditOutcome, AuditRow};
 pub use directory::{Directory, StoreError};
 pub use handle::{JournalHandle, NotTaken};
 pub use history::History;

@@ -175,6 +175,8 @@ pub const ADMIN_BODY_BYTES_MAX: usize = 4096;
 pub const TOKENS_MAX: usize = 256;
 /// How long a token can be good for, in days, where it expires at all.
 pub const TOKEN_DAYS_MAX: u32 = 3650;
+/// Rows of the audit log; above that the oldest go.
+pub const AUDIT_ROWS_MAX: usize = 1_000_000;
 /// A file with a token in it, in bytes.
 pub const TOKEN_FILE_BYTES_MAX: usize = 1024;
 /// A match looks at what the phases of a tick cost in one of so many ticks.

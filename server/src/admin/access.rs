@@ -12,11 +12,13 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use matchkeep_shared::ids::MatchId;
+use serde_json::json;
 use tokio::sync::watch;
 
-use super::error;
+use super::{Admin, error};
 use crate::access::{Denied, Keyring, Right};
-use crate::store::{History, StoreError, StoreOpenError};
+use crate::store::{AuditEntry, AuditOutcome, History, StoreError, StoreOpenError};
 use crate::wall::unix_ms;
 
 /// How often tokens that were made or revoked are looked for.
@@ -90,19 +92,50 @@ async fn look_again(folder: PathBuf, is_loopback: bool, keyring: watch::Sender<A
 }
 
 /// Lets a request pass, with who makes it, or says why not.
-pub(super) async fn guard(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+pub(super) async fn guard(
+    State(admin): State<Admin>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let needed = match *request.method() {
         Method::GET | Method::HEAD => Right::Read,
         _ => Right::Operate,
     };
-    let keyring = Arc::clone(&gate.keyring.borrow());
+    let keyring = Arc::clone(&admin.gate.keyring.borrow());
     match keyring.admit(shown(request.headers()), needed, unix_ms()) {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(denied) => refuse(&denied),
+        Err(denied) => {
+            if needed == Right::Operate
+                && let Some(row) = row_of(&denied, request.uri().path())
+                && let Err(unrecorded) = admin.record(row)
+            {
+                return unrecorded.response();
+            }
+            refuse(&denied)
+        }
     }
+}
+
+/// What the audit log says of a change that somebody may not make; nothing of strangers, who could fill it.
+fn row_of(denied: &Denied, path: &str) -> Option<AuditEntry> {
+    let who = match denied {
+        Denied::Insufficient { name, .. } | Denied::Expired(name) => name.clone(),
+        Denied::Missing | Denied::Unknown => return None,
+    };
+    let mut parts = path.trim_start_matches("/v1/matches/").split('/');
+    let match_id = parts.next()?.parse::<MatchId>().ok();
+    Some(AuditEntry {
+        unix_ms: unix_ms(),
+        who,
+        what: parts.next()?.to_owned(),
+        match_id,
+        arguments: json!({}),
+        outcome: AuditOutcome::Refused,
+        why: Some(denied.to_string()),
+    })
 }
 
 /// The token in a request.

@@ -46,7 +46,7 @@ pub(super) async fn show(State(admin): State<Admin>, Path(id): Path<String>) -> 
 }
 
 /// Asks the history on a thread that may wait for the disk.
-async fn ask<T: Serialize + Send + 'static>(
+pub(super) async fn ask<T: Serialize + Send + 'static>(
     admin: Admin,
     ask: impl FnOnce(&History) -> Result<T, StoreError> + Send + 'static,
 ) -> Response {

@@ -8,21 +8,23 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Path, Query, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
 use matchkeep_shared::ids::{MatchId, PlayerId};
 use matchkeep_shared::limits::TIMELINE_SECONDS_MAX;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::audit::arguments;
 use super::request::{Checked, bad, body, limit, match_id, query};
-use super::{Admin, unanswered};
+use super::{Admin, error, unanswered};
 use crate::access::Caller;
 use crate::control::questions::Question;
 use crate::shard::order::Order;
 use crate::shard::view::{MatchRow, MatchView, NoStage, RowFilter};
-use crate::store::History;
+use crate::store::{AuditEntry, AuditOutcome, History};
 use crate::travel::select;
+use crate::wall::unix_ms;
 
 /// How long a timeline is, where whoever asks does not say.
 const TIMELINE_SECONDS: u64 = 5;
@@ -217,7 +219,7 @@ pub(super) async fn say(
     bytes: Bytes,
 ) -> Response {
     let asked = body(&headers, &bytes).map(|SayBody { text }| Order::Say { text });
-    order(admin, &caller, &id, asked).await
+    order(admin, &caller, "say", &id, asked).await
 }
 
 /// `POST /v1/matches/{id}/kick`, `{"player": ID}`: sends a player away.
@@ -230,7 +232,7 @@ pub(super) async fn kick(
 ) -> Response {
     let asked =
         body(&headers, &bytes).map(|KickBody { player }| Order::Kick { player: PlayerId(player) });
-    order(admin, &caller, &id, asked).await
+    order(admin, &caller, "kick", &id, asked).await
 }
 
 /// `POST /v1/matches/{id}/pause`: lets it stand still.
@@ -241,7 +243,7 @@ pub(super) async fn pause(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Response {
-    order(admin, &caller, &id, body(&headers, &bytes).map(|NoBody {}| Order::Pause)).await
+    order(admin, &caller, "pause", &id, body(&headers, &bytes).map(|NoBody {}| Order::Pause)).await
 }
 
 /// `POST /v1/matches/{id}/resume`: lets it go on.
@@ -252,7 +254,8 @@ pub(super) async fn resume(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Response {
-    order(admin, &caller, &id, body(&headers, &bytes).map(|NoBody {}| Order::Resume)).await
+    order(admin, &caller, "resume", &id, body(&headers, &bytes).map(|NoBody {}| Order::Resume))
+        .await
 }
 
 /// `POST /v1/matches/{id}/end`, `{"reason": "..."}`: ends it as it stands.
@@ -266,10 +269,27 @@ pub(super) async fn end(
     let asked = body(&headers, &bytes).map(|EndBody { reason }| Order::End {
         reason: reason.unwrap_or_else(|| ENDED.to_owned()),
     });
-    order(admin, &caller, &id, asked).await
+    order(admin, &caller, "end", &id, asked).await
 }
 
-async fn order(admin: Admin, caller: &Caller, id: &str, asked: Checked<Order>) -> Response {
+/// Gives an order, with a row of the audit log before it and what came of it behind it. Whoever asked may go
+/// away meanwhile: the row is completed all the same.
+async fn order(
+    admin: Admin,
+    caller: &Caller,
+    what: &str,
+    id: &str,
+    asked: Checked<Order>,
+) -> Response {
+    let mut row = AuditEntry {
+        unix_ms: unix_ms(),
+        who: caller.name().to_owned(),
+        what: what.to_owned(),
+        match_id: id.parse().ok(),
+        arguments: asked.as_ref().map_or_else(|_| json!({}), arguments),
+        outcome: AuditOutcome::Unknown,
+        why: None,
+    };
     let checked = match_id(id).and_then(|id| {
         let order = asked?;
         order.check().map_err(bad)?;
@@ -277,14 +297,30 @@ async fn order(admin: Admin, caller: &Caller, id: &str, asked: Checked<Order>) -
     });
     let (match_id, order) = match checked {
         Ok(checked) => checked,
-        Err(response) => return *response,
+        Err(response) => {
+            row.outcome = AuditOutcome::Refused;
+            row.why = Some(format!("answered {}", response.status()));
+            return match admin.record(row) {
+                Ok(_) => *response,
+                Err(unrecorded) => unrecorded.response(),
+            };
+        }
     };
-    let label = order.label().to_owned();
-    let by = caller.name().to_owned();
-    match admin.ask(|reply| Question::Order { match_id, order, by, reply }).await {
-        Ok(done) => {
+    let key = match admin.record(row) {
+        Ok(key) => key,
+        Err(unrecorded) => return unrecorded.response(),
+    };
+    let (label, by) = (order.label().to_owned(), caller.name().to_owned());
+    let carried_out = tokio::spawn(async move {
+        let answer = admin.ask(|reply| Question::Order { match_id, order, by, reply }).await;
+        admin.settle(key, &answer).await;
+        answer
+    });
+    match carried_out.await {
+        Ok(Ok(done)) => {
             Json(OrderedDocument { order: label, told: done.told, row: done.row }).into_response()
         }
-        Err(why) => unanswered(&why),
+        Ok(Err(why)) => unanswered(&why),
+        Err(panic) => error(StatusCode::INTERNAL_SERVER_ERROR, panic),
     }
 }

@@ -6,6 +6,7 @@
 use matchkeep_shared::ids::{MatchId, PlayerId};
 use matchkeep_shared::limits::{PLAYER_NAME_BYTES_MAX, STORE_WRITES_MAX};
 
+use super::audit::{AuditEntry, AuditKey, AuditOutcome};
 use super::record::{FinishedMatch, ListFilter, MatchRecord, MatchSummary, NewMatch};
 use crate::journal::JournalError;
 
@@ -129,7 +130,7 @@ impl From<JournalError> for StoreError {
     }
 }
 
-/// What is durable beside the journal: players, matches, results.
+/// What is durable beside the journal: players, matches, results, the audit log.
 ///
 /// Called on the store's thread alone. Writes lie between [`begin`](Self::begin) and
 /// [`commit`](Self::commit), and are durable when `commit` returned `Ok`. A write that fails by the
@@ -189,6 +190,23 @@ pub trait Directory: Send {
     /// # Errors
     /// [`StoreError::UnknownMatch`], or storage's own.
     fn quarantine(&mut self, id: MatchId, why: &str) -> Result<(), StoreError>;
+
+    /// Adds a row to the audit log.
+    ///
+    /// # Errors
+    /// Storage's own.
+    fn audit(&mut self, key: AuditKey, entry: &AuditEntry) -> Result<(), StoreError>;
+
+    /// Notes what came of what a row is about. One that is there no more is no error.
+    ///
+    /// # Errors
+    /// Storage's own.
+    fn settle_audit(
+        &mut self,
+        key: AuditKey,
+        outcome: AuditOutcome,
+        why: Option<&str>,
+    ) -> Result<(), StoreError>;
 
     /// Matches, newest first.
     ///

@@ -8,6 +8,7 @@ use std::path::Path;
 use matchkeep_shared::ids::{MatchId, PlayerId};
 use rusqlite::Connection;
 
+use super::audit::{self, AuditFilter, AuditRow};
 use super::directory::StoreError;
 use super::query::{self, QueryError};
 use super::record::{ListFilter, MatchRecord, MatchSummary};
@@ -63,6 +64,14 @@ impl History {
     /// As [`list`](Self::list).
     pub fn tokens(&self) -> Result<Tokens, StoreError> {
         self.consistent(tokens::read)
+    }
+
+    /// Rows of the audit log, newest first.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    pub fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditRow>, StoreError> {
+        self.consistent(|connection| audit::list(connection, filter))
     }
 
     /// Reads in one transaction: a result that comes meanwhile is seen whole or not at all.

@@ -9,6 +9,7 @@ use matchkeep_shared::ids::{MatchId, PlayerId};
 use matchkeep_shared::ticket::is_player_name;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, ffi, params};
 
+use super::audit::{self, AuditEntry, AuditKey, AuditOutcome};
 use super::directory::{Directory, StoreError};
 use super::query::{self, QueryError};
 use super::record::{
@@ -207,6 +208,19 @@ impl Directory for SqliteDirectory {
 
     fn quarantine(&mut self, id: MatchId, why: &str) -> Result<(), StoreError> {
         self.query(self.try_quarantine(id, why))
+    }
+
+    fn audit(&mut self, key: AuditKey, entry: &AuditEntry) -> Result<(), StoreError> {
+        self.query(audit::add(&self.connection, key, entry))
+    }
+
+    fn settle_audit(
+        &mut self,
+        key: AuditKey,
+        outcome: AuditOutcome,
+        why: Option<&str>,
+    ) -> Result<(), StoreError> {
+        self.query(audit::settle(&self.connection, key, outcome, why))
     }
 
     fn list(&self, filter: &ListFilter) -> Result<Vec<MatchSummary>, StoreError> {

@@ -19,6 +19,7 @@ use crossbeam_channel::{Sender, TrySendError, bounded};
 use matchkeep_shared::ids::{MatchId, PlayerId};
 use matchkeep_shared::limits::{JOURNAL_ITEMS_MAX, JOURNAL_PENDING_BYTES_MAX, STORE_WRITES_MAX};
 
+use super::audit::{AuditEntry, AuditKey, AuditOutcome};
 use super::directory::{Directory, StoreError};
 use super::handle::JournalHandle;
 use super::pending::{Answer, Pending, pending};
@@ -37,6 +38,8 @@ enum Write {
     Finish { finished: Box<FinishedMatch>, answer: Answer<()> },
     InterruptRunning { answer: Answer<()> },
     Quarantine { match_id: MatchId, why: String, answer: Answer<()> },
+    Audit { key: AuditKey, entry: Box<AuditEntry>, answer: Answer<()> },
+    Settle { key: AuditKey, outcome: AuditOutcome, why: Option<String>, answer: Answer<()> },
 }
 
 enum Message {
@@ -155,6 +158,27 @@ impl Store {
     /// [`StoreError::QueueFull`] and [`StoreError::Closed`]; the others come with the answer.
     pub fn finish(&self, finished: FinishedMatch) -> Result<Pending<()>, StoreError> {
         self.write(|answer| Write::Finish { finished: Box::new(finished), answer })
+    }
+
+    /// Adds a row to the audit log.
+    ///
+    /// # Errors
+    /// [`StoreError::QueueFull`] and [`StoreError::Closed`]; the others come with the answer.
+    pub fn audit(&self, key: AuditKey, entry: AuditEntry) -> Result<Pending<()>, StoreError> {
+        self.write(|answer| Write::Audit { key, entry: Box::new(entry), answer })
+    }
+
+    /// Notes what came of what a row of the audit log is about.
+    ///
+    /// # Errors
+    /// [`StoreError::QueueFull`] and [`StoreError::Closed`]; the others come with the answer.
+    pub fn settle_audit(
+        &self,
+        key: AuditKey,
+        outcome: AuditOutcome,
+        why: Option<String>,
+    ) -> Result<Pending<()>, StoreError> {
+        self.write(|answer| Write::Settle { key, outcome, why, answer })
     }
 
     /// Marks every match that has no result and no journal as interrupted: the last write of a server

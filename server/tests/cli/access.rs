@@ -75,6 +75,7 @@ fn without_a_token_nobody_needs_one_and_with_the_first_everybody_does() {
         "/v1/history",
         "/v1/history/0123456789abc",
         "/v1/journals",
+        "/v1/audit",
     ];
     for path in guarded {
         for nobody in [None, Some("mkt_0"), Some("")] {
@@ -230,4 +231,84 @@ fn tokens_are_listed_without_what_is_secret_and_bad_ones_are_refused() {
     refused(&run(&["token", "make", "bob", "--right", "read", "--days", "0"]), &["1..=3650"]);
     refused(&run(&["token", "make", "loopback", "--right", "read"]), &["loopback"]);
     refused(&run(&["token", "revoke", "bob"]), &["no token `bob`", "`ada`, `eve`"]);
+}
+
+#[test]
+fn who_changed_what_is_kept_and_what_was_refused_too() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    let serve = Serve::start(&data, &[]);
+    assert_eq!(run_ok(&["audit", "ls", "--data", arg(&data)]), "no changes\n");
+    // Nobody needs a token yet.
+    assert_eq!(status(&serve, "POST", PAUSE, None), 404);
+    let (reads, operates) = (make(&data, "eve", "read"), make(&data, "ada", "operate"));
+    wait_for("the tokens", || {
+        let with = |token| status(&serve, "GET", "/v1/node", token);
+        (with(None) == 401 && with(Some(&operates)) == 200).then_some(())
+    });
+    assert_eq!(status(&serve, "POST", PAUSE, None), 401);
+    assert_eq!(status(&serve, "POST", PAUSE, Some(&reads)), 403);
+    let bearer = bearer(&operates);
+    let headers = [("Content-Type", "application/json"), ("Authorization", bearer.as_str())];
+    let say = "/v1/matches/0123456789abc/say";
+    assert_eq!(serve.ask("POST", say, &headers, "{\"text\": \"hello\"}").status, 404);
+    assert_eq!(serve.ask("POST", say, &headers, "{\"text\": \"\"}").status, 400);
+    assert_eq!(serve.ask("POST", say, &headers, "{").status, 400);
+    run_ok(&["token", "revoke", "eve", "--data", arg(&data)]);
+
+    let list = |more: &[&str]| -> Vec<Value> {
+        let mut command = matchkeep();
+        command.args(["audit", "ls", "--json", "--data", arg(&data)]).args(more);
+        let output = command.env("MATCHKEEP_TOKEN", &operates).output();
+        let output = output.expect("the program starts");
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    };
+    let brief = |rows: &[Value]| -> Vec<String> {
+        let word = |row: &Value, key: &str| row[key].as_str().unwrap_or("-").to_owned();
+        let keys = ["who", "what", "match", "outcome"];
+        rows.iter().map(|row| keys.map(|key| word(row, key)).join(" | ")).collect()
+    };
+    let expected = [
+        "command line | token revoke | - | done",
+        "ada | say | 0123456789abc | refused",
+        "ada | say | 0123456789abc | refused",
+        "ada | say | 0123456789abc | refused",
+        "eve | pause | 0123456789abc | refused",
+        "command line | token make | - | done",
+        "command line | token make | - | done",
+        "loopback | pause | 0123456789abc | refused",
+    ];
+    let rows = wait_for("the last outcome", || {
+        let rows = list(&[]);
+        (brief(&rows) == expected).then_some(rows)
+    });
+    assert_eq!(rows[3]["arguments"], json!({ "text": "hello" }));
+    assert!(rows[3]["why"].as_str().is_some_and(|why| why.contains("no running match")));
+    assert!(rows[2]["why"].as_str().is_some_and(|why| why.contains("400")));
+    assert!(rows[4]["why"].as_str().is_some_and(|why| why.contains("needs operate")));
+    assert_eq!((&rows[5]["arguments"]["name"], &rows[5]["why"]), (&json!("ada"), &Value::Null));
+    assert!(rows.iter().all(|row| row["unix_ms"].as_u64() > Some(1_700_000_000_000)));
+    assert!(!format!("{rows:?}").contains(&operates[4..]), "no row has a token");
+
+    // In pages, over HTTP as well.
+    let cursor = rows[2]["number"].to_string();
+    assert_eq!(list(&["--limit", "3"]), rows[..3]);
+    assert_eq!(list(&["--limit", "3", "--before", &cursor]), rows[3..6]);
+    let page = ask(&serve, "GET", &format!("/v1/audit?limit=3&before={cursor}"), Some(&operates));
+    let page: Vec<Value> = serde_json::from_str(&page.body).expect("JSON");
+    assert_eq!(page, rows[3..6]);
+    for bad in ["limit=0", "before=x", "colour=red"] {
+        let answer = ask(&serve, "GET", &format!("/v1/audit?{bad}"), Some(&operates));
+        assert_eq!(answer.status, 400, "{}", answer.body);
+    }
+    assert_eq!(serve.stop(Signal::TERM), Some(0));
+
+    // Without a server too, and for a person.
+    assert_eq!(list(&[]), rows);
+    let told = run_ok(&["audit", "ls", "--data", arg(&data)]);
+    for part in ["WHO", "eve", "token revoke", "hello", "needs operate"] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+    refused(&run(&["audit", "ls", "--limit", "0", "--data", arg(&data)]), &["--limit 0"]);
 }

@@ -9,8 +9,19 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::process::{arg, matchkeep, run, run_ok, text};
 
-const VERBS: [&str; 11] = [
-    "demo", "serve", "bots", "history", "match", "top", "node", "token", "config", "completions", "man",
+const VERBS: [&str; 12] = [
+    "demo",
+    "serve",
+    "bots",
+    "history",
+    "match",
+    "top",
+    "node",
+    "token",
+    "audit",
+    "config",
+    "completions",
+    "man",
 ];
 
 #[test]

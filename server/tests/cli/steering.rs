@@ -185,6 +185,14 @@ fn a_running_match_is_steered() {
     assert_eq!((&kicked["order"], &kicked["match"]["players"]), (&json!("kick"), &json!(0)));
     assert_eq!(bed.serve.stats()["disconnects"]["kicked"], 2);
 
+    let audited = wait_for("every outcome in the audit log", || {
+        let rows = bed.json(&["audit", "ls"]);
+        let words = |row: &Value| format!("{} {}", row["what"], row["outcome"]).replace('"', "");
+        let told: Vec<String> = rows.as_array().expect("a list").iter().map(words).collect();
+        (!told.iter().any(|row| row.ends_with("unknown"))).then_some(told)
+    });
+    let newest = ["kick done", "kick done", "resume done", "pause done", "resume refused"];
+    assert_eq!(audited[..5], newest, "{audited:?}");
     let ended = bed.ok(&["match", "end", id, "--reason", "lights out"]);
     contains(&ended, &[id, "history show"]);
     wait_for("the result", || {

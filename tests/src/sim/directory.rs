@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use matchkeep_server::store::{
-    Directory, FinishedMatch, ListFilter, MatchRecord, MatchState, MatchSummary, NewMatch,
-    StoreError,
+    AuditEntry, AuditKey, AuditOutcome, Directory, FinishedMatch, ListFilter, MatchRecord,
+    MatchState, MatchSummary, NewMatch, StoreError,
 };
 use matchkeep_shared::ids::{MatchId, PlayerId};
 
@@ -16,6 +16,7 @@ pub struct Tables {
     /// In the order of their creation.
     matches: Vec<MatchSummary>,
     results: BTreeMap<MatchId, FinishedMatch>,
+    audit: Vec<(AuditKey, AuditEntry)>,
 }
 
 /// The disk under it; clones share it.
@@ -163,6 +164,25 @@ impl Directory for MemoryDirectory {
         let found = self.find(id)?;
         if matches!(found.state, MatchState::Running | MatchState::Interrupted) {
             found.state = MatchState::Quarantined;
+        }
+        Ok(())
+    }
+
+    fn audit(&mut self, key: AuditKey, entry: &AuditEntry) -> Result<(), StoreError> {
+        self.working().audit.push((key, entry.clone()));
+        Ok(())
+    }
+
+    fn settle_audit(
+        &mut self,
+        key: AuditKey,
+        outcome: AuditOutcome,
+        why: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let rows = self.working().audit.iter_mut();
+        for (_, entry) in rows.filter(|(known, _)| *known == key) {
+            entry.outcome = outcome;
+            entry.why = why.map(str::to_owned);
         }
         Ok(())
     }

@@ -9,7 +9,9 @@ use crate::cli::http::{HttpError, Server};
 use crate::cli::place::{Named, Place};
 use crate::data_dir::DataDir;
 use crate::node::Endpoints;
-use crate::store::{History, ListFilter, MatchRecord, MatchSummary, StoreError};
+use crate::store::{
+    AuditFilter, AuditRow, History, ListFilter, MatchRecord, MatchSummary, StoreError,
+};
 
 /// Where matches are read from.
 pub(in crate::cli) enum Source {
@@ -63,6 +65,19 @@ impl Source {
         match self {
             Self::Folder(history) => history.show(id).map_err(store_error),
             Self::Server(server) => server.get(&format!("/v1/history/{id}")).map_err(http_error),
+        }
+    }
+
+    pub(in crate::cli) fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditRow>, CliError> {
+        match self {
+            Self::Folder(history) => history.audit(filter).map_err(store_error),
+            Self::Server(server) => {
+                let mut path = format!("/v1/audit?limit={}", filter.limit);
+                if let Some(before) = filter.before {
+                    path += &format!("&before={before}");
+                }
+                server.get(&path).map_err(http_error)
+            }
         }
     }
 }

@@ -154,5 +154,19 @@ pub(super) const MIGRATIONS: &[&str] = &[
         CHECK ((hash IS NULL) = (revoked_unix_ms IS NOT NULL))
     ) STRICT;
     CREATE UNIQUE INDEX tokens_by_name ON tokens (name) WHERE revoked_unix_ms IS NULL;
+
+    -- Every change that was asked for. A row is there before an order is given, with an outcome that nobody knows
+    -- yet; `key` is by whom it is found again. `match` is no reference: somebody may ask for one that is not.
+    CREATE TABLE audit (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        key INTEGER NOT NULL UNIQUE,
+        unix_ms INTEGER NOT NULL,
+        who TEXT NOT NULL,
+        what TEXT NOT NULL,
+        match TEXT,
+        arguments TEXT NOT NULL,
+        outcome TEXT NOT NULL CHECK (outcome IN ('done', 'refused', 'unknown')),
+        why TEXT
+    ) STRICT;
 ",
 ];

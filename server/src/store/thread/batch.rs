@@ -38,6 +38,13 @@ impl<'a, D: Directory> Batch<'a, D> {
             Write::Quarantine { match_id, why, answer } => {
                 Applied::Match(answer, self.attempt(|d| d.quarantine(match_id, &why)))
             }
+            Write::Audit { key, entry, answer } => {
+                Applied::Match(answer, self.attempt(|d| d.audit(key, &entry)))
+            }
+            Write::Settle { key, outcome, why, answer } => {
+                let settle = |d: &mut D| d.settle_audit(key, outcome, why.as_deref());
+                Applied::Match(answer, self.attempt(settle))
+            }
         }
     }
 

@@ -89,6 +89,19 @@ impl Directory for Scripted {
         unreachable!("no test sets a match aside here")
     }
 
+    fn audit(&mut self, _: AuditKey, _: &AuditEntry) -> Result<(), StoreError> {
+        unreachable!("no test changes anything here")
+    }
+
+    fn settle_audit(
+        &mut self,
+        _: AuditKey,
+        _: AuditOutcome,
+        _: Option<&str>,
+    ) -> Result<(), StoreError> {
+        unreachable!("no test changes anything here")
+    }
+
     fn list(&self, _: &ListFilter) -> Result<Vec<MatchSummary>, StoreError> {
         Ok(Vec::new())
     }
