@@ -1,4 +1,4 @@
-//! The admin interface: HTTP on a loopback address. A file for each noun: who is let in, health and
+//! The admin interface: HTTP, with TLS where it is reached from elsewhere. A file for each noun: who is let in, health and
 //! counters, running matches, the node, history, journals.
 //!
 //! Owns: the routes, how an error looks, and who is answered at all. Must not know: what a shard does for
@@ -14,6 +14,7 @@ pub mod metrics;
 pub(crate) mod node;
 mod request;
 pub mod stats;
+pub(crate) mod tls;
 
 use std::io;
 use std::net::TcpListener;
@@ -26,6 +27,7 @@ use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
+use axum::serve::Listener;
 use matchkeep_shared::limits::ADMIN_BODY_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -37,6 +39,7 @@ use crate::shard::order::OrderRefused;
 use crate::store::Store;
 pub(crate) use access::Gate;
 use metrics::Metrics;
+use tls::{Certificate, TlsListener};
 
 /// What every answer is made from.
 #[derive(Clone)]
@@ -75,8 +78,12 @@ pub(crate) async fn stats(control: &mpsc::Sender<ControlEvent>) -> Option<NodeSt
     receiver.await.ok()
 }
 
-/// Serves the admin interface on a bound socket, until the runtime ends.
-pub(crate) fn serve(socket: TcpListener, admin: Admin) -> io::Result<()> {
+/// Serves the admin interface on a bound socket, until the runtime ends; with a certificate by TLS alone.
+pub(crate) fn serve(
+    socket: TcpListener,
+    admin: Admin,
+    certificate: Option<Certificate>,
+) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(socket)?;
     // What is in here is answered to nobody who is not let in.
@@ -107,12 +114,23 @@ pub(crate) fn serve(socket: TcpListener, admin: Admin) -> io::Result<()> {
         .merge(guarded)
         .layer(DefaultBodyLimit::max(ADMIN_BODY_BYTES_MAX))
         .with_state(admin);
+    match certificate {
+        Some(certificate) => run(TlsListener::new(listener, certificate)?, router),
+        None => run(listener, router),
+    }
+    Ok(())
+}
+
+fn run<L>(listener: L, router: Router)
+where
+    L: Listener,
+    L::Addr: std::fmt::Debug,
+{
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!(%error, "the admin interface ended");
         }
     });
-    Ok(())
 }
 
 /// An error as programs read it.

@@ -3,6 +3,7 @@
 //! Exit codes: 0 it worked; 1 it failed on the way; 2 what was asked for cannot be: a flag, a value, a
 //! file, a folder, a port.
 
+mod admin_address;
 mod audit;
 mod bots;
 mod config;
@@ -24,8 +25,8 @@ mod serve;
 mod service;
 mod settings_args;
 mod table;
-mod top;
 mod token;
+mod top;
 mod watch;
 
 use std::io::{self, Write};

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::admin::tls::TlsError;
 use crate::admin::{self, Admin, Gate};
 use crate::control;
 use crate::control::core::{ControlConfig, ControlCore};
@@ -67,6 +68,20 @@ pub enum StartError {
     /// The tokens of the admin interface.
     #[error("the tokens of the admin interface cannot be read: {0}")]
     Tokens(String),
+    /// Certificate and key of the admin interface.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Nobody could operate a server that is reached from elsewhere.
+    #[error(
+        "admin = {address}: where others reach the admin interface, somebody must have a token to operate: \
+         `matchkeep token make NAME --right operate --data {data}` makes one"
+    )]
+    NoOperator {
+        /// The admin interface's address.
+        address: SocketAddr,
+        /// The data folder, as it was named.
+        data: String,
+    },
     /// A port.
     #[error("{what} cannot listen on {address}: {cause}; set another with --{flag}")]
     Bind {
@@ -100,6 +115,9 @@ pub struct Endpoints {
     pub shards: Vec<SocketAddr>,
     /// The admin interface (TCP).
     pub admin: SocketAddr,
+    /// Whether it speaks TLS.
+    #[serde(default)]
+    pub admin_tls: bool,
 }
 
 /// A running node.
@@ -122,6 +140,7 @@ impl Node {
     /// [`StartError`] names the folder, file or port. What is stored already is not touched.
     pub async fn start<G: Game>(settings: Settings<G::Config>) -> Result<Self, StartError> {
         let started = tokio::time::Instant::now();
+        let certificate = settings.admin_tls.map(admin::tls::open).transpose()?;
         // The ports before the folder: a second server by mistake changes nothing anywhere.
         let admin_socket = bind_tcp(settings.admin)?;
         let lobby_address = SocketAddr::new(settings.host, settings.lobby_port);
@@ -162,6 +181,10 @@ impl Node {
         let journal = store.journal().expect("it was opened with one").clone();
         let gate = Gate::open(data.path(), settings.admin.ip().is_loopback());
         let gate = gate.map_err(|error| StartError::Tokens(error.to_string()))?;
+        if !settings.admin.ip().is_loopback() && !gate.has_operator() {
+            let data = settings.data.display().to_string();
+            return Err(StartError::NoOperator { address: settings.admin, data });
+        }
 
         let (report_sender, reports) = crossbeam_channel::bounded(SHARD_REPORTS_MAX);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -224,6 +247,7 @@ impl Node {
             lobby_fingerprint: fingerprint.to_string(),
             shards: shards.iter().map(|handle| handle.address).collect(),
             admin: admin_socket.local_addr().map_err(EndpointError::Socket)?,
+            admin_tls: certificate.is_some(),
         };
         let receive_buffer_bytes =
             shards.iter().map(|handle| handle.receive_buffer_bytes).min().unwrap_or(0);
@@ -264,7 +288,7 @@ impl Node {
             data.path().to_owned(),
             endpoints.clone(),
         );
-        admin::serve(admin_socket, admin).map_err(EndpointError::Socket)?;
+        admin::serve(admin_socket, admin, certificate).map_err(EndpointError::Socket)?;
 
         data.publish_fingerprint(&endpoints.lobby_fingerprint)?;
         data.publish_endpoints(&endpoints)?;

@@ -56,6 +56,15 @@ impl Default for Kept {
     }
 }
 
+/// Where a certificate and its key are, as PEM.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TlsFiles {
+    /// The certificate, and those that lead from it to a root.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
 /// Settings that a server can run with.
 #[derive(Clone, Debug)]
 pub struct Settings<C> {
@@ -69,6 +78,8 @@ pub struct Settings<C> {
     pub shard_port: u16,
     /// The admin interface's address.
     pub admin: SocketAddr,
+    /// Certificate and key of the admin interface, where it speaks TLS.
+    pub admin_tls: Option<TlsFiles>,
     /// The number of shards.
     pub shards: usize,
     /// Whether shards are pinned to cores.

@@ -171,6 +171,14 @@ pub const JOURNAL_ITEMS_MAX: usize = 65_536;
 pub const LIST_ROWS_MAX: usize = 1000;
 /// What somebody sends the admin interface at once, in bytes.
 pub const ADMIN_BODY_BYTES_MAX: usize = 4096;
+/// Connections with TLS to the admin interface at once, greeted or not.
+pub const ADMIN_CONNECTIONS_MAX: usize = 256;
+/// From such a connection to the end of its handshake.
+pub const ADMIN_HANDSHAKE_MAX: Duration = Duration::from_secs(5);
+/// Such a connection on which nothing comes for so long is closed.
+pub const ADMIN_SILENCE_MAX: Duration = Duration::from_secs(60);
+/// A file with certificates or a key for it, in bytes.
+pub const ADMIN_PEM_BYTES_MAX: usize = 256 * 1024;
 /// Tokens that open the admin interface at one time.
 pub const TOKENS_MAX: usize = 256;
 /// How long a token can be good for, in days, where it expires at all.

@@ -126,6 +126,7 @@ fn settings(args: &ServerArgs, rate: TickRate, config: ArenaConfig) -> Settings<
         lobby_port: 0,
         shard_port: 0,
         admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        admin_tls: None,
         shards: 1,
         // The whole process is.
         pin: false,

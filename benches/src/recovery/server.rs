@@ -78,6 +78,7 @@ pub fn run(args: &ServerArgs) -> anyhow::Result<()> {
         lobby_port: args.lobby_port,
         shard_port: args.shard_port,
         admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        admin_tls: None,
         shards: args.shards,
         pin: false,
         journal: true,

@@ -17,6 +17,7 @@ pub struct Keyring {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Caller {
     name: String,
+    has_token: bool,
 }
 
 /// Why somebody is not let in.
@@ -72,7 +73,7 @@ impl Keyring {
         now_unix_ms: u64,
     ) -> Result<Caller, Denied> {
         if self.is_open {
-            return Ok(Caller { name: LOOPBACK.to_owned() });
+            return Ok(Caller { name: LOOPBACK.to_owned(), has_token: false });
         }
         let token = self.find(shown.ok_or(Denied::Missing)?).ok_or(Denied::Unknown)?;
         let name = token.name.clone();
@@ -82,7 +83,7 @@ impl Keyring {
         if !token.right.includes(needed) {
             return Err(Denied::Insufficient { name, has: token.right, needed });
         }
-        Ok(Caller { name })
+        Ok(Caller { name, has_token: true })
     }
 
     /// Whether somebody could do this now.
@@ -106,6 +107,11 @@ impl Caller {
     /// Its name in logs: the token's, or [`LOOPBACK`].
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether it showed a token. Otherwise all that is known is that it is on this machine.
+    pub fn has_token(&self) -> bool {
+        self.has_token
     }
 }
 

@@ -48,6 +48,11 @@ impl Gate {
         tokio::spawn(look_again(folder.to_owned(), is_loopback, sender));
         Ok(Self { keyring: receiver })
     }
+
+    /// Whether somebody has a token with which to operate.
+    pub(crate) fn has_operator(&self) -> bool {
+        self.keyring.borrow().has(Right::Operate, unix_ms())
+    }
 }
 
 fn look(history: &History, is_loopback: bool) -> Result<Keyring, StoreError> {

@@ -218,7 +218,7 @@ pub(super) async fn say(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Response {
-    let asked = body(&headers, &bytes).map(|SayBody { text }| Order::Say { text });
+    let asked = body(&caller, &headers, &bytes).map(|SayBody { text }| Order::Say { text });
     order(admin, &caller, "say", &id, asked).await
 }
 
@@ -230,8 +230,8 @@ pub(super) async fn kick(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Response {
-    let asked =
-        body(&headers, &bytes).map(|KickBody { player }| Order::Kick { player: PlayerId(player) });
+    let asked = body(&caller, &headers, &bytes)
+        .map(|KickBody { player }| Order::Kick { player: PlayerId(player) });
     order(admin, &caller, "kick", &id, asked).await
 }
 
@@ -243,7 +243,14 @@ pub(super) async fn pause(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Response {
-    order(admin, &caller, "pause", &id, body(&headers, &bytes).map(|NoBody {}| Order::Pause)).await
+    order(
+        admin,
+        &caller,
+        "pause",
+        &id,
+        body(&caller, &headers, &bytes).map(|NoBody {}| Order::Pause),
+    )
+    .await
 }
 
 /// `POST /v1/matches/{id}/resume`: lets it go on.
@@ -254,8 +261,14 @@ pub(super) async fn resume(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Response {
-    order(admin, &caller, "resume", &id, body(&headers, &bytes).map(|NoBody {}| Order::Resume))
-        .await
+    order(
+        admin,
+        &caller,
+        "resume",
+        &id,
+        body(&caller, &headers, &bytes).map(|NoBody {}| Order::Resume),
+    )
+    .await
 }
 
 /// `POST /v1/matches/{id}/end`, `{"reason": "..."}`: ends it as it stands.
@@ -266,7 +279,7 @@ pub(super) async fn end(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Response {
-    let asked = body(&headers, &bytes).map(|EndBody { reason }| Order::End {
+    let asked = body(&caller, &headers, &bytes).map(|EndBody { reason }| Order::End {
         reason: reason.unwrap_or_else(|| ENDED.to_owned()),
     });
     order(admin, &caller, "end", &id, asked).await

@@ -24,6 +24,8 @@ pub(crate) struct NodeDocument {
     pub(crate) lobby: SocketAddr,
     pub(crate) lobby_fingerprint: String,
     pub(crate) admin: SocketAddr,
+    #[serde(default)]
+    pub(crate) admin_tls: bool,
     pub(crate) matches: u64,
     pub(crate) players: u64,
     pub(crate) shards: Vec<ShardDocument>,
@@ -87,6 +89,7 @@ impl NodeDocument {
             lobby: endpoints.lobby,
             lobby_fingerprint: endpoints.lobby_fingerprint.clone(),
             admin: endpoints.admin,
+            admin_tls: endpoints.admin_tls,
             matches: shards.iter().map(|shard| shard.matches).sum(),
             players: shards.iter().map(|shard| shard.players).sum(),
             shards,

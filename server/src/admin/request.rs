@@ -2,9 +2,10 @@
 //!
 //! Owns: what is wrong with a question, in words and as a status. Must not know: what is asked.
 //!
-//! There is no access control yet, and every web page that the operator looks at can send requests to a
-//! loopback address. So whatever changes something must come as JSON, which a page of another origin cannot send
-//! unasked, and to an address or `localhost`, which a page whose name was pointed here does not.
+//! Every web page that the operator looks at can send requests to a loopback address, where nobody may need a
+//! token. So whatever changes something must come as JSON, which a page of another origin cannot send unasked, and
+//! to an address or `localhost`, which a page whose name was pointed here does not. Who shows a token is no such
+//! page, and names the server as its certificate does.
 
 use std::net::IpAddr;
 
@@ -18,6 +19,7 @@ use matchkeep_shared::limits::LIST_ROWS_MAX;
 use serde::de::DeserializeOwned;
 
 use super::error;
+use crate::access::Caller;
 
 /// What somebody asked, or what they are told instead.
 pub(super) type Checked<T> = Result<T, Box<Response>>;
@@ -47,9 +49,13 @@ pub(super) fn match_id(id: &str) -> Checked<MatchId> {
 }
 
 /// The JSON body of a request that changes something.
-pub(super) fn body<T: DeserializeOwned>(headers: &HeaderMap, body: &Bytes) -> Checked<T> {
+pub(super) fn body<T: DeserializeOwned>(
+    caller: &Caller,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Checked<T> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    if !text(header::HOST).is_some_and(is_here) {
+    if !caller.has_token() && !text(header::HOST).is_some_and(is_here) {
         let fault = "the Host must be an address or `localhost`: no web page steers a server";
         return Err(Box::new(error(StatusCode::FORBIDDEN, fault)));
     }
@@ -74,6 +80,7 @@ fn is_here(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::{Keyring, Right};
 
     #[test]
     fn a_page_whose_name_was_pointed_here_is_told_from_an_operator() {
@@ -96,7 +103,10 @@ mod tests {
             headers
         };
         let status = |kind, text: &'static str| {
-            let checked = body::<Vec<u8>>(&headers(kind), &Bytes::from_static(text.as_bytes()));
+            let caller = Keyring::new(Vec::new(), true).admit(None, Right::Operate, 0);
+            let caller = caller.expect("it is open");
+            let checked =
+                body::<Vec<u8>>(&caller, &headers(kind), &Bytes::from_static(text.as_bytes()));
             checked.map_err(|response| response.status().as_u16())
         };
         let json = Some("application/json; charset=utf-8");

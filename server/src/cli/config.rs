@@ -7,6 +7,7 @@ use serde_json::json;
 use super::settings_args::{SETTINGS_HELP, SettingsArgs};
 use super::table::{Align, table};
 use super::{CliError, emit};
+use crate::admin::tls;
 use crate::settings::{Origin, Setting, SettingsFile};
 
 #[derive(Debug, Args)]
@@ -43,6 +44,9 @@ pub(super) fn run<G: Game>(args: ConfigArgs) -> Result<(), CliError> {
 
 fn check<G: Game>(args: &SettingsVerbArgs) -> Result<(), CliError> {
     let (settings, _) = args.settings.layers()?.resolve::<G>()?;
+    if let Some(files) = &settings.admin_tls {
+        tls::load(files).map_err(|error| CliError::Usage(error.to_string()))?;
+    }
     let names: Vec<&str> = settings.modes.iter().map(|mode| mode.name.as_str()).collect();
     let file = args.settings.config();
     if args.json {

@@ -8,7 +8,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use matchkeep_shared::limits::TOKEN_FILE_BYTES_MAX;
+use matchkeep_shared::limits::{ADMIN_PEM_BYTES_MAX, TOKEN_FILE_BYTES_MAX};
+use ureq::tls::{Certificate, PemItem, parse_pem};
 
 use super::CliError;
 
@@ -19,6 +20,8 @@ const VARIABLE: &str = "MATCHKEEP_TOKEN";
 #[derive(Clone, Default)]
 pub(super) struct Credentials {
     pub(super) token: Option<String>,
+    /// By what the server is known, where it speaks TLS; else by the roots that browsers trust.
+    pub(super) roots: Option<Vec<Certificate<'static>>>,
 }
 
 impl fmt::Debug for Credentials {
@@ -29,26 +32,47 @@ impl fmt::Debug for Credentials {
 
 impl Credentials {
     /// The token in this file; without one, that in the environment, where there is one.
-    pub(super) fn find(token_file: Option<&Path>) -> Result<Self, CliError> {
+    pub(super) fn find(
+        token_file: Option<&Path>,
+        admin_ca: Option<&Path>,
+    ) -> Result<Self, CliError> {
         let token = match token_file {
-            Some(path) => Some(checked(&format!("--token-file {}", path.display()), read(path)?)?),
+            Some(path) => {
+                let text = read("token-file", path, TOKEN_FILE_BYTES_MAX)?;
+                Some(checked(&format!("--token-file {}", path.display()), text)?)
+            }
             None => match std::env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
                 Some(value) => Some(checked(VARIABLE, value.to_string_lossy().into_owned())?),
                 None => None,
             },
         };
-        Ok(Self { token })
+        Ok(Self { token, roots: admin_ca.map(roots).transpose()? })
     }
 }
 
-fn read(path: &Path) -> Result<String, CliError> {
-    let fault = |cause: String| CliError::flag("token-file", path.display(), cause);
+fn roots(path: &Path) -> Result<Vec<Certificate<'static>>, CliError> {
+    let pem = read("admin-ca", path, ADMIN_PEM_BYTES_MAX)?;
+    let mut roots = Vec::new();
+    for item in parse_pem(pem.as_bytes()) {
+        let fault = |error: ureq::Error| CliError::flag("admin-ca", path.display(), error);
+        if let PemItem::Certificate(root) = item.map_err(fault)? {
+            roots.push(root);
+        }
+    }
+    if roots.is_empty() {
+        return Err(CliError::flag("admin-ca", path.display(), "it holds no certificate in PEM"));
+    }
+    Ok(roots)
+}
+
+fn read(flag: &str, path: &Path, bytes_max: usize) -> Result<String, CliError> {
+    let fault = |cause: String| CliError::flag(flag, path.display(), cause);
     let file = File::open(path).map_err(|error| fault(error.to_string()))?;
     let mut text = String::new();
-    let mut bounded = file.take(TOKEN_FILE_BYTES_MAX as u64 + 1);
+    let mut bounded = file.take(bytes_max as u64 + 1);
     bounded.read_to_string(&mut text).map_err(|error| fault(error.to_string()))?;
-    if text.len() > TOKEN_FILE_BYTES_MAX {
-        return Err(fault(format!("longer than {TOKEN_FILE_BYTES_MAX} bytes: that is no token")));
+    if text.len() > bytes_max {
+        return Err(fault(format!("longer than {bytes_max} bytes")));
     }
     Ok(text)
 }

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::admin_address::AdminAddress;
 use super::bots::{BOTS_MAX, read_recording, trace_bots};
 use super::credentials::Credentials;
 use super::history::describe;
@@ -124,7 +125,8 @@ pub(super) fn run<G: Playable>(args: DemoArgs) -> Result<(), CliError> {
         println!();
     }
     let played = runtime()?.block_on(play::<G>(&plan, &mut server))?;
-    let admin = http::Server::new(server.endpoints().admin, &Credentials::find(None)?);
+    let admin = AdminAddress::of(server.endpoints());
+    let admin = http::Server::new(&admin, &Credentials::find(None, None)?);
     let stats: StatsDocument = admin.get("/v1/stats").map_err(CliError::failed)?;
     // Read back from the store, through the server that still runs.
     let source = Source::Server(admin);

@@ -1,12 +1,14 @@
 //! Asking a running server's admin interface.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
+use super::admin_address::AdminAddress;
 use super::credentials::Credentials;
 use crate::admin::ErrorDocument;
 
@@ -44,6 +46,7 @@ impl HttpError {
 pub(super) struct Server {
     name: String,
     url: String,
+    is_tls: bool,
     agent: ureq::Agent,
     /// The header that shows the token.
     authorization: Option<String>,
@@ -57,22 +60,43 @@ impl fmt::Display for Server {
 
 impl Server {
     /// The one at an address, asked with these credentials.
-    pub(super) fn new(admin: SocketAddr, credentials: &Credentials) -> Self {
+    pub(super) fn new(admin: &AdminAddress, credentials: &Credentials) -> Self {
+        let roots = match &credentials.roots {
+            Some(roots) => RootCerts::new_with_certs(roots),
+            None => RootCerts::WebPki,
+        };
+        let tls = TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .root_certs(roots)
+            .build();
         let config = ureq::Agent::config_builder()
             .timeout_global(Some(TIMEOUT))
             .http_status_as_error(false)
-            .proxy(None);
+            .proxy(None)
+            .tls_config(tls);
         Self {
             name: admin.to_string(),
-            url: format!("http://{admin}"),
+            url: admin.url(),
+            is_tls: admin.is_tls,
             agent: config.build().into(),
             authorization: credentials.token.as_ref().map(|token| format!("Bearer {token}")),
         }
     }
 
+    /// Whether it is spoken to by TLS.
+    pub(super) fn is_tls(&self) -> bool {
+        self.is_tls
+    }
+
     /// Whether it is there. For this nobody needs a token.
     pub(super) fn is_alive(&self) -> bool {
-        self.get_text("/livez").is_ok()
+        self.look().is_ok()
+    }
+
+    /// Looks whether it is there.
+    pub(super) fn look(&self) -> Result<(), HttpError> {
+        self.get_text("/livez").map(drop)
     }
 
     /// The JSON document at a path.
@@ -139,8 +163,12 @@ impl Server {
         serde_json::from_slice(body).map_err(no_answer)
     }
 
-    fn unreachable(&self, _: &ureq::Error) -> HttpError {
-        HttpError::Unreachable(self.to_string())
+    fn unreachable(&self, error: &ureq::Error) -> HttpError {
+        // With TLS somebody may be there who is not known.
+        HttpError::Unreachable(match self.is_tls {
+            true => format!("{self} ({error})"),
+            false => self.to_string(),
+        })
     }
 
     fn body_of(

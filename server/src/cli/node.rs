@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::CliError;
+use super::admin_address::AdminAddress;
 use super::place::Place;
 use super::running::Running;
 use super::table::{Align, table};
@@ -104,7 +105,7 @@ fn describe(node: &NodeDocument) -> String {
     };
     let shards = table(&head, &node.shards.iter().map(row).collect::<Vec<_>>());
     format!(
-        "node     pid {}, {} (rules {})\nup       {}, {}\nlobby    {}, SHA-256 {}\nadmin    http://{}\n\
+        "node     pid {}, {} (rules {})\nup       {}, {}\nlobby    {}, SHA-256 {}\nadmin    {}\n\
          plays    {} matches, {} players\n\n{shards}",
         node.pid,
         node.game,
@@ -113,7 +114,7 @@ fn describe(node: &NodeDocument) -> String {
         if node.ready { "players may come" } else { "matches are being brought back" },
         node.lobby,
         node.lobby_fingerprint,
-        node.admin,
+        AdminAddress { authority: node.admin.to_string(), is_tls: node.admin_tls }.url(),
         node.matches,
         node.players,
     )

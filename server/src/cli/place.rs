@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::admin_address::AdminAddress;
 use super::credentials::Credentials;
 use super::http::Server;
 use super::{CliError, default_data};
 use crate::data_dir::{DataDir, DataDirError};
+use crate::node::Endpoints;
 use crate::settings::ADMIN_PORT;
 
 /// Where matches are, and in which form they are told.
@@ -17,9 +19,12 @@ pub(super) struct Place {
     /// Data folder of the server; read directly where no server runs on it
     #[arg(long, value_name = "DIR", global = true)]
     pub(super) data: Option<PathBuf>,
-    /// Admin address of a running server [default: 127.0.0.1:7780]
+    /// Admin address of a running server, or https://HOST:PORT [default: 127.0.0.1:7780]
     #[arg(long, value_name = "ADDR", global = true, conflicts_with = "data")]
-    pub(super) admin: Option<SocketAddr>,
+    pub(super) admin: Option<AdminAddress>,
+    /// Certificates (PEM) by one of which the server must be known; with it, TLS is spoken
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) admin_ca: Option<PathBuf>,
     /// File with the token to show the server [default: the one in MATCHKEEP_TOKEN]
     #[arg(long, value_name = "FILE", global = true)]
     pub(super) token_file: Option<PathBuf>,
@@ -36,19 +41,29 @@ pub(super) enum Named {
 
 impl Place {
     /// The server at an address, asked with the token that was given.
-    pub(super) fn server(&self, admin: SocketAddr) -> Result<Server, CliError> {
-        Ok(Server::new(admin, &Credentials::find(self.token_file.as_deref())?))
+    fn server(&self, mut admin: AdminAddress) -> Result<Server, CliError> {
+        admin.is_tls |= self.admin_ca.is_some();
+        Ok(Server::new(&admin, &self.credentials()?))
+    }
+
+    /// The server that published this.
+    pub(super) fn server_of(&self, endpoints: &Endpoints) -> Result<Server, CliError> {
+        Ok(Server::new(&AdminAddress::of(endpoints), &self.credentials()?))
+    }
+
+    fn credentials(&self) -> Result<Credentials, CliError> {
+        Credentials::find(self.token_file.as_deref(), self.admin_ca.as_deref())
     }
 
     pub(super) fn named(&self) -> Result<Named, CliError> {
-        if let Some(admin) = self.admin {
-            return Ok(Named::Server(self.server(admin)?));
+        if let Some(admin) = &self.admin {
+            return Ok(Named::Server(self.server(admin.clone())?));
         }
         if let Some(data) = &self.data {
             return Ok(Named::Folder(data.clone()));
         }
         let admin = SocketAddr::from(([127, 0, 0, 1], ADMIN_PORT));
-        let server = self.server(admin)?;
+        let server = self.server(admin.into())?;
         if server.is_alive() {
             return Ok(Named::Server(server));
         }

@@ -1,5 +1,6 @@
 //! The running server that a verb speaks to, found from the flags that say where matches are.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use matchkeep_shared::ids::MatchId;
@@ -30,21 +31,27 @@ impl Running {
             Named::Server(server) => (Some(server), None),
             Named::Folder(data) => {
                 let endpoints = DataDir::inspect(&data)?.endpoints::<Endpoints>()?;
-                let server =
-                    endpoints.map(|endpoints| place.server(endpoints.admin)).transpose()?;
+                let server = endpoints.map(|endpoints| place.server_of(&endpoints)).transpose()?;
                 (server, Some(data))
             }
         };
-        match (server, data) {
-            (Some(server), _) if server.is_alive() => Ok(Self { server }),
-            (_, Some(data)) => Err(CliError::Usage(format!(
+        let nobody = |data: PathBuf| {
+            CliError::Usage(format!(
                 "no server runs on `{data}`: `matchkeep serve --data {data}` starts one, and `history ls` lists \
                  what is stored",
                 data = data.display()
-            ))),
-            (Some(server), None) => Err(CliError::Usage(format!(
-                "no server answers at {server}: `serve` says on starting where its admin interface is"
-            ))),
+            ))
+        };
+        match (server, data) {
+            (Some(server), data) => match (server.look(), data) {
+                (Ok(()), _) => Ok(Self { server }),
+                // Left by a server that was killed.
+                (Err(_), Some(data)) if !server.is_tls() => Err(nobody(data)),
+                (Err(error), _) => Err(CliError::Usage(format!(
+                    "{error}: `serve` says on starting where its admin interface is"
+                ))),
+            },
+            (None, Some(data)) => Err(nobody(data)),
             (None, None) => unreachable!("an address or a folder is named"),
         }
     }

@@ -8,6 +8,7 @@ use matchkeep_shared::Game;
 use matchkeep_shared::limits::SOCKET_BUFFER_BYTES;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::admin_address::AdminAddress;
 use super::config::by_origin;
 use super::service::Service;
 use super::settings_args::SettingsArgs;
@@ -69,13 +70,14 @@ async fn serve<G: Game>(
         writeln!(
             out,
             "lobby        {} (certificate {})\nshards       {}\nbuffer       {} of {} \
-             bytes granted for receiving, for each shard\nadmin        http://{}\nready",
+             bytes granted for receiving, for each shard\nadmin        {}\nready",
             endpoints.lobby,
             endpoints.lobby_fingerprint,
             shards.join(" "),
             node.receive_buffer_bytes(),
             SOCKET_BUFFER_BYTES,
-            endpoints.admin,
+            AdminAddress { authority: endpoints.admin.to_string(), is_tls: endpoints.admin_tls }
+                .url(),
         )
     };
     let _ = out.flush();

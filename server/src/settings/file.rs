@@ -123,6 +123,10 @@ settings! {
     shard_port: u16, Kind::Port, "PORT", SHARD_PORT;
     /// TCP address of the admin interface
     admin: SocketAddr, Kind::Address, "ADDR", SocketAddr::from((Ipv4Addr::LOCALHOST, ADMIN_PORT));
+    /// Certificate of the admin interface with its chain (PEM); with it, it speaks TLS
+    admin_certificate: PathBuf, Kind::Path, "FILE", PathBuf::new() => "none";
+    /// Private key of that certificate (PEM)
+    admin_key: PathBuf, Kind::Path, "FILE", PathBuf::new() => "none";
     /// Number of shards, each a thread
     shards: usize, Kind::Count, "N", cores() => "one per core";
     /// Pin each shard to a core of its own

@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 use super::file::{SettingsFile, Values};
 use super::key::Kind;
 use super::mode::{self, ModeValue};
-use super::{Kept, MODES_MAX, SHARDS_MAX, Settings, SettingsError};
+use super::{Kept, MODES_MAX, SHARDS_MAX, Settings, SettingsError, TlsFiles};
 
 /// The longest the journal of a finished match can be kept, in days.
 const JOURNAL_KEEP_DAYS_MAX: u32 = 3650;
@@ -29,7 +29,8 @@ impl SettingsFile {
 pub(super) fn resolve<G: Game>(
     values: Values,
 ) -> Result<(Settings<G::Config>, Vec<ModeValue>), SettingsError> {
-    check_addresses(&values)?;
+    let admin_tls = tls_files(&values)?;
+    check_addresses(&values, admin_tls.is_some())?;
     check_log(&values)?;
     let (days, gib) = (values.journal_keep_days, values.journal_keep_gib);
     if days > JOURNAL_KEEP_DAYS_MAX {
@@ -63,6 +64,7 @@ pub(super) fn resolve<G: Game>(
         lobby_port: values.lobby_port,
         shard_port: values.shard_port,
         admin: values.admin,
+        admin_tls,
         shards: values.shards,
         pin: values.pin,
         journal: values.journal,
@@ -74,15 +76,16 @@ pub(super) fn resolve<G: Game>(
 }
 
 /// Where the server listens: who may come there, and that nobody takes another's port.
-fn check_addresses(values: &Values) -> Result<(), SettingsError> {
+fn check_addresses(values: &Values, has_tls: bool) -> Result<(), SettingsError> {
     let Values { host, admin, shards, shard_port, lobby_port, .. } = values;
     if !host.is_loopback() {
         let allowed = "a loopback address, such as 127.0.0.1: players are known by name alone, and \
                        that is for development only";
         return Err(SettingsError::invalid("host", host, allowed));
     }
-    if !admin.ip().is_loopback() {
-        let allowed = "a loopback address: the admin interface has no access control yet";
+    if !admin.ip().is_loopback() && !has_tls {
+        let allowed = "without admin_certificate and admin_key, a loopback address: what is asked and \
+                       answered elsewhere must not be read on the way";
         return Err(SettingsError::invalid("admin", admin, allowed));
     }
     if !(1..=SHARDS_MAX).contains(shards) {
@@ -100,6 +103,21 @@ fn check_addresses(values: &Values) -> Result<(), SettingsError> {
         return Err(SettingsError::invalid("lobby_port", lobby_port, allowed));
     }
     Ok(())
+}
+
+/// Certificate and key of the admin interface: both or neither.
+fn tls_files(values: &Values) -> Result<Option<TlsFiles>, SettingsError> {
+    let (certificate, key) = (&values.admin_certificate, &values.admin_key);
+    let missing = |key, other| {
+        let allowed = format!("a file is expected, for {other} is set: set both or neither");
+        Err(SettingsError::invalid(key, "none", allowed))
+    };
+    match (certificate.as_os_str().is_empty(), key.as_os_str().is_empty()) {
+        (true, true) => Ok(None),
+        (false, true) => missing("admin_key", "admin_certificate"),
+        (true, false) => missing("admin_certificate", "admin_key"),
+        (false, false) => Ok(Some(TlsFiles { certificate: certificate.clone(), key: key.clone() })),
+    }
 }
 
 fn check_log(values: &Values) -> Result<(), SettingsError> {

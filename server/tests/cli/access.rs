@@ -99,6 +99,14 @@ fn without_a_token_nobody_needs_one_and_with_the_first_everybody_does() {
         let seen = status(&serve, "POST", &path, Some(&operates));
         assert!([400, 404].contains(&seen), "{order}: {seen}");
     }
+    // A page whose name was pointed here has no token; who has one may name the server as the certificate does.
+    let bearer = bearer(&operates);
+    let host = ("Host", "game.example.org:7780");
+    let headers = [host, ("Content-Type", "application/json"), ("Authorization", &bearer)];
+    assert_eq!(serve.ask("POST", PAUSE, &headers, "{}").status, 404);
+    assert_eq!(serve.ask("POST", PAUSE, &headers[..2], "{}").status, 401);
+    let text = [host, ("Content-Type", "text/plain"), ("Authorization", &bearer)];
+    assert_eq!(serve.ask("POST", PAUSE, &text, "{}").status, 415);
     assert_eq!(serve.stop(Signal::TERM), Some(0));
 }
 

@@ -24,7 +24,17 @@ fn another(key: &str, value: &Value) -> Value {
         ("admin", _) => json!("127.0.0.9:7999"),
         ("log", _) => json!("debug"),
         ("log_format", _) => json!("json"),
+        ("admin_certificate" | "admin_key", _) => json!("elsewhere.pem"),
         (key, value) => panic!("{key} = {value}: what else can it be?"),
+    }
+}
+
+/// What else must be set where this is.
+fn companion(key: &str) -> &'static [&'static str] {
+    match key {
+        "admin_certificate" => &["--admin-key", "key.pem"],
+        "admin_key" => &["--admin-certificate", "certificate.pem"],
+        _ => &[],
     }
 }
 
@@ -45,11 +55,16 @@ fn each_setting_is_a_key_a_flag_a_variable_and_a_line_in_the_documentation() {
         let value = another(&key, &setting["value"]);
         let bare = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
 
-        let shown = run_json(&["config", "show", "--json", &flag, &bare]);
+        let shown =
+            run_json(&[&["config", "show", "--json", &flag, &bare], companion(&key)].concat());
         let by_flag = json!({ "from": "flag", "name": flag });
         assert_eq!((&one(&shown, &key)["value"], &one(&shown, &key)["origin"]), (&value, &by_flag));
 
-        let output = matchkeep().args(["config", "show", "--json"]).env(&variable, &bare).output();
+        let output = matchkeep()
+            .args(["config", "show", "--json"])
+            .args(companion(&key))
+            .env(&variable, &bare)
+            .output();
         let output = output.expect("the program starts");
         let shown: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         let by_variable = json!({ "from": "variable", "name": variable });
@@ -57,7 +72,9 @@ fn each_setting_is_a_key_a_flag_a_variable_and_a_line_in_the_documentation() {
         assert_eq!((value_shown, origin), (&value, &by_variable));
 
         std::fs::write(&file, format!("# one\n{key} = {value}\n")).expect("a temporary file");
-        let shown = run_json(&["config", "show", "--json", "--config", arg(&file)]);
+        let shown = run_json(
+            &[&["config", "show", "--json", "--config", arg(&file)], companion(&key)].concat(),
+        );
         let by_file = json!({ "from": "file", "path": file, "line": 2 });
         assert_eq!((&one(&shown, &key)["value"], &one(&shown, &key)["origin"]), (&value, &by_file));
 

@@ -17,5 +17,6 @@ mod screens;
 mod serve;
 mod service;
 mod steering;
+mod tls;
 mod trace;
 mod travel;

@@ -106,8 +106,9 @@ impl Serve {
     pub(crate) fn start_as(mut command: Command, data: &Path, log: Stdio, more: &[&str]) -> Self {
         let mut child = command
             .args(["serve", "--data", arg(data), "--json", "--until-stdin-closes"])
-            .args(["--lobby-port", "0", "--shard-port", "0", "--admin", "127.0.0.1:0"])
+            .args(["--lobby-port", "0", "--shard-port", "0"])
             .args(["--shards", "1", "--pin", "false"])
+            .args(if more.contains(&"--admin") { &[][..] } else { &["--admin", "127.0.0.1:0"] })
             .args(more)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::cli::admin_address::AdminAddress;
 use crate::cli::credentials::Credentials;
 use crate::cli::{CliError, http};
 use crate::data_dir::{DataDir, DataDirError};
@@ -80,6 +81,7 @@ impl Server {
             lobby_fingerprint: String::new(),
             shards: Vec::new(),
             admin: ([0, 0, 0, 0], 0).into(),
+            admin_tls: false,
         };
         let data = data.to_owned();
         let mut server = Self { child, endpoints, log, config_file, data };
@@ -107,7 +109,7 @@ impl Server {
                 .ok()
                 .and_then(|folder| folder.endpoints::<Endpoints>().ok().flatten());
             if let Some(endpoints) = told.filter(|told| told.pid == self.child.id())
-                && http::Server::new(endpoints.admin, &Credentials::default())
+                && http::Server::new(&AdminAddress::of(&endpoints), &Credentials::default())
                     .get_text("/readyz")
                     .is_ok()
             {

@@ -26,7 +26,7 @@ impl Source {
             Named::Server(server) => Ok(Self::Server(server)),
             Named::Folder(data) => {
                 if let Some(endpoints) = DataDir::inspect(&data)?.endpoints::<Endpoints>()? {
-                    let server = place.server(endpoints.admin)?;
+                    let server = place.server_of(&endpoints)?;
                     if server.is_alive() {
                         return Ok(Self::Server(server));
                     }

@@ -210,6 +210,7 @@ pub(super) mod tests {
             lobby: address,
             lobby_fingerprint: "ab".into(),
             admin: address,
+            admin_tls: false,
             matches: rows.len() as u64,
             players: 7,
             shards: vec![shard],

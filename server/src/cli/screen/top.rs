@@ -31,7 +31,8 @@ pub(in crate::cli) struct TopScene {
 impl TopScene {
     /// The node that was just seen so.
     pub(in crate::cli) fn new(server: Running, sample: NodeSample) -> Result<Self, CliError> {
-        let poller = Poller::start(EVERY, move || look(&server))?;
+        let looked_at = server.clone();
+        let poller = Poller::start(EVERY, move || look(&looked_at))?;
         let (model, tint) = (NodeModel::new(sample), Tint::of_environment());
         Ok(Self { server, poller, model, tint, open: None })
     }
@@ -62,7 +63,7 @@ impl Scene for TopScene {
             return Next::Stay;
         }
         match (key, self.model.selected) {
-            (Key::Enter, Some(id)) => match WatchScene::new(self.server, id) {
+            (Key::Enter, Some(id)) => match WatchScene::new(self.server.clone(), id) {
                 Ok(scene) => self.open = Some(scene),
                 Err(error) => self.model.trouble = Some(error.to_string()),
             },
