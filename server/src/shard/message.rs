@@ -83,7 +83,7 @@ pub enum Command<G: Game> {
         /// For how long.
         lasts: Duration,
         /// Answered when that is over.
-        reply: oneshot::Sender<Result<Timeline, NoTimeline>>,
+        reply: TimelineReply,
     },
     /// The player gives up the place, connected or held.
     Release {
@@ -107,6 +107,9 @@ pub enum Command<G: Game> {
     /// Tell every player this, then stop.
     Shutdown(DisconnectReason),
 }
+
+/// Where a timeline goes when it is over.
+pub type TimelineReply = oneshot::Sender<Result<Timeline, NoTimeline>>;
 
 /// A match to be made.
 #[derive(Debug)]

@@ -112,7 +112,7 @@ fn a_running_match_is_seen() {
     assert_eq!(bed.json(&by)[0]["id"], id);
     assert_eq!(bed.json(&["match", "ls", "--mode", "nosuch"]), json!([]));
     assert_eq!(bed.ok(&["match", "ls", "--stage", "paused"]), "no matches\n");
-    bed.refused(&["match", "ls", "--stage", "asleep"], &["--stage asleep", "paused", "ending"]);
+    bed.refused(&["match", "ls", "--stage", "asleep"], &["asleep", "--stage", "paused", "ending"]);
     bed.refused(&["match", "ls", "--mode", "a b"], &["--mode a b"]);
     bed.refused(&["match", "ls", "--sort", "colour"], &["--sort", "colour", "players"]);
     bed.refused(&["match", "ls", "--watch", "0"], &["--watch", "0.1 to 3600"]);

@@ -19,9 +19,10 @@ pub(super) struct RemoteJournal {
 }
 
 impl RemoteJournal {
-    /// The journals of a server that answers.
+    /// The journals of a server that lets us look.
     pub(super) fn new(server: Server) -> Result<Self, CliError> {
-        server.get_text("/livez").map_err(|error| CliError::Usage(error.to_string()))?;
+        // Whoever may not look is told so now, and as what it is.
+        server.get_text("/v1/node")?;
         Ok(Self { server })
     }
 

@@ -203,7 +203,7 @@ pub(super) mod tests {
         };
         let node = NodeDocument {
             pid: 42,
-            game: "arena".into(),
+            game: "sprint".into(),
             rules_version: 1,
             ready: true,
             running_ms: 61_000,

@@ -9,14 +9,11 @@ use matchkeep_shared::Game;
 use matchkeep_shared::ids::MatchId;
 use matchkeep_shared::limits::TIMELINES_PER_SHARD_MAX;
 use matchkeep_shared::time::Tick;
-use tokio::sync::oneshot;
 
 use super::Core;
 use super::phases::Laps;
+use crate::shard::message::TimelineReply;
 use crate::shard::timeline::{NoTimeline, Span, TickSpans, Timeline};
-
-/// Where a timeline goes when it is over.
-type Reply = oneshot::Sender<Result<Timeline, NoTimeline>>;
 
 /// A timeline under way.
 #[derive(Debug)]
@@ -27,7 +24,7 @@ pub(super) struct Recording {
     until: Instant,
     /// Room for all of them is set aside at the beginning.
     ticks: Vec<Kept>,
-    reply: Reply,
+    reply: TimelineReply,
 }
 
 /// A tick as it was.
@@ -46,7 +43,7 @@ impl<G: Game> Core<G> {
         now: Instant,
         match_id: MatchId,
         lasts: Duration,
-        reply: Reply,
+        reply: TimelineReply,
     ) {
         let host = self.by_match.get(&match_id).and_then(|index| self.hosts[*index].as_ref());
         let refused = match host {

@@ -69,6 +69,10 @@ fn a_file_that_is_no_database_is_refused_untouched() {
     }
 }
 
+fn is_newer(error: &StoreOpenError) -> bool {
+    matches!(error, StoreOpenError::NewerVersion { found, .. } if *found == VERSION + 1)
+}
+
 #[test]
 fn a_newer_version_is_refused_untouched_in_the_file_and_in_its_log() {
     let temporary = temporary();
@@ -76,12 +80,12 @@ fn a_newer_version_is_refused_untouched_in_the_file_and_in_its_log() {
     newer.pragma_update(None, "user_version", VERSION + 1).expect("set");
     // The version is in the log alone, as after a kill.
     let error = open_for_writing(temporary.path()).expect_err("newer");
-    assert!(matches!(error, StoreOpenError::NewerVersion { found: 3, .. }), "{error}");
+    assert!(is_newer(&error), "{error}");
     let error = open_for_reading(temporary.path()).expect_err("newer");
-    assert!(matches!(error, StoreOpenError::NewerVersion { found: 3, .. }), "{error}");
+    assert!(is_newer(&error), "{error}");
     drop(newer);
     for error in refused(temporary.path()) {
-        assert!(matches!(error, StoreOpenError::NewerVersion { found: 3, .. }), "{error}");
+        assert!(is_newer(&error), "{error}");
     }
 }
 

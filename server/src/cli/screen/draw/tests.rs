@@ -52,7 +52,7 @@ fn replayed(tick: u64) -> WatchedMatch {
 fn a_node_shows_shards_and_matches_and_what_is_selected() {
     let model = node(3);
     let text = drawn(80, 24, |area, buffer| draw_node(&model, Tint::Coloured, area, buffer));
-    let title = "arena (rules 1)  pid 42  up 1m 1s  3 matches  7 players  by cost";
+    let title = "sprint (rules 1)  pid 42  up 1m 1s  3 matches  7 players  by cost";
     contains(&text, &[title, "SHARD", "LATE P50 US", "870", "% OF TICK", "2+1/8", "q leave"]);
     let rows: Vec<&str> = text.lines().filter(|line| line.contains("running")).collect();
     assert!(rows[0].starts_with(&format!("> {}", MatchId(3))), "{text}");
@@ -162,7 +162,7 @@ fn nothing_is_too_small_or_too_strange_to_be_drawn_on() {
     let tiny = drawn(20, 5, |area, buffer| draw_match(&live, Tint::Plain, area, buffer));
     assert!(tiny.starts_with("match "), "{tiny}");
     let tiny = drawn(20, 5, |area, buffer| draw_node(&nodes, Tint::Plain, area, buffer));
-    contains(&tiny, &["arena", "SHARD"]);
+    contains(&tiny, &["sprint", "SHARD"]);
 }
 
 #[test]

@@ -280,10 +280,7 @@ fn a_timeline_has_every_tick_of_its_time_and_ends_where_none_come() {
         assert!(ticks.windows(2).all(|pair| pair[1] == pair[0] + 1), "{ticks:?}");
         let phases: Vec<_> =
             timeline.ticks[0].spans.iter().map(|span| span.phase.as_str()).collect();
-        assert_eq!(
-            phases,
-            ["inputs", "step", "replicate", "journal", "journal", "replicate", "send"]
-        );
+        assert_eq!(phases, ["inputs", "step", "replicate", "journal", "replicate", "send"]);
         let send = timeline.ticks[0].spans.last().expect("it was sent");
         assert_eq!((send.to_us - send.from_us).round(), 1000.0);
     }
