@@ -9,9 +9,11 @@ mod audit;
 mod health;
 mod history;
 pub(crate) mod journals;
+mod live;
 pub(crate) mod matches;
 pub mod metrics;
 pub(crate) mod node;
+mod openapi;
 mod request;
 pub mod stats;
 pub(crate) mod tls;
@@ -26,11 +28,12 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::{IntoResponse, Json, Response};
-use axum::routing::{get, post};
 use axum::serve::Listener;
 use matchkeep_shared::limits::ADMIN_BODY_BYTES_MAX;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::control::questions::{self, Question, Reply, Unanswered};
 use crate::control::{ControlEvent, NodeStats};
@@ -50,6 +53,8 @@ pub(crate) struct Admin {
     data: PathBuf,
     endpoints: Endpoints,
     metrics: Arc<Mutex<Metrics>>,
+    /// Room for live views.
+    live: Arc<Semaphore>,
 }
 
 impl Admin {
@@ -62,7 +67,7 @@ impl Admin {
         endpoints: Endpoints,
     ) -> Self {
         let metrics = Arc::new(Mutex::new(Metrics::new()));
-        Self { control, store, gate, data, endpoints, metrics }
+        Self { control, store, gate, data, endpoints, metrics, live: live::room() }
     }
 
     /// Asks control, and waits for the answer.
@@ -78,6 +83,38 @@ pub(crate) async fn stats(control: &mpsc::Sender<ControlEvent>) -> Option<NodeSt
     receiver.await.ok()
 }
 
+/// What is answered to everybody.
+fn open() -> OpenApiRouter<Admin> {
+    OpenApiRouter::new().routes(routes!(health::live)).routes(routes!(health::ready))
+}
+
+/// What is answered to whoever is let in.
+fn guarded() -> OpenApiRouter<Admin> {
+    OpenApiRouter::new()
+        .routes(routes!(health::prometheus))
+        .routes(routes!(openapi::serve))
+        .routes(routes!(health::stats_document))
+        .routes(routes!(node::show))
+        .routes(routes!(live::of_node))
+        .routes(routes!(matches::list))
+        .routes(routes!(matches::show))
+        .routes(routes!(live::of_match))
+        .routes(routes!(matches::state))
+        .routes(routes!(matches::timeline))
+        .routes(routes!(matches::view))
+        .routes(routes!(matches::say))
+        .routes(routes!(matches::kick))
+        .routes(routes!(matches::pause))
+        .routes(routes!(matches::resume))
+        .routes(routes!(matches::end))
+        .routes(routes!(journals::entry))
+        .routes(routes!(journals::records))
+        .routes(routes!(history::list))
+        .routes(routes!(history::show))
+        .routes(routes!(journals::list))
+        .routes(routes!(audit::list))
+}
+
 /// Serves the admin interface on a bound socket, until the runtime ends; with a certificate by TLS alone.
 pub(crate) fn serve(
     socket: TcpListener,
@@ -86,34 +123,19 @@ pub(crate) fn serve(
 ) -> io::Result<()> {
     socket.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(socket)?;
-    // What is in here is answered to nobody who is not let in.
-    let guarded = Router::new()
-        .route("/metrics", get(health::prometheus))
-        .route("/v1/stats", get(health::stats_document))
-        .route("/v1/node", get(node::show))
-        .route("/v1/matches", get(matches::list))
-        .route("/v1/matches/{id}", get(matches::show))
-        .route("/v1/matches/{id}/state", get(matches::state))
-        .route("/v1/matches/{id}/timeline", get(matches::timeline))
-        .route("/v1/matches/{id}/view", get(matches::view))
-        .route("/v1/matches/{id}/say", post(matches::say))
-        .route("/v1/matches/{id}/kick", post(matches::kick))
-        .route("/v1/matches/{id}/pause", post(matches::pause))
-        .route("/v1/matches/{id}/resume", post(matches::resume))
-        .route("/v1/matches/{id}/end", post(matches::end))
-        .route("/v1/matches/{id}/journal", get(journals::entry))
-        .route("/v1/matches/{id}/journal/records", get(journals::records))
-        .route("/v1/history", get(history::list))
-        .route("/v1/history/{id}", get(history::show))
-        .route("/v1/journals", get(journals::list))
-        .route("/v1/audit", get(audit::list))
-        .route_layer(middleware::from_fn_with_state(admin.clone(), access::guard));
-    let router = Router::new()
-        .route("/livez", get(async || "ok\n"))
-        .route("/readyz", get(health::ready))
+    let guarded =
+        guarded().route_layer(middleware::from_fn_with_state(admin.clone(), access::guard));
+    let router = open()
         .merge(guarded)
+        .fallback(async || {
+            error(
+                StatusCode::NOT_FOUND,
+                "there is nothing at this path: /v1/openapi.json says what there is",
+            )
+        })
         .layer(DefaultBodyLimit::max(ADMIN_BODY_BYTES_MAX))
         .with_state(admin);
+    let router = Router::from(router);
     match certificate {
         Some(certificate) => run(TlsListener::new(listener, certificate)?, router),
         None => run(listener, router),
@@ -134,7 +156,7 @@ where
 }
 
 /// An error as programs read it.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub(crate) struct ErrorDocument {
     /// What is wrong, for a person.
     pub(crate) error: String,

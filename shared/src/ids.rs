@@ -15,20 +15,24 @@ pub struct MatchId(pub u64);
 
 /// Names one player account for ever. Given out by the store, counting from 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PlayerId(pub u64);
 
 /// Raised by one each time a match is restarted (process restart, panic, move to another owner).
 /// The first is 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Epoch(pub u32);
 
 /// Names one shard of a node, counting from 0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ShardId(pub u16);
 
 /// A place in a match, `0..players_max`. A place is one player's from join to leave, and is then given
 /// to somebody else.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Slot(pub u8);
 
 /// Names a replicated entity within its match. A game counts up, so that no client takes one entity for

@@ -191,6 +191,12 @@ pub const TOKEN_FILE_BYTES_MAX: usize = 1024;
 pub const PHASES_EVERY_TICKS: u64 = 64;
 /// The longest timeline of a match, in seconds.
 pub const TIMELINE_SECONDS_MAX: u64 = 30;
+/// Live views of the admin interface that are open at once.
+pub const LIVE_STREAMS_MAX: usize = 64;
+/// From one look of a live view to the next, at least.
+pub const LIVE_EVERY_MIN: Duration = Duration::from_millis(100);
+/// From one look of a live view to the next, at most.
+pub const LIVE_EVERY_MAX: Duration = Duration::from_secs(60);
 /// Timelines that a shard records at once.
 pub const TIMELINES_PER_SHARD_MAX: usize = 4;
 

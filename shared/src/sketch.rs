@@ -16,6 +16,7 @@ use crate::world::{Audience, World};
 
 /// A match at one tick, from above. x is to the right and y is up, in the game's units.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Sketch {
     /// What the match is doing, in a few words: `playing, 42 s left`. Empty where there is nothing to say.
     pub status: String,
@@ -31,6 +32,7 @@ pub struct Sketch {
 
 /// A rectangle.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Area {
     /// The corner with the smallest coordinates, x and y.
     pub low: [f32; 2],
@@ -40,6 +42,7 @@ pub struct Area {
 
 /// Something that stands in the way.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Wall {
     /// Where.
     pub area: Area,
@@ -50,6 +53,7 @@ pub struct Wall {
 /// How much something stands in the way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Height {
     /// One can be on it: stairs, crates, a bridge.
     Low,
@@ -59,6 +63,7 @@ pub enum Height {
 
 /// Something that is somewhere.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Mark {
     /// What sort of thing.
     pub kind: MarkKind,
@@ -77,6 +82,7 @@ pub struct Mark {
 /// The sorts of things that are drawn apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum MarkKind {
     /// A player who takes part.
     Player,
@@ -92,6 +98,7 @@ pub enum MarkKind {
 
 /// How well a player does.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Score {
     /// The place.
     pub slot: Slot,

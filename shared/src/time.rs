@@ -12,6 +12,7 @@ use crate::limits::{TICK_RATE_HZ_MAX, TICK_RATE_HZ_MIN};
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize,
 )]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Tick(pub u64);
 
 impl Tick {

@@ -88,6 +88,7 @@ fn shared_depends_on_nothing_that_does_io() {
         "slotmap",
         "thiserror",
         "toml",
+        "utoipa",
         "xxhash-rust",
         "proptest",
     ];

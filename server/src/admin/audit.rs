@@ -13,11 +13,12 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::openapi::Asked;
 use super::request::{limit, query};
 use super::{Admin, error, history};
 use crate::control::questions::Unanswered;
 use crate::shard::order::Order;
-use crate::store::{AuditEntry, AuditFilter, AuditKey, AuditOutcome, StoreError};
+use crate::store::{AuditEntry, AuditFilter, AuditKey, AuditOutcome, AuditRow, StoreError};
 
 /// How often it is tried to note an outcome for which the store had no room.
 const TRY_AGAIN: Duration = Duration::from_millis(50);
@@ -93,14 +94,25 @@ pub(super) fn arguments(order: &Order) -> Value {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
+    /// At most so many rows.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
+    /// Only those below this number.
     before: Option<u64>,
 }
 
-/// `GET /v1/audit?limit=N&before=NUMBER`: newest first. The last row's number is the cursor of the next page.
+/// The audit log, newest first. The last row's number is the `before` of the next page.
+#[utoipa::path(
+    get,
+    path = "/v1/audit",
+    tag = "audit",
+    params(ListQuery),
+    responses((status = 200, description = "Rows", body = Vec<AuditRow>), Asked),
+)]
 pub(super) async fn list(
     State(admin): State<Admin>,
     asked: Result<Query<ListQuery>, QueryRejection>,

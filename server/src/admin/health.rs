@@ -5,11 +5,38 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use tokio::sync::oneshot;
 
+use super::openapi::Refused;
 use super::stats::StatsDocument;
-use super::{Admin, error, stats, stopping};
+use super::{Admin, ErrorDocument, error, stats, stopping};
 use crate::control::ControlEvent;
 
-/// Ready when every match of the process before is back or given up, and players may come.
+/// Whether the process answers.
+///
+/// Nobody needs a token for it.
+#[utoipa::path(
+    get,
+    path = "/livez",
+    tag = "health",
+    security(()),
+    responses((status = 200, description = "It does", body = String, content_type = "text/plain")),
+)]
+pub(super) async fn live() -> &'static str {
+    "ok\n"
+}
+
+/// Whether players may come: every match of the process before is back or given up.
+///
+/// Nobody needs a token for it.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "health",
+    security(()),
+    responses(
+        (status = 200, description = "They may", body = String, content_type = "text/plain"),
+        (status = 503, description = "Not yet, or not any more", body = ErrorDocument),
+    ),
+)]
 pub(super) async fn ready(State(admin): State<Admin>) -> Response {
     let (sender, receiver) = oneshot::channel();
     if admin.control.send(ControlEvent::Ready(sender)).await.is_err() {
@@ -22,14 +49,29 @@ pub(super) async fn ready(State(admin): State<Admin>) -> Response {
     }
 }
 
-/// `GET /metrics`, for Prometheus.
+/// All counters, for Prometheus.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "health",
+    responses(
+        (status = 200, description = "In the text format, version 0.0.4", body = String, content_type = "text/plain"),
+        Refused,
+    ),
+)]
 pub(super) async fn prometheus(State(admin): State<Admin>) -> Response {
     let Some(stats) = stats(&admin.control).await else { return stopping() };
     let text = admin.metrics.lock().await.render(&stats);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 
-/// `GET /v1/stats`: the same as JSON.
+/// The node's counters since it started.
+#[utoipa::path(
+    get,
+    path = "/v1/stats",
+    tag = "node",
+    responses((status = 200, description = "The counters", body = StatsDocument), Refused),
+)]
 pub(super) async fn stats_document(State(admin): State<Admin>) -> Response {
     match stats(&admin.control).await {
         Some(stats) => Json(StatsDocument::from(&stats)).into_response(),

@@ -7,20 +7,35 @@ use axum::response::{IntoResponse, Json, Response};
 use matchkeep_shared::ids::MatchId;
 use serde::{Deserialize, Serialize};
 
+use super::openapi::{Asked, MatchPath, OfMatch};
 use super::request::{bad, limit, match_id, query};
 use super::{Admin, error};
-use crate::store::{History, ListFilter, MatchState, StoreError};
+use crate::store::{History, ListFilter, MatchRecord, MatchState, MatchSummary, StoreError};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
+    /// At most so many rows.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
+    /// Only those created before this match.
     before: Option<String>,
+    /// Only those of this mode.
     mode: Option<String>,
+    /// Only those in this state.
+    #[param(inline)]
     state: Option<MatchState>,
 }
 
-/// `GET /v1/history?limit=N&before=ID&mode=NAME&state=STATE`: newest first.
+/// Stored matches, newest first. The last row's ID is the `before` of the next page.
+#[utoipa::path(
+    get,
+    path = "/v1/history",
+    tag = "history",
+    params(ListQuery),
+    responses((status = 200, description = "Matches", body = Vec<MatchSummary>), Asked),
+)]
 pub(super) async fn list(
     State(admin): State<Admin>,
     asked: Result<Query<ListQuery>, QueryRejection>,
@@ -37,7 +52,14 @@ pub(super) async fn list(
     }
 }
 
-/// `GET /v1/history/{id}`: one of them, with its players.
+/// A stored match with its players.
+#[utoipa::path(
+    get,
+    path = "/v1/history/{id}",
+    tag = "history",
+    params(MatchPath),
+    responses((status = 200, description = "The match", body = MatchRecord), OfMatch),
+)]
 pub(super) async fn show(State(admin): State<Admin>, Path(id): Path<String>) -> Response {
     match match_id(&id) {
         Ok(id) => ask(admin, move |history| history.show(id)).await,

@@ -6,6 +6,7 @@
 use std::ops::ControlFlow;
 
 use axum::body::Bytes;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
@@ -14,6 +15,8 @@ use matchkeep_shared::limits::LIST_ROWS_MAX;
 use matchkeep_shared::time::Tick;
 use serde::{Deserialize, Serialize};
 
+use super::openapi::{Asked, MatchPath, OfMatch};
+use super::request::{bad, match_id, query};
 use super::{Admin, error};
 use crate::journal::{
     JournalEntry, JournalError, JournalReader, JournalState, Load, LoadFrom, PageWriter, Position,
@@ -21,7 +24,7 @@ use crate::journal::{
 use crate::store::SqliteJournalReader;
 
 /// A journal's entry as programs read it.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub(crate) struct JournalDocument {
     #[serde(rename = "match")]
     match_id: String,
@@ -77,18 +80,33 @@ impl JournalDocument {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
     /// Only those claimed first after this match was.
     after: Option<String>,
 }
 
-/// `GET /v1/journals?after=ID`: at most [`LIST_ROWS_MAX`], the first claimed first.
-pub(super) async fn list(State(admin): State<Admin>, Query(query): Query<ListQuery>) -> Response {
-    let after = match query.after.as_deref().map(str::parse::<MatchId>).transpose() {
+/// Journals, the first claimed first; a page is 1000 rows. The last row's match is the `after` of the next one.
+#[utoipa::path(
+    get,
+    path = "/v1/journals",
+    tag = "journals",
+    params(ListQuery),
+    responses((status = 200, description = "Journals", body = Vec<JournalDocument>), Asked),
+)]
+pub(super) async fn list(
+    State(admin): State<Admin>,
+    asked: Result<Query<ListQuery>, QueryRejection>,
+) -> Response {
+    let after = query(asked).and_then(|query| {
+        let after = query.after.as_deref().map(str::parse::<MatchId>).transpose();
+        after.map_err(|invalid| bad(format!("after: {invalid}")))
+    });
+    let after = match after {
         Ok(after) => after,
-        Err(invalid) => return error(StatusCode::BAD_REQUEST, format!("after: {invalid}")),
+        Err(response) => return *response,
     };
     ask(admin, move |journal| {
         let mut page = Vec::new();
@@ -100,11 +118,18 @@ pub(super) async fn list(State(admin): State<Admin>, Query(query): Query<ListQue
     .await
 }
 
-/// `GET /v1/matches/{id}/journal`: its entry.
+/// What is known of a match's journal.
+#[utoipa::path(
+    get,
+    path = "/v1/matches/{id}/journal",
+    tag = "journals",
+    params(MatchPath),
+    responses((status = 200, description = "The journal", body = JournalDocument), OfMatch),
+)]
 pub(super) async fn entry(State(admin): State<Admin>, Path(id): Path<String>) -> Response {
-    let id = match id.parse::<MatchId>() {
+    let id = match match_id(&id) {
         Ok(id) => id,
-        Err(invalid) => return error(StatusCode::BAD_REQUEST, invalid),
+        Err(response) => return *response,
     };
     ask(admin, move |journal| match journal.entry(id)? {
         Some(entry) => Ok(Json(JournalDocument::from(entry)).into_response()),
@@ -113,8 +138,9 @@ pub(super) async fn entry(State(admin): State<Admin>, Path(id): Path<String>) ->
     .await
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct RecordsQuery {
     /// The header, then everything from the newest checkpoint at or before this tick.
     checkpoint: Option<u64>,
@@ -122,21 +148,33 @@ pub(super) struct RecordsQuery {
     after: Option<u64>,
 }
 
-/// `GET /v1/matches/{id}/journal/records`: its records in order, from the first, from a checkpoint or
-/// behind a position; as many as a page takes.
+/// Records of a match's journal in order, as they are stored: from the first, from a checkpoint or behind a position; as many as a page takes.
+#[utoipa::path(
+    get,
+    path = "/v1/matches/{id}/journal/records",
+    tag = "journals",
+    params(MatchPath, RecordsQuery),
+    responses(
+        (status = 200, description = "A page, as docs/JOURNAL.md draws it", body = Vec<u8>, content_type = "application/octet-stream"),
+        OfMatch,
+    ),
+)]
 pub(super) async fn records(
     State(admin): State<Admin>,
     Path(id): Path<String>,
-    Query(query): Query<RecordsQuery>,
+    asked: Result<Query<RecordsQuery>, QueryRejection>,
 ) -> Response {
-    let id = match id.parse::<MatchId>() {
-        Ok(id) => id,
-        Err(invalid) => return error(StatusCode::BAD_REQUEST, invalid),
+    let asked = match_id(&id).and_then(|id| {
+        let query = query(asked)?;
+        if query.after.is_some() && query.checkpoint.is_some() {
+            return Err(bad("after and checkpoint: allowed is one of them"));
+        }
+        Ok((id, query))
+    });
+    let (id, query) = match asked {
+        Ok(asked) => asked,
+        Err(response) => return *response,
     };
-    if query.after.is_some() && query.checkpoint.is_some() {
-        let text = "after and checkpoint: allowed is one of them";
-        return error(StatusCode::BAD_REQUEST, text);
-    }
     ask(admin, move |journal| {
         if journal.entry(id)?.is_none() {
             return Ok(unknown(id));

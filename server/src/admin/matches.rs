@@ -13,17 +13,19 @@ use axum::response::{IntoResponse, Json, Response};
 use matchkeep_shared::ids::{MatchId, PlayerId};
 use matchkeep_shared::limits::TIMELINE_SECONDS_MAX;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::audit::arguments;
+use super::openapi::{Asked, MatchPath, OfMatch, OfOrder};
 use super::request::{Checked, bad, body, limit, match_id, query};
-use super::{Admin, error, unanswered};
+use super::{Admin, ErrorDocument, error, unanswered};
 use crate::access::Caller;
-use crate::control::questions::Question;
+use crate::control::questions::{Question, Unanswered};
 use crate::shard::order::Order;
-use crate::shard::view::{MatchRow, MatchView, NoStage, RowFilter};
+use crate::shard::timeline::Timeline;
+use crate::shard::view::{MatchRow, MatchStage, MatchView, NoStage, RowFilter};
 use crate::store::{AuditEntry, AuditOutcome, History};
-use crate::travel::select;
+use crate::travel::{Picture, select};
 use crate::wall::unix_ms;
 
 /// How long a timeline is, where whoever asks does not say.
@@ -32,7 +34,7 @@ const TIMELINE_SECONDS: u64 = 5;
 const ENDED: &str = "ended by an operator";
 
 /// What came of an order, as programs read it.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub(crate) struct OrderedDocument {
     /// The order's name.
     pub(crate) order: String,
@@ -44,12 +46,19 @@ pub(crate) struct OrderedDocument {
     pub(crate) row: MatchRow,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
+    /// At most so many rows.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
+    /// Only those whose ID is above this one's.
     after: Option<String>,
+    /// Only those of this mode.
     mode: Option<String>,
+    /// Only those in this stage.
+    #[param(value_type = Option<MatchStage>, inline)]
     stage: Option<String>,
 }
 
@@ -65,8 +74,14 @@ impl ListQuery {
     }
 }
 
-/// `GET /v1/matches?limit=N&after=ID&mode=NAME&stage=STAGE`: by ascending ID. The last row's ID is the
-/// cursor of the next page.
+/// Running matches, by ascending ID. The last row's ID is the `after` of the next page.
+#[utoipa::path(
+    get,
+    path = "/v1/matches",
+    tag = "matches",
+    params(ListQuery),
+    responses((status = 200, description = "Matches", body = Vec<MatchRow>), Asked),
+)]
 pub(super) async fn list(
     State(admin): State<Admin>,
     asked: Result<Query<ListQuery>, QueryRejection>,
@@ -81,16 +96,29 @@ pub(super) async fn list(
     }
 }
 
-/// `GET /v1/matches/{id}`: one match with its players and what its ticks cost.
+/// A running match with its players and what its ticks cost.
+#[utoipa::path(
+    get,
+    path = "/v1/matches/{id}",
+    tag = "matches",
+    params(MatchPath),
+    responses((status = 200, description = "The match", body = MatchView), OfMatch),
+)]
 pub(super) async fn show(State(admin): State<Admin>, Path(id): Path<String>) -> Response {
     let match_id = match match_id(&id) {
         Ok(id) => id,
         Err(response) => return *response,
     };
-    match admin.ask(|reply| Question::Inspect { match_id, reply }).await {
-        Ok(view) => Json(named(admin, view).await).into_response(),
+    match look(admin, match_id).await {
+        Ok(view) => Json(view).into_response(),
         Err(why) => unanswered(&why),
     }
+}
+
+/// The match as it is now.
+pub(super) async fn look(admin: Admin, match_id: MatchId) -> Result<Box<MatchView>, Unanswered> {
+    let view = admin.ask(|reply| Question::Inspect { match_id, reply }).await?;
+    Ok(named(admin, view).await)
 }
 
 /// Fills in the names of a match's players.
@@ -113,13 +141,24 @@ async fn named(admin: Admin, mut view: Box<MatchView>) -> Box<MatchView> {
     view
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct StateQuery {
+    /// Its path, such as `game.players[0].health`.
     field: Option<String>,
 }
 
-/// `GET /v1/matches/{id}/state?field=PATH`: the whole match after its newest tick, or one field of it.
+/// The whole state of a running match after its newest tick, or one field of it.
+///
+/// Without `field` the document has `match`, `tick`, `hash` and what the game's state is made of; with it, `field` and `value` instead.
+#[utoipa::path(
+    get,
+    path = "/v1/matches/{id}/state",
+    tag = "matches",
+    params(MatchPath, StateQuery),
+    responses((status = 200, description = "The state", body = Value), OfMatch),
+)]
 pub(super) async fn state(
     State(admin): State<Admin>,
     Path(id): Path<String>,
@@ -144,7 +183,14 @@ pub(super) async fn state(
     }
 }
 
-/// `GET /v1/matches/{id}/view`: the match after its newest tick, from above: walls, who is where, the score.
+/// A running match after its newest tick, from above: walls, who is where, the score.
+#[utoipa::path(
+    get,
+    path = "/v1/matches/{id}/view",
+    tag = "matches",
+    params(MatchPath),
+    responses((status = 200, description = "What is to be seen", body = Picture), OfMatch),
+)]
 pub(super) async fn view(State(admin): State<Admin>, Path(id): Path<String>) -> Response {
     let match_id = match match_id(&id) {
         Ok(id) => id,
@@ -156,14 +202,27 @@ pub(super) async fn view(State(admin): State<Admin>, Path(id): Path<String>) -> 
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct TimelineQuery {
+    /// For how long.
+    #[param(minimum = 1, maximum = 30)]
     seconds: Option<u64>,
 }
 
-/// `GET /v1/matches/{id}/timeline?seconds=N`: the phases of its ticks, one by one; answered when the seconds
-/// are over.
+/// The phases of a running match's next ticks, one by one; answered when the seconds are over.
+#[utoipa::path(
+    get,
+    path = "/v1/matches/{id}/timeline",
+    tag = "matches",
+    params(MatchPath, TimelineQuery),
+    responses(
+        (status = 200, description = "The ticks", body = Timeline),
+        (status = 429, description = "The shard records enough of them already", body = ErrorDocument),
+        OfMatch,
+    ),
+)]
 pub(super) async fn timeline(
     State(admin): State<Admin>,
     Path(id): Path<String>,
@@ -187,30 +246,40 @@ pub(super) async fn timeline(
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct SayBody {
+    /// What they are told.
     text: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct KickBody {
     /// The account's ID.
     player: u64,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NoBody {}
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct EndBody {
+    /// Why, as players and history are told.
     reason: Option<String>,
 }
 
-/// `POST /v1/matches/{id}/say`, `{"text": "..."}`: tells the players.
+/// Tells the players of a match something.
+#[utoipa::path(
+    post,
+    path = "/v1/matches/{id}/say",
+    tag = "matches",
+    params(MatchPath),
+    request_body = SayBody,
+    responses((status = 200, description = "It was carried out", body = OrderedDocument), OfOrder),
+)]
 pub(super) async fn say(
     State(admin): State<Admin>,
     Extension(caller): Extension<Caller>,
@@ -222,7 +291,15 @@ pub(super) async fn say(
     order(admin, &caller, "say", &id, asked).await
 }
 
-/// `POST /v1/matches/{id}/kick`, `{"player": ID}`: sends a player away.
+/// Sends a player away; the place is free at once.
+#[utoipa::path(
+    post,
+    path = "/v1/matches/{id}/kick",
+    tag = "matches",
+    params(MatchPath),
+    request_body = KickBody,
+    responses((status = 200, description = "It was carried out", body = OrderedDocument), OfOrder),
+)]
 pub(super) async fn kick(
     State(admin): State<Admin>,
     Extension(caller): Extension<Caller>,
@@ -235,7 +312,15 @@ pub(super) async fn kick(
     order(admin, &caller, "kick", &id, asked).await
 }
 
-/// `POST /v1/matches/{id}/pause`: lets it stand still.
+/// Lets a match stand still until it is resumed.
+#[utoipa::path(
+    post,
+    path = "/v1/matches/{id}/pause",
+    tag = "matches",
+    params(MatchPath),
+    request_body = NoBody,
+    responses((status = 200, description = "It was carried out", body = OrderedDocument), OfOrder),
+)]
 pub(super) async fn pause(
     State(admin): State<Admin>,
     Extension(caller): Extension<Caller>,
@@ -253,7 +338,15 @@ pub(super) async fn pause(
     .await
 }
 
-/// `POST /v1/matches/{id}/resume`: lets it go on.
+/// Lets a match go on.
+#[utoipa::path(
+    post,
+    path = "/v1/matches/{id}/resume",
+    tag = "matches",
+    params(MatchPath),
+    request_body = NoBody,
+    responses((status = 200, description = "It was carried out", body = OrderedDocument), OfOrder),
+)]
 pub(super) async fn resume(
     State(admin): State<Admin>,
     Extension(caller): Extension<Caller>,
@@ -271,7 +364,15 @@ pub(super) async fn resume(
     .await
 }
 
-/// `POST /v1/matches/{id}/end`, `{"reason": "..."}`: ends it as it stands.
+/// Ends a match as it stands.
+#[utoipa::path(
+    post,
+    path = "/v1/matches/{id}/end",
+    tag = "matches",
+    params(MatchPath),
+    request_body = EndBody,
+    responses((status = 200, description = "It was carried out", body = OrderedDocument), OfOrder),
+)]
 pub(super) async fn end(
     State(admin): State<Admin>,
     Extension(caller): Extension<Caller>,

@@ -7,13 +7,14 @@ use axum::response::{IntoResponse, Json, Response};
 use matchkeep_shared::ids::ShardId;
 use serde::{Deserialize, Serialize};
 
+use super::openapi::Refused;
 use super::{Admin, unanswered};
-use crate::control::questions::{NodeView, Question, ShardView};
+use crate::control::questions::{NodeView, Question, ShardView, Unanswered};
 use crate::node::Endpoints;
 use crate::shard::stats::Summary;
 
 /// A node as programs read it; units are in the names.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[allow(missing_docs, reason = "the names say it")]
 pub(crate) struct NodeDocument {
     pub(crate) pid: u32,
@@ -21,8 +22,10 @@ pub(crate) struct NodeDocument {
     pub(crate) rules_version: u32,
     pub(crate) ready: bool,
     pub(crate) running_ms: u64,
+    #[schema(value_type = String)]
     pub(crate) lobby: SocketAddr,
     pub(crate) lobby_fingerprint: String,
+    #[schema(value_type = String)]
     pub(crate) admin: SocketAddr,
     #[serde(default)]
     pub(crate) admin_tls: bool,
@@ -32,9 +35,10 @@ pub(crate) struct NodeDocument {
 }
 
 /// A shard as programs read it.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub(crate) struct ShardDocument {
     pub(crate) shard: ShardId,
+    #[schema(value_type = String)]
     pub(crate) address: SocketAddr,
     pub(crate) matches: u64,
     pub(crate) matches_standing: u64,
@@ -97,10 +101,22 @@ impl NodeDocument {
     }
 }
 
-/// `GET /v1/node`.
+/// The running server and its shards.
+#[utoipa::path(
+    get,
+    path = "/v1/node",
+    tag = "node",
+    responses((status = 200, description = "The node", body = NodeDocument), Refused),
+)]
 pub(super) async fn show(State(admin): State<Admin>) -> Response {
-    match admin.ask(Question::Node).await {
-        Ok(view) => Json(NodeDocument::new(view, &admin.endpoints)).into_response(),
+    match look(admin).await {
+        Ok(document) => Json(document).into_response(),
         Err(why) => unanswered(&why),
     }
+}
+
+/// The node as it is now.
+pub(super) async fn look(admin: Admin) -> Result<NodeDocument, Unanswered> {
+    let view = admin.ask(Question::Node).await?;
+    Ok(NodeDocument::new(view, &admin.endpoints))
 }

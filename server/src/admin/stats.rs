@@ -9,7 +9,7 @@ use crate::matches::inputs::InputCounts;
 use crate::shard::stats::Summary;
 
 /// A node's counters since it started; units are in the names.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[allow(missing_docs, reason = "the names say it; /metrics describes each")]
 pub struct StatsDocument {
     pub ticks: u64,

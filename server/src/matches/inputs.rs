@@ -17,7 +17,7 @@ use matchkeep_shared::wire::snapshot::InputFeedback;
 use serde::{Deserialize, Serialize};
 
 /// How inputs fared.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct InputCounts {
     /// Applied at their own tick.
     pub applied: u64,

@@ -60,7 +60,7 @@ impl Distribution {
 }
 
 /// A distribution as programs read it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Summary {
     /// How many values.
     pub count: u64,

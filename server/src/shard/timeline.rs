@@ -8,10 +8,11 @@ use matchkeep_shared::time::Tick;
 use serde::{Deserialize, Serialize};
 
 /// Some seconds of a match. Times are microseconds from the beginning of the timeline.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Timeline {
     /// The match.
     #[serde(with = "matchkeep_shared::ids::match_id_text")]
+    #[schema(value_type = String, example = "0123456789abc")]
     pub id: MatchId,
     /// Where it is played.
     pub shard: ShardId,
@@ -24,7 +25,7 @@ pub struct Timeline {
 }
 
 /// A tick of a timeline.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TickSpans {
     /// Which.
     pub tick: Tick,
@@ -37,7 +38,7 @@ pub struct TickSpans {
 }
 
 /// A phase of a tick, or a piece of one.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Span {
     /// Its name: `inputs`, `step`, `replicate`, `journal`, `send`.
     pub phase: String,

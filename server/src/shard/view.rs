@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::matches::inputs::InputCounts;
 
 /// Where a match on a shard is in its life.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum MatchStage {
     /// It ticks.
@@ -84,10 +86,11 @@ pub struct RowFilter {
 }
 
 /// A match in a list.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct MatchRow {
     /// Its ID.
     #[serde(with = "matchkeep_shared::ids::match_id_text")]
+    #[schema(value_type = String, example = "0123456789abc")]
     pub id: MatchId,
     /// The operator's mode it is played in.
     pub mode: String,
@@ -118,7 +121,7 @@ pub struct MatchRow {
 }
 
 /// One match as far as its shard knows it, without its state.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct MatchView {
     /// What stands in a list too.
     #[serde(flatten)]
@@ -130,7 +133,7 @@ pub struct MatchView {
 }
 
 /// What the phases of a tick cost on average, over the last ones that were looked at.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PhaseCosts {
     /// A tick's share of what the shard spends on receiving, for all of its matches.
     pub receive_us: f64,
@@ -149,7 +152,7 @@ pub struct PhaseCosts {
 }
 
 /// A player in a match.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PlayerView {
     /// The account.
     pub player: PlayerId,
@@ -170,9 +173,10 @@ pub struct PlayerView {
 }
 
 /// A player's connection.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LinkView {
     /// Where the player is.
+    #[schema(value_type = String)]
     pub address: SocketAddr,
     /// The round trip, smoothed.
     pub rtt_us: u64,

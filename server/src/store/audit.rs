@@ -13,7 +13,7 @@ use super::query::{QueryError, number};
 use super::sqlite::integer;
 
 /// What came of a change.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AuditOutcome {
     /// It was carried out.
@@ -41,7 +41,7 @@ impl AuditOutcome {
 }
 
 /// A change that somebody asked for.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AuditEntry {
     /// When, in milliseconds of Unix time.
     pub unix_ms: u64,
@@ -51,6 +51,7 @@ pub struct AuditEntry {
     pub what: String,
     /// The match it was about.
     #[serde(rename = "match", with = "optional_id")]
+    #[schema(value_type = Option<String>)]
     pub match_id: Option<MatchId>,
     /// What was asked for in particular.
     pub arguments: Value,
@@ -61,7 +62,7 @@ pub struct AuditEntry {
 }
 
 /// A row of the log.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AuditRow {
     /// Its place in the log; a later one has a higher one.
     pub number: u64,

@@ -44,7 +44,7 @@ pub struct FinishedMatch {
 }
 
 /// What has become of a match.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum MatchState {
     /// It is being played.
@@ -99,10 +99,11 @@ impl Default for ListFilter {
 }
 
 /// One match in a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct MatchSummary {
     /// The match, as text.
     #[serde(with = "matchkeep_shared::ids::match_id_text")]
+    #[schema(value_type = String, example = "0123456789abc")]
     pub id: MatchId,
     /// The operator's mode.
     pub mode: String,
@@ -131,7 +132,7 @@ pub struct MatchSummary {
 }
 
 /// One match with all that is known of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct MatchRecord {
     /// What the list shows.
     #[serde(flatten)]
@@ -141,7 +142,7 @@ pub struct MatchRecord {
 }
 
 /// What one player made of a match.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PlayerRecord {
     /// The account.
     pub player: PlayerId,
@@ -174,7 +175,7 @@ impl PlayerRecord {
 }
 
 /// One of a game's own counters.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Stat {
     /// Its name.
     pub name: String,

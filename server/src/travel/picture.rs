@@ -18,10 +18,11 @@ use crate::journal::JournalReader;
 use crate::matches::state::MatchState;
 
 /// A match after a tick, from above.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Picture {
     /// The match.
     #[serde(rename = "match", with = "matchkeep_shared::ids::match_id_text")]
+    #[schema(value_type = String, example = "0123456789abc")]
     pub id: MatchId,
     /// The tick.
     pub tick: Tick,

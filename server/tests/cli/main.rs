@@ -7,6 +7,7 @@ mod bad_places;
 mod bots;
 mod config;
 mod demo;
+mod live;
 mod manners;
 mod metrics;
 mod packaging;

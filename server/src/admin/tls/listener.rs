@@ -116,7 +116,12 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        // Whoever takes what is sent, such as a live view, is not silent.
+        if matches!(written, Poll::Ready(Ok(1..))) {
+            self.silence.as_mut().reset(Instant::now() + ADMIN_SILENCE_MAX);
+        }
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
