@@ -21,3 +21,4 @@ mod steering;
 mod tls;
 mod trace;
 mod travel;
+mod walk;
