@@ -117,7 +117,8 @@ where
     L: Future<Output = Result<T, Unanswered>> + Send,
 {
     let Ok(place) = Arc::clone(&admin.live).try_acquire_owned() else {
-        let why = format!("{LIVE_STREAMS_MAX} live views are open, as many as there may be: close one");
+        let why =
+            format!("{LIVE_STREAMS_MAX} live views are open, as many as there may be: close one");
         return error(StatusCode::TOO_MANY_REQUESTS, why);
     };
     // What cannot be seen at all is said with a status.
@@ -129,7 +130,7 @@ where
     times.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The place is given back with the stream.
     let begin = Some((Some(first), times, look, place));
-    let events = stream::unfold(begin, async move |state| {
+    let events = stream::unfold(begin, move |state| async move {
         let (first, mut times, look, place) = state?;
         times.tick().await;
         let seen = match first {

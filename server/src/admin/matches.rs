@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Json, Response};
 use matchkeep_shared::ids::{MatchId, PlayerId};
 use matchkeep_shared::limits::TIMELINE_SECONDS_MAX;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::audit::arguments;
 use super::openapi::{Asked, MatchPath, OfMatch, OfOrder};

@@ -66,6 +66,7 @@ impl Drop for Background {
 }
 
 /// Walks through a document; says how many blocks were run.
+#[expect(clippy::disallowed_methods, reason = "a newcomer has a PATH, a watch and patience")]
 fn walk(path: &str) -> usize {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("server/ lies in the root");
     let document = std::fs::read_to_string(root.join(path)).expect("a document");
@@ -140,12 +141,18 @@ fn walk(path: &str) -> usize {
 
 fn with_id(commands: &str, id: &str) -> String {
     let words = commands.split_inclusive(|c: char| !c.is_alphanumeric());
-    words.map(|word| word.strip_prefix("ID").map_or(word.to_owned(), |end| put(id, word, end))).collect()
+    words
+        .map(|word| word.strip_prefix("ID").map_or(word.to_owned(), |end| put(id, word, end)))
+        .collect()
 }
 
 /// The word `ID` with whatever ends it is the ID; a longer word stays.
 fn put(id: &str, word: &str, end: &str) -> String {
-    if end.chars().next().is_some_and(char::is_alphanumeric) { word.to_owned() } else { format!("{id}{end}") }
+    if end.chars().next().is_some_and(char::is_alphanumeric) {
+        word.to_owned()
+    } else {
+        format!("{id}{end}")
+    }
 }
 
 fn is_id(word: &str) -> bool {
@@ -155,8 +162,8 @@ fn is_id(word: &str) -> bool {
 }
 
 fn last_id(printed: &str) -> Option<String> {
-    let words = printed.split(|c: char| !c.is_alphanumeric());
-    words.filter(|word| is_id(word)).next_back().map(str::to_owned)
+    let mut words = printed.split(|c: char| !c.is_alphanumeric());
+    words.rfind(|word| is_id(word)).map(str::to_owned)
 }
 
 /// A line without what is of the day.
@@ -230,5 +237,8 @@ fn what_is_of_the_day_is_no_difference_and_all_else_is() {
         assert!(!fits(shown, other), "{other}");
     }
     assert_eq!(last_id("match 3bk19fdhqf92m,\nwindows-1252").as_deref(), Some("3bk19fdhqf92m"));
-    assert_eq!(with_id("match show ID --data IDEA; ls ID", "x1"), "match show x1 --data IDEA; ls x1");
+    assert_eq!(
+        with_id("match show ID --data IDEA; ls ID", "x1"),
+        "match show x1 --data IDEA; ls x1"
+    );
 }

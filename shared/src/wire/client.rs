@@ -84,7 +84,7 @@ impl<I: Input> ClientDatagram<I> {
     /// [`Malformed`] where it is no client datagram; the sender is sent away.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut r = BitReader::new(bytes);
-        if r.read(8)? != KIND_CLIENT.into() {
+        if r.read(8)? != u64::from(KIND_CLIENT) {
             return Err(Malformed("client datagram: kind"));
         }
         let epoch_low8 = r.read(8)? as u8;

@@ -74,7 +74,7 @@ impl SnapshotHead {
     /// # Errors
     /// [`Malformed`] where the bits are no snapshot's.
     pub fn decode(r: &mut BitReader<'_>) -> Result<Self, Malformed> {
-        if r.read(8)? != KIND_SNAPSHOT.into() {
+        if r.read(8)? != u64::from(KIND_SNAPSHOT) {
             return Err(Malformed("snapshot: kind"));
         }
         let epoch_low8 = r.read(8)? as u8;
