@@ -106,7 +106,7 @@ fn describe(node: &NodeDocument) -> String {
     let shards = table(&head, &node.shards.iter().map(row).collect::<Vec<_>>());
     format!(
         "node     pid {}, {} (rules {})\nup       {}, {}\nlobby    {}, SHA-256 {}\nadmin    {}\n\
-         plays    {} matches, {} players\n\n{shards}",
+         matches  {}\nplayers  {}\n\n{shards}",
         node.pid,
         node.game,
         node.rules_version,

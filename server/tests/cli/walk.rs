@@ -18,6 +18,8 @@ use crate::process::text;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// From one try to the next.
 const RETRY: Duration = Duration::from_millis(250);
+/// What runs for so long goes on.
+const SETTLES: Duration = Duration::from_secs(1);
 /// The letters of a match's ID, and how many there are.
 const ID_LETTERS: &str = "0123456789abcdefghjkmnpqrstvwxyz";
 const ID_LENGTH: usize = 13;
@@ -101,9 +103,21 @@ fn walk(path: &str) -> usize {
         let place = format!("{path}:{}", block.line);
         match block.kind.as_str() {
             "sh run background" => {
-                let mut command = shell(&block.text, &id);
-                command.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
-                left_running.push(Background(command.spawn().expect("a shell")));
+                let since = Instant::now();
+                let running = loop {
+                    let mut command = shell(&block.text, &id);
+                    command.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+                    let mut running = Background(command.spawn().expect("a shell"));
+                    std::thread::sleep(SETTLES);
+                    // Whoever starts bots looks first whether the server is up.
+                    match running.0.try_wait().expect("it can be asked") {
+                        None => break running,
+                        Some(status) => {
+                            assert!(since.elapsed() < PATIENCE, "{place}: ended at once: {status}");
+                        }
+                    }
+                };
+                left_running.push(running);
             }
             "sh run" => {
                 let shown = blocks.get(number + 1).filter(|next| next.kind == "text printed");
@@ -161,6 +175,10 @@ fn is_id(word: &str) -> bool {
         && word.contains(|c: char| c.is_ascii_digit())
 }
 
+fn is_hash(word: &str) -> bool {
+    word.len() == 64 && word.chars().all(|c| c.is_ascii_hexdigit())
+}
+
 fn last_id(printed: &str) -> Option<String> {
     let mut words = printed.split(|c: char| !c.is_alphanumeric());
     words.rfind(|word| is_id(word)).map(str::to_owned)
@@ -175,7 +193,11 @@ fn plain(line: &str) -> String {
                 Some((at, last)) if !last.is_alphanumeric() => part.split_at(at),
                 _ => (part, ""),
             };
-            let body = if is_id(body) { "ID".to_owned() } else { figures(body) };
+            let body = match body {
+                body if is_id(body) => "ID".to_owned(),
+                body if is_hash(body) => "HASH".to_owned(),
+                body => figures(body),
+            };
             body + end
         });
         // A figure with a fraction is one.

@@ -56,7 +56,8 @@ impl Reader<'_> {
         self.consistent(|connection| {
             let load = Load { match_id, from: LoadFrom::Beginning };
             let Some((number, found)) = find(connection, &load)? else { return Ok(()) };
-            let first = integer("row", after.0.saturating_add(1))?;
+            // Whoever asks may name a position that no record can have: behind it there is nothing.
+            let Ok(first) = i64::try_from(after.0.saturating_add(1)) else { return Ok(()) };
             let mut one = connection.prepare_cached(RECORDS)?;
             let mut rows = one.query((first, found.last_row))?;
             while let Some(row) = rows.next()? {
