@@ -142,7 +142,7 @@ fn a_running_match_is_seen() {
     }
 
     contains(&bed.ok(&["node", "ls"]), &["PID", "arena", "yes", bed.serve.told("lobby")]);
-    contains(&bed.ok(&["node", "show"]), &["rules", "WORK P50", "players may come", "1 matches"]);
+    contains(&bed.ok(&["node", "show"]), &["rules", "WORK P50", "players may come", "matches  1"]);
     assert_eq!(bed.json(&["node", "ls"])[0]["players"], 2);
     let node = bed.json(&["node", "show"]);
     assert_eq!(

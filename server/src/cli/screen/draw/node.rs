@@ -69,7 +69,8 @@ fn draw_shards(
     ];
     let row = |shard: &ShardDocument| {
         let of_shard = matches.iter().filter(|seen| seen.row.shard == shard.shard);
-        let share: f64 = of_shard.map(|seen| seen.tick_share).sum();
+        // From 0.0 on: the sum of nothing is -0.0, and would be shown so.
+        let share = of_shard.fold(0.0, |sum, seen| sum + seen.tick_share);
         vec![
             shard.shard.to_string(),
             shard.matches.to_string(),
