@@ -49,6 +49,12 @@ impl Gate {
         Ok(Self { keyring: receiver })
     }
 
+    /// Whether whoever shows this may still look.
+    pub(super) fn admits_reading(&self, headers: &HeaderMap) -> Result<(), Denied> {
+        let keyring = Arc::clone(&self.keyring.borrow());
+        keyring.admit(shown(headers), Right::Read, unix_ms()).map(|_| ())
+    }
+
     /// Whether somebody has a token with which to operate.
     pub(crate) fn has_operator(&self) -> bool {
         self.keyring.borrow().has(Right::Operate, unix_ms())

@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use matchkeep_shared::limits::{LIVE_EVERY_MAX, LIVE_EVERY_MIN, LIVE_STREAMS_MAX};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::MissedTickBehavior;
 
+use super::access::Gate;
 use super::openapi::{Asked, MatchPath, OfMatch};
 use super::request::{Checked, bad, match_id, query};
 use super::{Admin, ErrorDocument, error, matches, node, unanswered};
@@ -52,7 +53,7 @@ impl LiveQuery {
 /// The running server and its shards, again and again.
 ///
 /// Server-sent events: `node` with what `/v1/node` answers, `late` with an error where a look failed and the next
-/// one may not.
+/// one may not, `gone` with an error when the token is not good any more; with it the stream ends.
 #[utoipa::path(
     get,
     path = "/v1/node/live",
@@ -66,6 +67,7 @@ impl LiveQuery {
 )]
 pub(super) async fn of_node(
     State(admin): State<Admin>,
+    headers: HeaderMap,
     asked: Result<Query<LiveQuery>, QueryRejection>,
 ) -> Response {
     let every = match query(asked).and_then(|asked| asked.every()) {
@@ -73,13 +75,13 @@ pub(super) async fn of_node(
         Err(response) => return *response,
     };
     let looks = admin.clone();
-    live(&admin, "node", every, move || node::look(looks.clone())).await
+    live(&admin, headers, "node", every, move || node::look(looks.clone())).await
 }
 
 /// A running match with its players, again and again.
 ///
 /// Server-sent events: `match` with what `/v1/matches/{id}` answers, `late` with an error where a look failed and
-/// the next one may not, `gone` with an error when the match is over; with it the stream ends.
+/// the next one may not, `gone` with an error when the match is over or the token is not good any more; with it the stream ends.
 #[utoipa::path(
     get,
     path = "/v1/matches/{id}/live",
@@ -94,6 +96,7 @@ pub(super) async fn of_node(
 pub(super) async fn of_match(
     State(admin): State<Admin>,
     Path(id): Path<String>,
+    headers: HeaderMap,
     asked: Result<Query<LiveQuery>, QueryRejection>,
 ) -> Response {
     let asked = match_id(&id).and_then(|id| Ok((id, query(asked)?.every()?)));
@@ -102,12 +105,13 @@ pub(super) async fn of_match(
         Err(response) => return *response,
     };
     let looks = admin.clone();
-    live(&admin, "match", every, move || matches::look(looks.clone(), id)).await
+    live(&admin, headers, "match", every, move || matches::look(looks.clone(), id)).await
 }
 
-/// Looks now and every so often, and tells under this name.
+/// Looks now and every so often, and tells under this name, for as long as what the headers show is good.
 async fn live<T, L>(
     admin: &Admin,
+    headers: HeaderMap,
     name: &'static str,
     every: Duration,
     look: impl Fn() -> L + Send + 'static,
@@ -129,24 +133,34 @@ where
     let mut times = tokio::time::interval(every);
     times.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The place is given back with the stream.
-    let begin = Some((Some(first), times, look, place));
+    let viewer = Viewer { gate: admin.gate.clone(), headers, _place: place };
+    let begin = Some((Some(first), times, look, viewer));
     let events = stream::unfold(begin, move |state| async move {
-        let (first, mut times, look, place) = state?;
+        let (first, mut times, look, viewer) = state?;
         times.tick().await;
-        let seen = match first {
-            Some(first) => Ok(first),
-            None => look().await,
+        let gone =
+            |why: &dyn ToString| (Event::default().event("gone").json_data(document(why)), true);
+        let (event, is_over) = match (viewer.gate.admits_reading(&viewer.headers), first) {
+            (Err(denied), _) => gone(&denied),
+            (Ok(()), Some(first)) => (Event::default().event(name).json_data(first), false),
+            (Ok(()), None) => match look().await {
+                Ok(seen) => (Event::default().event(name).json_data(seen), false),
+                Err(why @ (Unanswered::Unknown(_) | Unanswered::Stopping)) => gone(&why),
+                Err(why) => (Event::default().event("late").json_data(document(&why)), false),
+            },
         };
-        let (event, is_over) = match seen {
-            Ok(seen) => (Event::default().event(name).json_data(seen), false),
-            Err(why) => {
-                let is_over = matches!(why, Unanswered::Unknown(_) | Unanswered::Stopping);
-                let name = if is_over { "gone" } else { "late" };
-                let document = ErrorDocument { error: why.to_string() };
-                (Event::default().event(name).json_data(document), is_over)
-            }
-        };
-        Some((event, (!is_over).then_some((None, times, look, place))))
+        Some((event, (!is_over).then_some((None, times, look, viewer))))
     });
     Sse::new(events).keep_alive(KeepAlive::default()).into_response()
+}
+
+fn document(why: &dyn ToString) -> ErrorDocument {
+    ErrorDocument { error: why.to_string() }
+}
+
+/// Whoever looks: by what it was let in, and its place among those who look.
+struct Viewer {
+    gate: Gate,
+    headers: HeaderMap,
+    _place: OwnedSemaphorePermit,
 }

@@ -4,18 +4,22 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::process::{Serve, arg, run_ok, wait_for};
 use crate::steering::bed;
 
 /// A stream of events; a silent one is given up.
 struct Events(BufReader<TcpStream>);
 
 impl Events {
-    fn open(admin: &str, path: &str) -> Self {
+    fn open(admin: &str, path: &str, token: Option<&str>) -> Self {
         let mut socket = TcpStream::connect(admin).expect("it listens");
         socket.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
-        write!(socket, "GET {path} HTTP/1.1\r\nHost: {admin}\r\n\r\n").expect("sent");
+        let shown =
+            token.map_or(String::new(), |token| format!("Authorization: Bearer {token}\r\n"));
+        write!(socket, "GET {path} HTTP/1.1\r\nHost: {admin}\r\n{shown}\r\n").expect("sent");
         let mut events = Self(BufReader::new(socket));
         assert_eq!(events.line(), "HTTP/1.1 200 OK");
         let mut kind = None;
@@ -53,8 +57,9 @@ impl Events {
 fn a_match_is_told_of_until_it_is_over() {
     let bed = bed();
     let admin = bed.serve.told("admin");
-    let mut node = Events::open(admin, "/v1/node/live?every_ms=100");
-    let mut events = Events::open(admin, &format!("/v1/matches/{}/live?every_ms=100", bed.id));
+    let mut node = Events::open(admin, "/v1/node/live?every_ms=100", None);
+    let path = format!("/v1/matches/{}/live?every_ms=100", bed.id);
+    let mut events = Events::open(admin, &path, None);
     let mut ticks = Vec::new();
     for _ in 0..5 {
         let (name, seen) = events.next();
@@ -76,6 +81,27 @@ fn a_match_is_told_of_until_it_is_over() {
     assert_eq!(last, "gone");
     assert!(why["error"].as_str().is_some_and(|why| why.contains(&bed.id)), "{why}");
     assert_eq!(node.next().0, "node", "the server goes on");
+}
+
+#[test]
+fn a_view_ends_with_the_token_that_opened_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    let token = run_ok(&["token", "make", "eve", "--right", "read", "--data", arg(&data)]);
+    let serve = Serve::start(&data, &[]);
+    let path = "/v1/node/live?every_ms=100";
+    let mut events = Events::open(serve.told("admin"), path, Some(token.trim()));
+    assert_eq!(events.next().0, "node");
+    run_ok(&["token", "revoke", "eve", "--data", arg(&data)]);
+    let (last, why) = loop {
+        match events.next() {
+            (name, _) if name == "node" => {}
+            last => break last,
+        }
+    };
+    assert_eq!(last, "gone");
+    assert!(why["error"].as_str().is_some_and(|why| why.contains("revoked")), "{why}");
+    assert_eq!(serve.stop(Signal::TERM), Some(0));
 }
 
 #[test]
@@ -101,11 +127,11 @@ fn there_are_so_many_live_views_and_no_more() {
     let bed = bed();
     let admin = bed.serve.told("admin");
     let path = "/v1/node/live?every_ms=60000";
-    let open: Vec<Events> = (0..64).map(|_| Events::open(admin, path)).collect();
+    let open: Vec<Events> = (0..64).map(|_| Events::open(admin, path, None)).collect();
     let answer = bed.serve.ask("GET", path, &[], "");
     assert_eq!(answer.status, 429, "{}", answer.body);
     drop(open);
-    crate::process::wait_for("room again", || {
+    wait_for("room again", || {
         // One that is let in is a stream, and is left at once.
         let mut socket = TcpStream::connect(admin).expect("it listens");
         write!(socket, "GET {path} HTTP/1.1\r\nHost: {admin}\r\n\r\n").expect("sent");

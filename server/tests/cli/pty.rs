@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::process::{Child, Command};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -30,17 +30,9 @@ impl OnTerminal {
     }
 
     pub(crate) fn start_as(command: &mut Command, size: (u16, u16)) -> Self {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
-        grantpt(&master).expect("it is ours");
-        unlockpt(&master).expect("it is ours");
-        let name = ptsname(&master, Vec::new()).expect("it has a name").into_string();
-        let name = name.expect("it is a path");
-        let open = || File::options().read(true).write(true).open(&name).expect("its other side");
-        let slave = open();
+        let (master, slave) = terminal();
         let modes_before = tcgetattr(&slave).expect("it has modes").local_modes;
-        let master = File::from(master);
-        command.env("TERM", "xterm-256color");
-        command.stdin(open()).stdout(open()).stderr(open());
+        put(command, &slave);
         let written = Arc::new(Mutex::new(Vec::new()));
         let (mut reader, sink) = (master.try_clone().expect("a copy"), Arc::clone(&written));
         let read = move || {
@@ -122,6 +114,40 @@ impl Drop for OnTerminal {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A terminal: our side and the program's.
+fn terminal() -> (File, File) {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    grantpt(&master).expect("it is ours");
+    unlockpt(&master).expect("it is ours");
+    let name = ptsname(&master, Vec::new()).expect("it has a name").into_string();
+    let name = name.expect("it is a path");
+    let slave = File::options().read(true).write(true).open(name).expect("its other side");
+    (File::from(master), slave)
+}
+
+/// The program is to run there.
+fn put(command: &mut Command, slave: &File) {
+    let side = || slave.try_clone().expect("a copy");
+    command.env("TERM", "xterm-256color").stdin(side()).stdout(side()).stderr(side());
+}
+
+/// Starts the program on a terminal that goes away once this is on it; how the program ends then.
+pub(crate) fn hung_up(arguments: &[&str], shown: &str) -> ExitStatus {
+    let (mut master, slave) = terminal();
+    let mut command = matchkeep();
+    put(command.args(arguments), &slave);
+    let mut child = command.spawn().expect("the program starts");
+    drop((command, slave));
+    let mut written = Vec::new();
+    let mut piece = [0; 4096];
+    while !String::from_utf8_lossy(&written).contains(shown) {
+        let length = master.read(&mut piece).expect("the program writes");
+        written.extend_from_slice(&piece[..length]);
+    }
+    drop(master);
+    wait_for("the end", || child.try_wait().expect("it is ours"))
 }
 
 /// What a terminal shows after all this was written to it. It knows what the program uses: text, going to a

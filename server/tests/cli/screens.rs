@@ -5,7 +5,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::process::{arg, matchkeep, run, run_json, run_ok, text, wait_for};
-use crate::pty::OnTerminal;
+use crate::pty::{OnTerminal, hung_up};
 use crate::steering::{Bed, bed};
 
 const SIZE: (u16, u16) = (120, 40);
@@ -102,6 +102,16 @@ fn a_finished_match_is_watched_again_with_a_server_and_without() {
     check(["--admin", &admin]);
     assert_eq!(serve.stop(Signal::TERM), Some(0));
     check(["--data", arg(&data)]);
+}
+
+#[test]
+fn a_terminal_that_goes_away_takes_its_view_with_it() {
+    let bed = bed();
+    let place = ["--admin", bed.serve.told("admin")];
+    for (verb, shown) in [(&["top"][..], "SHARD"), (&["match", "watch", &bed.id], "PLAYER")] {
+        let status = hung_up(&[verb, &place].concat(), shown);
+        assert!(status.code().is_some(), "{verb:?}: {status}");
+    }
 }
 
 #[test]

@@ -17,8 +17,10 @@ use ratatui::crossterm::terminal::{
 use ratatui::crossterm::{cursor, event, execute};
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use signal_hook::SigId;
-use signal_hook::consts::{SIGHUP, SIGTERM};
+use signal_hook::consts::SIGTERM;
 
 use super::key::Key;
 
@@ -32,7 +34,7 @@ pub(super) struct Screen {
     begun: Instant,
     /// Somebody wants the process to end.
     stopped: Arc<AtomicBool>,
-    signals: Vec<SigId>,
+    signal: Option<SigId>,
     /// What panics said, to be read once the terminal shows it.
     said: Arc<Mutex<Vec<String>>>,
 }
@@ -51,11 +53,9 @@ impl Screen {
         let said = Arc::new(Mutex::new(Vec::new()));
         let begun = Instant::now();
         // From here on it is given back, whichever of these fails.
-        let mut screen = Self { terminal, area, begun, stopped, signals: Vec::new(), said };
-        for signal in [SIGTERM, SIGHUP] {
-            let id = signal_hook::flag::register(signal, Arc::clone(&screen.stopped))?;
-            screen.signals.push(id);
-        }
+        let mut screen = Self { terminal, area, begun, stopped, signal: None, said };
+        // SIGHUP ends the process where it stands: there is no terminal any more to be given back.
+        screen.signal = Some(signal_hook::flag::register(SIGTERM, Arc::clone(&screen.stopped))?);
         let said = Arc::clone(&screen.said);
         panic::set_hook(Box::new(move |info| {
             said.lock().unwrap_or_else(PoisonError::into_inner).push(info.to_string());
@@ -83,16 +83,11 @@ impl Screen {
 
     /// The next key, if one comes in time.
     pub(super) fn key(&self, within: Duration) -> io::Result<Option<Key>> {
-        let is_there = match event::poll(within) {
-            Ok(is_there) => is_there,
-            // A signal: the terminal has another size, or the process is to end.
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => false,
-            Err(error) => return Err(error),
-        };
-        if self.stopped.load(Ordering::Relaxed) {
+        let is_gone = is_gone(within)?;
+        if is_gone || self.stopped.load(Ordering::Relaxed) {
             return Ok(Some(Key::Quit));
         }
-        if !is_there {
+        if !event::poll(Duration::ZERO)? {
             return Ok(None);
         }
         // What is no key of ours is a reason to draw.
@@ -105,7 +100,7 @@ impl Drop for Screen {
         // Each is tried, whatever became of the others: nobody is left to hear of it.
         let _ = execute!(io::stdout(), LeaveAlternateScreen, cursor::Show);
         let _ = disable_raw_mode();
-        for signal in self.signals.drain(..) {
+        if let Some(signal) = self.signal.take() {
             signal_hook::low_level::unregister(signal);
         }
         // A thread that panics must not touch the hook; its process ends.
@@ -115,6 +110,23 @@ impl Drop for Screen {
         for said in self.said.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             let _ = writeln!(io::stderr(), "{said}");
         }
+    }
+}
+
+/// Waits until something comes from the terminal. Says whether that is its end, which crossterm would read for
+/// ever and never give out.
+fn is_gone(within: Duration) -> io::Result<bool> {
+    let stdin = io::stdin();
+    let mut keys = [PollFd::new(&stdin, PollFlags::IN)];
+    let within =
+        Timespec { tv_sec: within.as_secs() as i64, tv_nsec: within.subsec_nanos().into() };
+    match poll(&mut keys, Some(&within)) {
+        Ok(_) => {
+            Ok(keys[0].revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL))
+        }
+        // A signal: the terminal has another size, or the process is to end.
+        Err(Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 
