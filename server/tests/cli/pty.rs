@@ -118,7 +118,8 @@ impl Drop for OnTerminal {
 
 /// A terminal: our side and the program's.
 fn terminal() -> (File, File) {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    let master =
+        openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
     grantpt(&master).expect("it is ours");
     unlockpt(&master).expect("it is ours");
     let name = ptsname(&master, Vec::new()).expect("it has a name").into_string();
