@@ -13,7 +13,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::openapi::Asked;
+use super::openapi::{Refused, Wrong};
 use super::request::{limit, query};
 use super::{Admin, error, history};
 use crate::control::questions::Unanswered;
@@ -111,7 +111,7 @@ pub(super) struct ListQuery {
     path = "/v1/audit",
     tag = "audit",
     params(ListQuery),
-    responses((status = 200, description = "Rows", body = Vec<AuditRow>), Asked),
+    responses((status = 200, description = "Rows", body = Vec<AuditRow>), Wrong, Refused),
 )]
 pub(super) async fn list(
     State(admin): State<Admin>,

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Json, Response};
 use matchkeep_shared::ids::MatchId;
 use serde::{Deserialize, Serialize};
 
-use super::openapi::{Asked, MatchPath, OfMatch};
+use super::openapi::{MatchPath, NoMatch, Refused, Wrong};
 use super::request::{bad, limit, match_id, query};
 use super::{Admin, error};
 use crate::store::{History, ListFilter, MatchRecord, MatchState, MatchSummary, StoreError};
@@ -34,7 +34,7 @@ pub(super) struct ListQuery {
     path = "/v1/history",
     tag = "history",
     params(ListQuery),
-    responses((status = 200, description = "Matches", body = Vec<MatchSummary>), Asked),
+    responses((status = 200, description = "Matches", body = Vec<MatchSummary>), Wrong, Refused),
 )]
 pub(super) async fn list(
     State(admin): State<Admin>,
@@ -58,7 +58,7 @@ pub(super) async fn list(
     path = "/v1/history/{id}",
     tag = "history",
     params(MatchPath),
-    responses((status = 200, description = "The match", body = MatchRecord), OfMatch),
+    responses((status = 200, description = "The match", body = MatchRecord), NoMatch, Wrong, Refused),
 )]
 pub(super) async fn show(State(admin): State<Admin>, Path(id): Path<String>) -> Response {
     match match_id(&id) {

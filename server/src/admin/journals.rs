@@ -15,7 +15,7 @@ use matchkeep_shared::limits::LIST_ROWS_MAX;
 use matchkeep_shared::time::Tick;
 use serde::{Deserialize, Serialize};
 
-use super::openapi::{Asked, MatchPath, OfMatch};
+use super::openapi::{MatchPath, NoMatch, Refused, Wrong};
 use super::request::{bad, match_id, query};
 use super::{Admin, error};
 use crate::journal::{
@@ -94,7 +94,7 @@ pub(super) struct ListQuery {
     path = "/v1/journals",
     tag = "journals",
     params(ListQuery),
-    responses((status = 200, description = "Journals", body = Vec<JournalDocument>), Asked),
+    responses((status = 200, description = "Journals", body = Vec<JournalDocument>), Wrong, Refused),
 )]
 pub(super) async fn list(
     State(admin): State<Admin>,
@@ -124,7 +124,7 @@ pub(super) async fn list(
     path = "/v1/matches/{id}/journal",
     tag = "journals",
     params(MatchPath),
-    responses((status = 200, description = "The journal", body = JournalDocument), OfMatch),
+    responses((status = 200, description = "The journal", body = JournalDocument), NoMatch, Wrong, Refused),
 )]
 pub(super) async fn entry(State(admin): State<Admin>, Path(id): Path<String>) -> Response {
     let id = match match_id(&id) {
@@ -156,7 +156,9 @@ pub(super) struct RecordsQuery {
     params(MatchPath, RecordsQuery),
     responses(
         (status = 200, description = "A page, as docs/JOURNAL.md draws it", body = Vec<u8>, content_type = "application/octet-stream"),
-        OfMatch,
+        NoMatch,
+        Wrong,
+        Refused,
     ),
 )]
 pub(super) async fn records(

@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::MissedTickBehavior;
 
 use super::access::Gate;
-use super::openapi::{Asked, MatchPath, OfMatch};
+use super::openapi::{MatchPath, NoMatch, Refused, Wrong};
 use super::request::{Checked, bad, match_id, query};
 use super::{Admin, ErrorDocument, error, matches, node, unanswered};
 use crate::control::questions::Unanswered;
@@ -62,7 +62,8 @@ impl LiveQuery {
     responses(
         (status = 200, description = "Events, until one of both goes", body = String, content_type = "text/event-stream"),
         (status = 429, description = "There are enough streams already", body = ErrorDocument),
-        Asked,
+        Wrong,
+        Refused,
     ),
 )]
 pub(super) async fn of_node(
@@ -90,7 +91,9 @@ pub(super) async fn of_node(
     responses(
         (status = 200, description = "Events, until the match is over or one of both goes", body = String, content_type = "text/event-stream"),
         (status = 429, description = "There are enough streams already", body = ErrorDocument),
-        OfMatch,
+        NoMatch,
+        Wrong,
+        Refused,
     ),
 )]
 pub(super) async fn of_match(

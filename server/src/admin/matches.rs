@@ -12,11 +12,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
 use matchkeep_shared::ids::{MatchId, PlayerId};
 use matchkeep_shared::limits::TIMELINE_SECONDS_MAX;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::audit::arguments;
-use super::openapi::{Asked, MatchPath, OfMatch, OfOrder};
+use super::openapi::{MatchPath, NoMatch, NoOrder, Refused, Wrong};
 use super::request::{Checked, bad, body, limit, match_id, query};
 use super::{Admin, ErrorDocument, error, unanswered};
 use crate::access::Caller;
@@ -80,7 +81,7 @@ impl ListQuery {
     path = "/v1/matches",
     tag = "matches",
     params(ListQuery),
-    responses((status = 200, description = "Matches", body = Vec<MatchRow>), Asked),
+    responses((status = 200, description = "Matches", body = Vec<MatchRow>), Wrong, Refused),
 )]
 pub(super) async fn list(
     State(admin): State<Admin>,
@@ -102,7 +103,7 @@ pub(super) async fn list(
     path = "/v1/matches/{id}",
     tag = "matches",
     params(MatchPath),
-    responses((status = 200, description = "The match", body = MatchView), OfMatch),
+    responses((status = 200, description = "The match", body = MatchView), NoMatch, Wrong, Refused),
 )]
 pub(super) async fn show(State(admin): State<Admin>, Path(id): Path<String>) -> Response {
     let match_id = match match_id(&id) {
@@ -145,19 +146,20 @@ async fn named(admin: Admin, mut view: Box<MatchView>) -> Box<MatchView> {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct StateQuery {
-    /// Its path, such as `game.players[0].health`.
+    /// Its path, such as `state.game.players[0].health`.
     field: Option<String>,
 }
 
 /// The whole state of a running match after its newest tick, or one field of it.
 ///
-/// Without `field` the document has `match`, `tick`, `hash` and what the game's state is made of; with it, `field` and `value` instead.
+/// Without `field` the document has `match`, `tick`, `hash`, `state` and `entities`; with it, `field` and `value` in
+/// the place of the last two.
 #[utoipa::path(
     get,
     path = "/v1/matches/{id}/state",
     tag = "matches",
     params(MatchPath, StateQuery),
-    responses((status = 200, description = "The state", body = Value), OfMatch),
+    responses((status = 200, description = "The state", body = Value), NoMatch, Wrong, Refused),
 )]
 pub(super) async fn state(
     State(admin): State<Admin>,
@@ -189,7 +191,7 @@ pub(super) async fn state(
     path = "/v1/matches/{id}/view",
     tag = "matches",
     params(MatchPath),
-    responses((status = 200, description = "What is to be seen", body = Picture), OfMatch),
+    responses((status = 200, description = "What is to be seen", body = Picture), NoMatch, Wrong, Refused),
 )]
 pub(super) async fn view(State(admin): State<Admin>, Path(id): Path<String>) -> Response {
     let match_id = match match_id(&id) {
@@ -220,7 +222,9 @@ pub(super) struct TimelineQuery {
     responses(
         (status = 200, description = "The ticks", body = Timeline),
         (status = 429, description = "The shard records enough of them already", body = ErrorDocument),
-        OfMatch,
+        NoMatch,
+        Wrong,
+        Refused,
     ),
 )]
 pub(super) async fn timeline(
@@ -278,17 +282,10 @@ struct EndBody {
     tag = "matches",
     params(MatchPath),
     request_body = SayBody,
-    responses((status = 200, description = "It was carried out", body = OrderedDocument), OfOrder),
+    responses((status = 200, description = "It was carried out", body = OrderedDocument), NoOrder, NoMatch, Wrong, Refused),
 )]
-pub(super) async fn say(
-    State(admin): State<Admin>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Response {
-    let asked = body(&caller, &headers, &bytes).map(|SayBody { text }| Order::Say { text });
-    order(admin, &caller, "say", &id, asked).await
+pub(super) async fn say(State(admin): State<Admin>, request: OrderRequest) -> Response {
+    order(admin, "say", request, |SayBody { text }| Order::Say { text }).await
 }
 
 /// Sends a player away; the place is free at once.
@@ -298,18 +295,11 @@ pub(super) async fn say(
     tag = "matches",
     params(MatchPath),
     request_body = KickBody,
-    responses((status = 200, description = "It was carried out", body = OrderedDocument), OfOrder),
+    responses((status = 200, description = "It was carried out", body = OrderedDocument), NoOrder, NoMatch, Wrong, Refused),
 )]
-pub(super) async fn kick(
-    State(admin): State<Admin>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Response {
-    let asked = body(&caller, &headers, &bytes)
-        .map(|KickBody { player }| Order::Kick { player: PlayerId(player) });
-    order(admin, &caller, "kick", &id, asked).await
+pub(super) async fn kick(State(admin): State<Admin>, request: OrderRequest) -> Response {
+    order(admin, "kick", request, |KickBody { player }| Order::Kick { player: PlayerId(player) })
+        .await
 }
 
 /// Lets a match stand still until it is resumed.
@@ -319,23 +309,10 @@ pub(super) async fn kick(
     tag = "matches",
     params(MatchPath),
     request_body = NoBody,
-    responses((status = 200, description = "It was carried out", body = OrderedDocument), OfOrder),
+    responses((status = 200, description = "It was carried out", body = OrderedDocument), NoOrder, NoMatch, Wrong, Refused),
 )]
-pub(super) async fn pause(
-    State(admin): State<Admin>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Response {
-    order(
-        admin,
-        &caller,
-        "pause",
-        &id,
-        body(&caller, &headers, &bytes).map(|NoBody {}| Order::Pause),
-    )
-    .await
+pub(super) async fn pause(State(admin): State<Admin>, request: OrderRequest) -> Response {
+    order(admin, "pause", request, |NoBody {}| Order::Pause).await
 }
 
 /// Lets a match go on.
@@ -345,23 +322,10 @@ pub(super) async fn pause(
     tag = "matches",
     params(MatchPath),
     request_body = NoBody,
-    responses((status = 200, description = "It was carried out", body = OrderedDocument), OfOrder),
+    responses((status = 200, description = "It was carried out", body = OrderedDocument), NoOrder, NoMatch, Wrong, Refused),
 )]
-pub(super) async fn resume(
-    State(admin): State<Admin>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Response {
-    order(
-        admin,
-        &caller,
-        "resume",
-        &id,
-        body(&caller, &headers, &bytes).map(|NoBody {}| Order::Resume),
-    )
-    .await
+pub(super) async fn resume(State(admin): State<Admin>, request: OrderRequest) -> Response {
+    order(admin, "resume", request, |NoBody {}| Order::Resume).await
 }
 
 /// Ends a match as it stands.
@@ -371,30 +335,27 @@ pub(super) async fn resume(
     tag = "matches",
     params(MatchPath),
     request_body = EndBody,
-    responses((status = 200, description = "It was carried out", body = OrderedDocument), OfOrder),
+    responses((status = 200, description = "It was carried out", body = OrderedDocument), NoOrder, NoMatch, Wrong, Refused),
 )]
-pub(super) async fn end(
-    State(admin): State<Admin>,
-    Extension(caller): Extension<Caller>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Response {
-    let asked = body(&caller, &headers, &bytes).map(|EndBody { reason }| Order::End {
+pub(super) async fn end(State(admin): State<Admin>, request: OrderRequest) -> Response {
+    order(admin, "end", request, |EndBody { reason }| Order::End {
         reason: reason.unwrap_or_else(|| ENDED.to_owned()),
-    });
-    order(admin, &caller, "end", &id, asked).await
+    })
+    .await
 }
 
-/// Gives an order, with a row of the audit log before it and what came of it behind it. Whoever asked may go
-/// away meanwhile: the row is completed all the same.
-async fn order(
+/// Who gives an order, to which match, with which body.
+type OrderRequest = (Extension<Caller>, Path<String>, HeaderMap, Bytes);
+
+/// Gives the order that `read` makes of the body, with a row of the audit log before it and what came of it behind
+/// it. Whoever asked may go away meanwhile: the row is completed all the same.
+async fn order<B: DeserializeOwned>(
     admin: Admin,
-    caller: &Caller,
     what: &str,
-    id: &str,
-    asked: Checked<Order>,
+    (Extension(caller), Path(id), headers, bytes): OrderRequest,
+    read: impl FnOnce(B) -> Order,
 ) -> Response {
+    let asked = body(&caller, &headers, &bytes).map(read);
     let mut row = AuditEntry {
         unix_ms: unix_ms(),
         who: caller.name().to_owned(),
@@ -404,7 +365,7 @@ async fn order(
         outcome: AuditOutcome::Unknown,
         why: None,
     };
-    let checked = match_id(id).and_then(|id| {
+    let checked = match_id(&id).and_then(|id| {
         let order = asked?;
         order.check().map_err(bad)?;
         Ok((id, order))

@@ -58,92 +58,54 @@ pub(super) struct MatchPath {
     id: String,
 }
 
-/// What whoever asks for nothing in particular may be told instead.
+/// What anybody may be told instead.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "it stands in the document alone")]
 pub(super) enum Refused {
     /// A token is needed, and none that is good was shown.
     #[response(status = 401)]
     NoToken(ErrorDocument),
-    /// The token's right does not suffice.
+    /// The token's right does not suffice; or an order without a token names the server by another `Host` than an
+    /// address or `localhost`.
     #[response(status = 403)]
     NoRight(ErrorDocument),
-    /// The server is stopping, or a shard did not answer in time.
+    /// The server is stopping, has no room to note an order, or a shard did not answer in time; an order may still
+    /// be carried out then.
     #[response(status = 503)]
     NotNow(ErrorDocument),
 }
 
-/// What whoever asks with parameters may be told instead.
+/// What whoever asks with parameters or a body may be told besides.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "it stands in the document alone")]
-pub(super) enum Asked {
-    /// A parameter is wrong; the error names it, its value and what is allowed.
+pub(super) enum Wrong {
+    /// A parameter or the body is wrong; the error names it, its value and what is allowed.
     #[response(status = 400)]
     Wrong(ErrorDocument),
-    /// A token is needed, and none that is good was shown.
-    #[response(status = 401)]
-    NoToken(ErrorDocument),
-    /// The token's right does not suffice.
-    #[response(status = 403)]
-    NoRight(ErrorDocument),
-    /// The server is stopping, or a shard did not answer in time.
-    #[response(status = 503)]
-    NotNow(ErrorDocument),
 }
 
-/// What whoever asks for a match may be told instead.
+/// What whoever asks for a match may be told besides.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "it stands in the document alone")]
-pub(super) enum OfMatch {
-    /// A parameter is wrong; the error names it, its value and what is allowed.
-    #[response(status = 400)]
-    Wrong(ErrorDocument),
-    /// A token is needed, and none that is good was shown.
-    #[response(status = 401)]
-    NoToken(ErrorDocument),
-    /// The token's right does not suffice.
-    #[response(status = 403)]
-    NoRight(ErrorDocument),
-    /// There is no such match.
-    #[response(status = 404)]
-    Unknown(ErrorDocument),
-    /// The match is on no shard now: it is being made, comes back, or is over.
-    #[response(status = 409)]
-    NotThere(ErrorDocument),
-    /// The server is stopping, or a shard did not answer in time.
-    #[response(status = 503)]
-    NotNow(ErrorDocument),
-}
-
-/// What whoever gives an order may be told instead.
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "it stands in the document alone")]
-pub(super) enum OfOrder {
-    /// The ID or the body is wrong; the error says what is allowed.
-    #[response(status = 400)]
-    Wrong(ErrorDocument),
-    /// A token is needed, and none that is good was shown.
-    #[response(status = 401)]
-    NoToken(ErrorDocument),
-    /// The token's right does not suffice; or without tokens, the `Host` is neither an address nor `localhost`.
-    #[response(status = 403)]
-    NoRight(ErrorDocument),
+pub(super) enum NoMatch {
     /// There is no such match, or no such player in it.
     #[response(status = 404)]
     Unknown(ErrorDocument),
-    /// The match is in no state for it.
+    /// The match is on no shard now, or in no state for that.
     #[response(status = 409)]
     NotSo(ErrorDocument),
+}
+
+/// What whoever gives an order may be told besides.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it stands in the document alone")]
+pub(super) enum NoOrder {
     /// The body is longer than an order is.
     #[response(status = 413)]
     TooLong(ErrorDocument),
     /// The body is not said to be JSON.
     #[response(status = 415)]
     NotJson(ErrorDocument),
-    /// The server is stopping, has no room to note the order, or a shard did not answer in time; it may still be
-    /// carried out then.
-    #[response(status = 503)]
-    NotNow(ErrorDocument),
 }
 
 /// The document as it is served and checked in.

@@ -6,7 +6,9 @@ use std::path::Path;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::process::{Answer, Serve, arg, matchkeep, run, run_json, run_ok, text, wait_for};
+use crate::process::{
+    Answer, Serve, arg, is_refused, matchkeep, run, run_json, run_ok, text, wait_for,
+};
 
 /// Makes a token on this folder.
 fn make(data: &Path, name: &str, right: &str) -> String {
@@ -28,14 +30,6 @@ fn ask(serve: &Serve, method: &str, path: &str, token: Option<&str>) -> Answer {
     let mut headers = vec![("Content-Type", "application/json")];
     headers.extend(bearer.as_deref().map(|bearer| ("Authorization", bearer)));
     serve.ask(method, path, &headers, "{}")
-}
-
-fn refused(output: &std::process::Output, named: &[&str]) {
-    let message = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{message}");
-    for part in named {
-        assert!(message.contains(part), "`{part}` in: {message}");
-    }
 }
 
 /// A match that is not there: who may give orders is told so.
@@ -172,7 +166,7 @@ fn verbs_show_the_token_of_a_variable_or_a_file() {
                 assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
                 continue;
             }
-            refused(&output, &["MATCHKEEP_TOKEN", "--token-file", "token make"]);
+            is_refused(&output, &["MATCHKEEP_TOKEN", "--token-file", "token make"]);
             let output = matchkeep().args(&arguments).env("MATCHKEEP_TOKEN", &reads).output();
             let output = output.expect("the program starts");
             assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
@@ -181,16 +175,16 @@ fn verbs_show_the_token_of_a_variable_or_a_file() {
     }
     let pause = ["match", "pause", "0123456789abc", "--admin", admin];
     let output = matchkeep().args(pause).env("MATCHKEEP_TOKEN", &reads).output();
-    refused(&output.expect("the program starts"), &["`eve`", "right to read", "needs operate"]);
+    is_refused(&output.expect("the program starts"), &["`eve`", "right to read", "needs operate"]);
     // A file that is named stands above the variable.
     let with_file = [&pause[..], &["--token-file", arg(&file)]].concat();
     let output = matchkeep().args(&with_file).env("MATCHKEEP_TOKEN", &reads).output();
-    refused(&output.expect("the program starts"), &["no running match"]);
+    is_refused(&output.expect("the program starts"), &["no running match"]);
 
     let nowhere = ["node", "ls", "--admin", admin, "--token-file", "/nowhere/token"];
-    refused(&run(&nowhere), &["--token-file /nowhere/token"]);
+    is_refused(&run(&nowhere), &["--token-file /nowhere/token"]);
     std::fs::write(&file, "two words").expect("a temporary file");
-    refused(&run(&with_file), &["one word", arg(&file)]);
+    is_refused(&run(&with_file), &["one word", arg(&file)]);
     assert_eq!(serve.stop(Signal::TERM), Some(0));
 }
 
@@ -207,10 +201,10 @@ fn tokens_are_listed_without_what_is_secret_and_bad_ones_are_refused() {
         run(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
     };
     // Nothing is made for a name that cannot be.
-    refused(&run(&["token", "make", "a b", "--right", "read"]), &["`a b`", "letters"]);
+    is_refused(&run(&["token", "make", "a b", "--right", "read"]), &["`a b`", "letters"]);
     assert!(!data.exists());
     for verb in [&["token", "ls"][..], &["token", "revoke", "ada"]] {
-        refused(&run(verb), &[arg(&data)]);
+        is_refused(&run(verb), &[arg(&data)]);
         assert!(!data.exists());
     }
     let made = run(&["token", "make", "ada", "--right", "operate", "--days", "2", "--json"]);
@@ -233,12 +227,12 @@ fn tokens_are_listed_without_what_is_secret_and_bad_ones_are_refused() {
     let list: Value = serde_json::from_str(&list).expect("JSON");
     assert_eq!((&list[0]["name"], &list[0]["expired"]), (&json!("ada"), &json!(false)));
 
-    refused(&run(&["token", "make", "ada", "--right", "read"]), &["`ada` already", "revoke"]);
-    refused(&run(&["token", "make", "bob", "--right", "own"]), &["own", "read and operate"]);
-    refused(&run(&["token", "make", "bob"]), &["--right"]);
-    refused(&run(&["token", "make", "bob", "--right", "read", "--days", "0"]), &["1..=3650"]);
-    refused(&run(&["token", "make", "loopback", "--right", "read"]), &["loopback"]);
-    refused(&run(&["token", "revoke", "bob"]), &["no token `bob`", "`ada`, `eve`"]);
+    is_refused(&run(&["token", "make", "ada", "--right", "read"]), &["`ada` already", "revoke"]);
+    is_refused(&run(&["token", "make", "bob", "--right", "own"]), &["own", "read and operate"]);
+    is_refused(&run(&["token", "make", "bob"]), &["--right"]);
+    is_refused(&run(&["token", "make", "bob", "--right", "read", "--days", "0"]), &["1..=3650"]);
+    is_refused(&run(&["token", "make", "loopback", "--right", "read"]), &["loopback"]);
+    is_refused(&run(&["token", "revoke", "bob"]), &["no token `bob`", "`ada`, `eve`"]);
 }
 
 #[test]
@@ -318,5 +312,5 @@ fn who_changed_what_is_kept_and_what_was_refused_too() {
     for part in ["WHO", "eve", "token revoke", "hello", "needs operate"] {
         assert!(told.contains(part), "{part} in {told}");
     }
-    refused(&run(&["audit", "ls", "--limit", "0", "--data", arg(&data)]), &["--limit 0"]);
+    is_refused(&run(&["audit", "ls", "--limit", "0", "--data", arg(&data)]), &["--limit 0"]);
 }

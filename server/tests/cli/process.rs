@@ -46,6 +46,20 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// That what was asked for cannot be: the code, and what the message names.
+pub(crate) fn is_refused(output: &Output, named: &[&str]) {
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    for part in named {
+        assert!(message.contains(part), "`{part}` in: {message}");
+    }
+}
+
+/// The same of the program with these arguments.
+pub(crate) fn refused(arguments: &[&str], named: &[&str]) {
+    is_refused(&run(arguments), named);
+}
+
 /// A path as an argument.
 pub(crate) fn arg(path: &Path) -> &str {
     path.to_str().expect("a temporary path is UTF-8")

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::process::{Serve, arg, matchkeep, run, run_json, run_ok, text, wait_for};
+use crate::process::{Serve, arg, matchkeep, refused, run, run_json, run_ok, wait_for};
 
 /// Bots that play until this is dropped.
 pub(crate) struct Bots(Child);
@@ -82,15 +82,6 @@ impl Bed {
         let mut response = request.send(body).expect("it answers");
         let body = response.body_mut().read_to_string().expect("a body");
         (response.status().as_u16(), body)
-    }
-}
-
-fn refused(arguments: &[&str], named: &[&str]) {
-    let output = run(arguments);
-    let message = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
-    for part in named {
-        assert!(message.contains(part), "{arguments:?}: `{part}` in: {message}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::process::{Serve, arg, matchkeep, run, run_json, run_ok, text, wait_for};
+use crate::process::{Serve, arg, matchkeep, refused, run_json, run_ok, wait_for};
 
 /// A certificate for this machine and its key, in files.
 struct Files {
@@ -28,15 +28,6 @@ impl Files {
 
     fn arguments(&self) -> [&str; 4] {
         ["--admin-certificate", arg(&self.certificate), "--admin-key", arg(&self.key)]
-    }
-}
-
-fn refused(arguments: &[&str], named: &[&str]) {
-    let output = run(arguments);
-    let message = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
-    for part in named {
-        assert!(message.contains(part), "{arguments:?}: `{part}` in: {message}");
     }
 }
 

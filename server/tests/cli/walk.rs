@@ -153,20 +153,17 @@ fn walk(path: &str) -> usize {
     runs
 }
 
+/// Commands with the ID where they say `ID`.
 fn with_id(commands: &str, id: &str) -> String {
     let words = commands.split_inclusive(|c: char| !c.is_alphanumeric());
     words
-        .map(|word| word.strip_prefix("ID").map_or(word.to_owned(), |end| put(id, word, end)))
+        .map(|word| if split(word).0 == "ID" { word.replace("ID", id) } else { word.into() })
         .collect()
 }
 
-/// The word `ID` with whatever ends it is the ID; a longer word stays.
-fn put(id: &str, word: &str, end: &str) -> String {
-    if end.chars().next().is_some_and(char::is_alphanumeric) {
-        word.to_owned()
-    } else {
-        format!("{id}{end}")
-    }
+/// A piece of text up to and with what is no letter and no digit: the word, and that.
+fn split(piece: &str) -> (&str, &str) {
+    piece.split_at(piece.trim_end_matches(|c: char| !c.is_alphanumeric()).len())
 }
 
 fn is_id(word: &str) -> bool {
@@ -189,10 +186,7 @@ fn plain(line: &str) -> String {
     let words = line.split_whitespace().map(|word| {
         let parts = word.split_inclusive(|c: char| !c.is_alphanumeric());
         let parts = parts.map(|part| {
-            let (body, end) = match part.char_indices().next_back() {
-                Some((at, last)) if !last.is_alphanumeric() => part.split_at(at),
-                _ => (part, ""),
-            };
+            let (body, end) = split(part);
             let body = match body {
                 body if is_id(body) => "ID".to_owned(),
                 body if is_hash(body) => "HASH".to_owned(),

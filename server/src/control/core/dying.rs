@@ -26,7 +26,7 @@ impl<G: Game> ControlCore<G> {
         let Some(ledger) = self.matches.get_mut(&match_id) else { return };
         ledger.deaths.count(tick);
         let deaths = ledger.deaths;
-        tracing::error!(%match_id, %epoch, %tick, %cause, "the match died");
+        tracing::error!(%match_id, %epoch, %tick, %deaths, %cause, "the match died");
         let incident = Incident { cause: IncidentCause::Panic, tick, text: cause.clone(), suspect };
         let incident = encode(&incident);
         if !self.is_journaled {
