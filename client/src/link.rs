@@ -92,7 +92,7 @@ pub struct Place {
 impl Place {
     /// The place that a lobby assigned; `None` where it names no address, which only its client can add.
     pub fn of(assignment: Assignment) -> Option<Self> {
-        let Assignment { match_id, address, port, fingerprint, ticket } = assignment;
+        let Assignment { code: _, match_id, address, port, fingerprint, ticket } = assignment;
         let address = SocketAddr::new(address?, port);
         Some(Self { match_id, address, fingerprint: Fingerprint(fingerprint), ticket })
     }

@@ -18,22 +18,22 @@ use crossbeam_channel::Receiver;
 use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::ShardId;
-use matchkeep_shared::wire::lobby::{LobbyReply, LobbyRequest};
+use matchkeep_shared::wire::lobby::{LobbyMessage, LobbyRequest};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 
-use self::core::{ControlAction, ControlCore, StoreAnswer, StoreFailed, StoreRequest};
+use self::core::{ControlAction, ControlCore, Note, StoreAnswer, StoreFailed, StoreRequest};
 use self::questions::Question;
 pub use self::stats::NodeStats;
 use crate::journal::{JournalItem, JournalReport};
 use crate::lobby::core::ConnectionKey;
 use crate::shard::message::{Command, Report};
 use crate::shard::thread::ShardHandle;
-use crate::store::{JournalHandle, NotTaken, Store, StoreError};
+use crate::store::{JournalHandle, NotTaken, Pending, Store, StoreError};
 use crate::wall::unix_ms;
 
-/// The answer to a lobby request: a reply, or why the connection ends.
-pub type LobbyAnswer = Result<LobbyReply, DisconnectReason>;
+/// What is said over a lobby connection: a message, or why it ends.
+pub type LobbySaid = Result<LobbyMessage, DisconnectReason>;
 
 /// How often control looks after what only time changes.
 const HOUSEKEEPING: Duration = Duration::from_millis(250);
@@ -45,14 +45,19 @@ const RESULTS_WITHIN: Duration = Duration::from_secs(10);
 /// Everything that can wake control, beside the shards' reports.
 #[derive(Debug)]
 pub enum ControlEvent {
+    /// There is a new lobby connection.
+    LobbyOpened {
+        /// Which.
+        key: ConnectionKey,
+        /// Where it takes what is said.
+        said: mpsc::Sender<LobbySaid>,
+    },
     /// A lobby connection asks for something.
     LobbyRequest {
         /// Which.
         from: ConnectionKey,
         /// What.
         request: LobbyRequest,
-        /// Where the answer goes.
-        answer: oneshot::Sender<LobbyAnswer>,
     },
     /// A lobby connection is gone.
     LobbyGone(ConnectionKey),
@@ -89,8 +94,8 @@ pub(crate) struct Control<G: Game> {
     pub(crate) recovery: Option<Duration>,
     /// Resolves when players may come.
     pub(crate) ready: Option<oneshot::Sender<()>>,
-    /// Who waits for an answer of the lobby.
-    pub(crate) answers: HashMap<ConnectionKey, oneshot::Sender<LobbyAnswer>>,
+    /// The lobby's connections.
+    pub(crate) connections: HashMap<ConnectionKey, mpsc::Sender<LobbySaid>>,
     /// Commands that a shard had no room for, to be tried again.
     pub(crate) undelivered: VecDeque<(ShardId, Command<G>)>,
     /// What the journal had no room for, to be tried again.
@@ -161,12 +166,12 @@ impl<G: Game> Control<G> {
 
     fn handle(&mut self, event: ControlEvent) -> Result<(), ControlError> {
         match event {
-            ControlEvent::LobbyRequest { from, request, answer } => {
-                self.answers.insert(from, answer);
+            ControlEvent::LobbyOpened { key, said } => drop(self.connections.insert(key, said)),
+            ControlEvent::LobbyRequest { from, request } => {
                 self.core.handle_request(unix_ms(), from, request);
             }
             ControlEvent::LobbyGone(connection) => {
-                self.answers.remove(&connection);
+                self.connections.remove(&connection);
                 self.core.handle_gone(connection);
             }
             ControlEvent::Store(answer) => self.core.handle_store(unix_ms(), answer)?,
@@ -185,10 +190,11 @@ impl<G: Game> Control<G> {
     fn act(&mut self) {
         while let Some(action) = self.core.poll_action() {
             match action {
-                ControlAction::Answer { to, answer } => {
-                    if let Some(waiting) = self.answers.remove(&to) {
-                        // The connection may have gone while the answer was made.
-                        let _ = waiting.send(answer);
+                ControlAction::Say { to, said } => {
+                    // The connection may have gone meanwhile. One that takes no more is forgotten, and ends.
+                    let connection = self.connections.get(&to);
+                    if connection.is_some_and(|connection| connection.try_send(said).is_err()) {
+                        self.connections.remove(&to);
                     }
                 }
                 ControlAction::ToShard { shard, command } => self.send(shard, command),
@@ -334,24 +340,25 @@ impl<G: Game> Control<G> {
 async fn carry_out(store: &Store, request: StoreRequest) -> StoreAnswer {
     match request {
         StoreRequest::Account { to, name } => {
-            let result = match store.player(&name, unix_ms()) {
-                Ok(pending) => pending.await,
-                Err(error) => Err(error),
-            };
+            let result = answer(store.player(&name, unix_ms())).await;
             StoreAnswer::Account { to, result }
         }
-        request => {
-            let pending = match &request {
-                StoreRequest::Create(new) => store.create((**new).clone()),
-                StoreRequest::Quarantine { match_id, why } => store.quarantine(*match_id, why),
-                StoreRequest::Result(finished) => store.finish((**finished).clone()),
-                StoreRequest::Account { .. } => Err(StoreError::Closed),
+        StoreRequest::Reserve { to, mode, wanted } => {
+            let result = answer(store.reserve(wanted)).await;
+            StoreAnswer::Reserved { to, mode, result }
+        }
+        StoreRequest::Note(note) => {
+            let pending = match &note {
+                Note::Create(new) => store.create((**new).clone()),
+                Note::Quarantine { match_id, why } => store.quarantine(*match_id, why),
+                Note::Result(finished) => store.finish((**finished).clone()),
             };
-            let result = match pending {
-                Ok(pending) => pending.await,
-                Err(error) => Err(error),
-            };
-            StoreAnswer::Done { request, result }
+            let result = answer(pending).await;
+            StoreAnswer::Noted { note, result }
         }
     }
+}
+
+async fn answer<T>(pending: Result<Pending<T>, StoreError>) -> Result<T, StoreError> {
+    pending?.await
 }

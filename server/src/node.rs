@@ -275,7 +275,7 @@ impl Node {
             started,
             recovery: None,
             ready: Some(ready_sender),
-            answers: HashMap::new(),
+            connections: HashMap::new(),
             undelivered: VecDeque::new(),
             unjournaled: VecDeque::new(),
         };

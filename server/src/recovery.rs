@@ -72,6 +72,7 @@ pub fn gather<G: Game>(
     // A journal and the match's record are two transactions: the power may have gone between the two.
     for returning in &mut recovered.matches {
         let id = returning.spec.id;
+        returning.code = directory.code(id)?;
         if !recorded.contains(&id) {
             match directory.show(id) {
                 Err(StoreError::UnknownMatch(_)) => returning.is_recorded = false,
@@ -110,6 +111,8 @@ pub struct Returning<G: Game> {
     pub record: NewMatch,
     /// Whether the directory has it.
     pub is_recorded: bool,
+    /// Of a private match: what it is joined with.
+    pub code: Option<String>,
     /// What it is rebuilt from.
     pub base: Base,
     /// How often it died without getting on, `hung` included.
@@ -214,7 +217,15 @@ impl<G: Game> Recovered<G> {
             tick_rate: spec.rate,
             created_unix_ms: header.created_unix_ms,
         };
-        let is_recorded = true;
-        self.matches.push(Returning { spec, record, is_recorded, base, deaths, hung, journal });
+        self.matches.push(Returning {
+            spec,
+            record,
+            is_recorded: true,
+            code: None,
+            base,
+            deaths,
+            hung,
+            journal,
+        });
     }
 }

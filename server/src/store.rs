@@ -16,6 +16,7 @@ mod handle;
 mod history;
 mod journal;
 mod pending;
+mod private;
 mod query;
 mod record;
 mod schema;
@@ -29,6 +30,7 @@ pub use handle::{JournalHandle, NotTaken};
 pub use history::History;
 pub use journal::{SqliteJournal, SqliteJournalReader};
 pub use pending::Pending;
+pub use private::{PrivateMatch, Reserved};
 pub use record::{
     FinishedMatch, ListFilter, MatchRecord, MatchState, MatchSummary, NewMatch, PlayerRecord, Stat,
 };

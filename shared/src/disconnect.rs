@@ -109,6 +109,9 @@ reasons! {
     StorageFull = 51, "storage_full", "the server's disk is full";
     /// A defect of the server.
     Internal = 63, "internal", "the server failed; its log says how";
+
+    /// No match that goes on has this code.
+    CodeUnknown = 64, "code_unknown", "no private match has this code";
 }
 
 impl DisconnectReason {

@@ -71,13 +71,17 @@ pub const CLIENT_MESSAGE_BYTES_MAX: usize = 1024;
 /// One framed message on the match stream, server to client, in bytes. Maps travel in the welcome.
 pub const SERVER_MESSAGE_BYTES_MAX: usize = 48 * 1024;
 /// One framed message on a lobby stream, either way, in bytes.
-pub const LOBBY_MESSAGE_BYTES_MAX: usize = 2048;
+pub const LOBBY_MESSAGE_BYTES_MAX: usize = 4096;
 /// Events waiting for one client that does not read its stream, in bytes; above that it is sent away.
 pub const EVENT_BACKLOG_BYTES_MAX: usize = 128 * 1024;
 /// What whoever runs the server says to the players of a match at once, in bytes.
 pub const NOTICE_BYTES_MAX: usize = 512;
 /// Why somebody ended a match from outside, in bytes; it stands in the result.
 pub const END_REASON_BYTES_MAX: usize = 128;
+/// What an identity provider says of a player (a JSON Web Token), in bytes.
+pub const IDENTITY_BYTES_MAX: usize = 3072;
+/// What players of a private match tell each other, in bytes.
+pub const JOIN_CODE_BYTES_MAX: usize = 16;
 /// A player's name, in bytes.
 pub const PLAYER_NAME_BYTES_MAX: usize = 24;
 /// A mode's or game's name, in bytes.
@@ -152,6 +156,8 @@ pub const TOKEN_PERIOD: Duration = Duration::from_secs(60);
 pub const TOKEN_VALID: Duration = Duration::from_secs(600);
 /// Tickets a shard remembers as used, at most until they expire; above that joins are refused.
 pub const USED_TICKETS_MAX: usize = 65_536;
+/// What the lobby has to say to one connection and has not sent yet, in messages; who reads no more is sent away.
+pub const LOBBY_BACKLOG_MAX: usize = 64;
 /// Requests one lobby connection may make a second, and at once.
 pub const LOBBY_REQUESTS_PER_SECOND_MAX: u32 = 20;
 /// A place promised to a player by a ticket is kept free for this long.

@@ -24,7 +24,7 @@ fn bound(name: &str) -> usize {
         "client_datagram" | "client_message" | "lobby_request" | "frames" | "ticket" => {
             FROM_CLIENTS_BYTES
         }
-        "snapshot" | "server_message" | "lobby_reply" | "session" | "event" | "config" => {
+        "snapshot" | "server_message" | "lobby_message" | "session" | "event" | "config" => {
             FROM_SERVERS_BYTES
         }
         "recording" | "map" => FROM_FILES_BYTES,

@@ -7,7 +7,7 @@ use matchkeep_shared::ids::MatchId;
 use matchkeep_shared::limits::{LOBBY_MESSAGE_BYTES_MAX, LOBBY_REQUESTS_PER_SECOND_MAX};
 use matchkeep_shared::wire::ALPN_LOBBY;
 use matchkeep_shared::wire::frame::write_frame;
-use matchkeep_shared::wire::lobby::LobbyRequest;
+use matchkeep_shared::wire::lobby::{LobbyRequest, Who};
 use matchkeep_shared::wire::message::GameVersion;
 use matchkeep_tests::raw::Raw;
 use matchkeep_tests::server::{ROOM, TestServer};
@@ -19,8 +19,8 @@ fn framed(request: &LobbyRequest) -> Vec<u8> {
 }
 
 fn authenticate(name: &str) -> Vec<u8> {
-    let (game, name) = (GameVersion::of::<Arena>(), name.to_owned());
-    framed(&LobbyRequest::Authenticate { game, name })
+    let (game, who) = (GameVersion::of::<Arena>(), Who::Name(name.to_owned()));
+    framed(&LobbyRequest::Authenticate { game, who })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,7 +28,7 @@ async fn each_wrong_word_ends_the_conversation_with_its_reason() {
     let server = TestServer::start(ROOM).await;
     let mut other = GameVersion::of::<Arena>();
     other.name = "chess".into();
-    let other = LobbyRequest::Authenticate { game: other, name: "ada".into() };
+    let other = LobbyRequest::Authenticate { game: other, who: Who::Name("ada".into()) };
     let find = || framed(&LobbyRequest::FindMatch { mode: "room".into() });
     let long_mode = framed(&LobbyRequest::FindMatch { mode: "m".repeat(100) });
     let twice = [authenticate("ada"), authenticate("ada")].concat();
@@ -92,5 +92,28 @@ async fn a_second_stream_is_out_of_place_at_the_lobby_too() {
     // The server may have noticed the stream already.
     let _ = second.write_all(b"?").await;
     assert_eq!(raw.ended().await, DisconnectReason::UnexpectedMessage);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn friends_meet_in_a_private_match() {
+    let server = TestServer::start(ROOM).await;
+    let mut ada = server.sign_in("ada").await;
+    let mut ben = server.sign_in("ben").await;
+    let own = ada.create_private(1, "room").await.expect("there is room");
+    let code = own.code.clone().expect("it is private");
+    // The answer was lost with its connection: the same request leads to the same match.
+    ada.close();
+    let mut ada = server.sign_in("ada").await;
+    let again = ada.create_private(1, "room").await.expect("it is there");
+    assert_eq!((again.match_id, &again.code), (own.match_id, &own.code));
+    let guest = ben.join_private(&code).await.expect("there is a place");
+    assert_eq!(guest.match_id, own.match_id);
+    assert_eq!(ben.locate(own.match_id).await.expect("it has an ID too").match_id, own.match_id);
+
+    let mut eve = server.sign_in("eve").await;
+    assert_ne!(eve.find_match("room").await.expect("another one").match_id, own.match_id);
+    let refused = eve.join_private("22222222").await.expect_err("no such code");
+    assert!(matches!(refused, ClientError::Refused(DisconnectReason::CodeUnknown)), "{refused}");
     server.stop().await;
 }

@@ -13,7 +13,7 @@ use matchkeep_shared::wire::bits::{BitReader, BitWriter};
 use matchkeep_shared::wire::client::{Ack, ClientDatagram};
 use matchkeep_shared::wire::codec::CodecId;
 use matchkeep_shared::wire::frame::FrameReader;
-use matchkeep_shared::wire::lobby::{Assignment, LobbyReply, LobbyRequest};
+use matchkeep_shared::wire::lobby::{Assignment, LobbyMessage, LobbyReply, LobbyRequest, Who};
 use matchkeep_shared::wire::message::{
     ClientMessage, Credential, GameVersion, Join, ServerMessage,
 };
@@ -144,11 +144,17 @@ proptest! {
     }
 
     #[test]
-    fn lobby_requests(game in versions(), name in ".{0,12}", id: u64, mode in "[a-z]{0,32}") {
+    fn lobby_requests(
+        game in versions(), name in ".{0,12}", token in "[a-zA-Z0-9_.-]{0,3000}", id: u64,
+        mode in "[a-z]{0,32}", code in "[A-Z0-9]{0,16}"
+    ) {
         let match_id = MatchId(id);
         for request in [
-            LobbyRequest::Authenticate { game, name },
-            LobbyRequest::FindMatch { mode },
+            LobbyRequest::Authenticate { game: game.clone(), who: Who::Name(name) },
+            LobbyRequest::Authenticate { game, who: Who::Identity(token) },
+            LobbyRequest::FindMatch { mode: mode.clone() },
+            LobbyRequest::CreatePrivate { request: id, mode },
+            LobbyRequest::JoinPrivate { code },
             LobbyRequest::Locate { match_id },
             LobbyRequest::Leave { match_id },
         ] {
@@ -157,18 +163,20 @@ proptest! {
     }
 
     #[test]
-    fn lobby_replies(
+    fn lobby_messages(
         id: u64, v4: Option<[u8; 4]>, v6: [u8; 16], port: u16, fingerprint: [u8; 32],
-        ticket in bytes(140), reason in prop::sample::select(DisconnectReason::ALL)
+        code in prop::option::of("[A-Z0-9]{8}"), ticket in bytes(140), reason in prop::sample::select(DisconnectReason::ALL)
     ) {
         let address = Some(v4.map_or_else(|| v6.into(), Into::into));
         let match_id = MatchId(id);
         for reply in [
             LobbyReply::Authenticated { player: PlayerId(id) },
-            LobbyReply::Assigned(Assignment { match_id, address, port, fingerprint, ticket }),
+            LobbyReply::Assigned(Assignment { match_id, address, port, fingerprint, code, ticket }),
             LobbyReply::Refused { reason },
         ] {
-            prop_assert_eq!(LobbyReply::decode(&encode(&reply)).expect("it is one"), reply);
+            for message in [LobbyMessage::Answer(reply.clone()), LobbyMessage::News(reply)] {
+                prop_assert_eq!(LobbyMessage::decode(&encode(&message)).expect("it is one"), message);
+            }
         }
     }
 

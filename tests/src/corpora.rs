@@ -28,7 +28,7 @@ pub fn seeds(decoder: &str) -> Vec<Vec<u8>> {
         "client_message" => samples::client_messages(),
         "server_message" => samples::server_messages().iter().map(encode).collect(),
         "lobby_request" => samples::lobby_requests(),
-        "lobby_reply" => samples::lobby_replies(),
+        "lobby_message" => samples::lobby_messages(),
         "frames" => {
             let streams = samples::streams().into_iter();
             streams.zip([1, 7, 255]).map(|(stream, piece)| [&[piece], &*stream].concat()).collect()

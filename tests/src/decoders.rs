@@ -22,7 +22,7 @@ use matchkeep_shared::wire::bits::BitReader;
 use matchkeep_shared::wire::client::ClientDatagram;
 use matchkeep_shared::wire::codec::{CodecId, View, decode_entities};
 use matchkeep_shared::wire::frame::FrameReader;
-use matchkeep_shared::wire::lobby::{LobbyReply, LobbyRequest};
+use matchkeep_shared::wire::lobby::{LobbyMessage, LobbyRequest};
 use matchkeep_shared::wire::message::{ClientMessage, ServerMessage};
 use matchkeep_shared::wire::snapshot::SnapshotHead;
 use ring::signature::{Ed25519KeyPair, KeyPair};
@@ -41,7 +41,7 @@ pub const DECODERS: &[(&str, Decoder)] = &[
     ("client_message", client_message),
     ("server_message", server_message),
     ("lobby_request", lobby_request),
-    ("lobby_reply", lobby_reply),
+    ("lobby_message", lobby_message),
     ("frames", frames),
     ("ticket", ticket),
     ("session", session),
@@ -119,11 +119,11 @@ pub fn lobby_request(bytes: &[u8]) {
     }
 }
 
-/// An answer, as a lobby's client reads it.
-pub fn lobby_reply(bytes: &[u8]) {
-    if let Ok(reply) = LobbyReply::decode(bytes) {
-        let again = LobbyReply::decode(&encode(&reply));
-        assert_eq!(again.expect("what was accepted is accepted"), reply);
+/// A message, as a lobby's client reads it.
+pub fn lobby_message(bytes: &[u8]) {
+    if let Ok(message) = LobbyMessage::decode(bytes) {
+        let again = LobbyMessage::decode(&encode(&message));
+        assert_eq!(again.expect("what was accepted is accepted"), message);
     }
 }
 

@@ -18,7 +18,7 @@ use matchkeep_shared::time::{Tick, TickRate};
 use matchkeep_shared::wire::client::{Ack, ClientDatagram};
 use matchkeep_shared::wire::codec::CodecId;
 use matchkeep_shared::wire::frame::write_frame;
-use matchkeep_shared::wire::lobby::{Assignment, LobbyReply, LobbyRequest};
+use matchkeep_shared::wire::lobby::{Assignment, LobbyMessage, LobbyReply, LobbyRequest, Who};
 use matchkeep_shared::wire::message::{
     ClientMessage, Credential, GameVersion, Join, ServerMessage, Welcome,
 };
@@ -175,30 +175,35 @@ pub fn arena_events() -> Vec<Vec<u8>> {
 pub fn lobby_requests() -> Vec<Vec<u8>> {
     let (game, match_id) = (GameVersion::of::<Arena>(), MatchId(7));
     [
-        LobbyRequest::Authenticate { game, name: "Ada".into() },
+        LobbyRequest::Authenticate { game: game.clone(), who: Who::Name("Ada".into()) },
+        LobbyRequest::Authenticate { game, who: Who::Identity("e30.e30.".into()) },
         LobbyRequest::FindMatch { mode: "duel".into() },
         LobbyRequest::Locate { match_id },
         LobbyRequest::Leave { match_id },
+        LobbyRequest::CreatePrivate { request: 7, mode: "duel".into() },
+        LobbyRequest::JoinPrivate { code: "KLMNPQRS".into() },
     ]
     .iter()
     .map(encode)
     .collect()
 }
 
-/// A lobby's answers, without frames.
-pub fn lobby_replies() -> Vec<Vec<u8>> {
+/// What a lobby says, without frames.
+pub fn lobby_messages() -> Vec<Vec<u8>> {
     let assignment = Assignment {
         match_id: MatchId(7),
         address: Some([127, 0, 0, 1].into()),
         port: 7778,
         fingerprint: [9; 32],
+        code: Some("KLMNPQRS".into()),
         ticket: vec![1; 120],
     };
     [
-        LobbyReply::Authenticated { player: PlayerId(300) },
-        LobbyReply::Assigned(assignment),
-        LobbyReply::Left,
-        LobbyReply::Refused { reason: DisconnectReason::MatchFull },
+        LobbyMessage::Answer(LobbyReply::Authenticated { player: PlayerId(300) }),
+        LobbyMessage::Answer(LobbyReply::Assigned(assignment.clone())),
+        LobbyMessage::Answer(LobbyReply::Left),
+        LobbyMessage::Answer(LobbyReply::Refused { reason: DisconnectReason::MatchFull }),
+        LobbyMessage::News(LobbyReply::Assigned(Assignment { code: None, ..assignment })),
     ]
     .iter()
     .map(encode)

@@ -8,7 +8,7 @@ use matchkeep_shared::ids::{MatchId, PlayerId};
 use matchkeep_shared::limits::LOBBY_MESSAGE_BYTES_MAX;
 use matchkeep_shared::wire::ALPN_LOBBY;
 use matchkeep_shared::wire::frame::{FrameReader, write_frame};
-use matchkeep_shared::wire::lobby::{Assignment, LobbyReply, LobbyRequest};
+use matchkeep_shared::wire::lobby::{Assignment, LobbyMessage, LobbyReply, LobbyRequest, Who};
 use matchkeep_shared::wire::message::GameVersion;
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
 
@@ -45,8 +45,8 @@ impl LobbyClient {
         let (send, receive) = opened.map_err(|error| ended(address, &error))?;
         let reader = FrameReader::default();
         let mut lobby = Self { connection, send, receive, reader, player: PlayerId(0) };
-        let name = name.to_owned();
-        let request = LobbyRequest::Authenticate { game: GameVersion::of::<G>(), name };
+        let who = Who::Name(name.to_owned());
+        let request = LobbyRequest::Authenticate { game: GameVersion::of::<G>(), who };
         match lobby.request(&request).await? {
             LobbyReply::Authenticated { player } => lobby.player = player,
             _ => return Err(out_of_place()),
@@ -73,6 +73,27 @@ impl LobbyClient {
     /// [`ClientError`]: no such match, no place in it.
     pub async fn locate(&mut self, match_id: MatchId) -> Result<Assignment, ClientError> {
         self.assigned(&LobbyRequest::Locate { match_id }).await
+    }
+
+    /// Asks for a private match of this mode; its code is in the answer. The same request again, also over a later
+    /// connection, leads to the same match.
+    ///
+    /// # Errors
+    /// [`ClientError`]: no such mode, no room; the match of this request is over.
+    pub async fn create_private(
+        &mut self,
+        request: u64,
+        mode: &str,
+    ) -> Result<Assignment, ClientError> {
+        self.assigned(&LobbyRequest::CreatePrivate { request, mode: mode.to_owned() }).await
+    }
+
+    /// Asks for a place in a private match.
+    ///
+    /// # Errors
+    /// [`ClientError`]: no match has this code, no place in it.
+    pub async fn join_private(&mut self, code: &str) -> Result<Assignment, ClientError> {
+        self.assigned(&LobbyRequest::JoinPrivate { code: code.to_owned() }).await
     }
 
     /// Gives up the place in a match.
@@ -113,10 +134,14 @@ impl LobbyClient {
         loop {
             let next = self.reader.next(LOBBY_MESSAGE_BYTES_MAX);
             if let Some(message) = next.map_err(ProtocolError::from)? {
-                let reply = LobbyReply::decode(message).map_err(ProtocolError::from)?;
-                return match reply {
-                    LobbyReply::Refused { reason } => Err(ClientError::Refused(reason)),
-                    reply => Ok(reply),
+                let message = LobbyMessage::decode(message).map_err(ProtocolError::from)?;
+                return match message {
+                    LobbyMessage::Answer(LobbyReply::Refused { reason }) => {
+                        Err(ClientError::Refused(reason))
+                    }
+                    LobbyMessage::Answer(reply) => Ok(reply),
+                    // Nobody here waits for any.
+                    LobbyMessage::News(_) => continue,
                 };
             }
             match self.receive.read_chunk(READ_BYTES, true).await {

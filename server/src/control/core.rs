@@ -22,7 +22,7 @@ use matchkeep_shared::encoding::encode;
 use matchkeep_shared::ids::{Epoch, MatchId, ShardId};
 use matchkeep_shared::wire::lobby::LobbyRequest;
 
-use super::LobbyAnswer;
+use super::LobbySaid;
 use crate::journal::{Entry, JournalItem};
 use crate::lobby::core::{Action, ConnectionKey, Lobby};
 use crate::matches::header::MatchHeader;
@@ -33,7 +33,7 @@ use crate::shard::message::{Command, NewHost, ShardEvent};
 use crate::store::{FinishedMatch, NewMatch};
 use ledger::{Ledger, Stage};
 
-pub use action::{ControlAction, StoreAnswer, StoreRequest};
+pub use action::{ControlAction, Note, StoreAnswer, StoreRequest};
 pub use counters::ControlCounters;
 pub use storing::StoreFailed;
 
@@ -50,7 +50,7 @@ pub struct ControlCore<G: Game> {
     noted: BTreeSet<MatchId>,
     is_ready: bool,
     disk_is_full: bool,
-    retries: VecDeque<(u64, StoreRequest)>,
+    retries: VecDeque<(u64, Note)>,
     actions: VecDeque<ControlAction<G>>,
     counters: ControlCounters,
 }
@@ -88,7 +88,7 @@ impl<G: Game> ControlCore<G> {
         core.counters.matches_foreign = recovered.foreign;
         for finished in recovered.finished {
             core.counters.results_pending += 1;
-            core.ask(StoreRequest::Result(Box::new(finished)));
+            core.note(Note::Result(Box::new(finished)));
         }
         for (match_id, why) in recovered.quarantined {
             core.set_aside(match_id, why);
@@ -144,8 +144,8 @@ impl<G: Game> ControlCore<G> {
     pub fn handle_time(&mut self, now_unix_ms: u64) {
         self.lobby.handle_time(now_unix_ms);
         while self.retries.front().is_some_and(|(at, _)| *at <= now_unix_ms) {
-            if let Some((_, request)) = self.retries.pop_front() {
-                self.ask(request);
+            if let Some((_, note)) = self.retries.pop_front() {
+                self.note(note);
             }
         }
         self.act(now_unix_ms);
@@ -168,7 +168,7 @@ impl<G: Game> ControlCore<G> {
                     Some(ledger) if self.is_journaled && !ledger.is_closed => {
                         ledger.stage = Stage::Ending(Some(finished));
                     }
-                    _ => self.ask(StoreRequest::Result(finished)),
+                    _ => self.note(Note::Result(finished)),
                 }
             }
             ShardEvent::Created { match_id } => {
@@ -219,9 +219,12 @@ impl<G: Game> ControlCore<G> {
     fn act(&mut self, now_unix_ms: u64) {
         while let Some(action) = self.lobby.poll_action() {
             match action {
-                Action::Reply { to, reply } => self.answer(to, Ok(reply)),
-                Action::Close { connection, reason } => self.answer(connection, Err(reason)),
+                Action::Say { to, message } => self.say(to, Ok(message)),
+                Action::Close { connection, reason } => self.say(connection, Err(reason)),
                 Action::LookUp { to, name } => self.ask(StoreRequest::Account { to, name }),
+                Action::Reserve { to, mode, wanted } => {
+                    self.ask(StoreRequest::Reserve { to, mode, wanted });
+                }
                 Action::Create { shard, match_id, mode, seed } => {
                     self.create(now_unix_ms, shard, match_id, mode, seed);
                 }
@@ -267,7 +270,7 @@ impl<G: Game> ControlCore<G> {
         let header = MatchHeader::new::<G>(&spec, mode.map.clone(), now_unix_ms);
         let host = Box::new(NewHost { spec, policy: mode.policy });
         let (epoch, deaths) = (Epoch(1), Deaths::default());
-        self.ask(StoreRequest::Create(Box::new(new)));
+        self.note(Note::Create(Box::new(new)));
         let stage = if self.is_journaled {
             // It is made when its journal is there: nothing is played that nobody owns.
             let (header, claim) = (encode(&header), Vec::new());
@@ -286,8 +289,12 @@ impl<G: Game> ControlCore<G> {
         self.actions.push_back(ControlAction::ToJournal(item));
     }
 
-    fn answer(&mut self, to: ConnectionKey, answer: LobbyAnswer) {
-        self.actions.push_back(ControlAction::Answer { to, answer });
+    fn say(&mut self, to: ConnectionKey, said: LobbySaid) {
+        self.actions.push_back(ControlAction::Say { to, said });
+    }
+
+    fn note(&mut self, note: Note) {
+        self.ask(StoreRequest::Note(note));
     }
 
     fn ask(&mut self, request: StoreRequest) {

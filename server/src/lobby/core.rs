@@ -1,4 +1,9 @@
 //! The lobby as a state machine: no socket, no clock, no store.
+//!
+//! Sessions, and matches that players are sent to, are here; matches that only those find who know of them, in
+//! `private`.
+
+mod private;
 
 use std::collections::{HashMap, VecDeque};
 
@@ -6,11 +11,12 @@ use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, PlayerId, ShardId};
 use matchkeep_shared::limits::TICKET_VALID;
 use matchkeep_shared::ticket::{TicketClaims, is_player_name};
-use matchkeep_shared::wire::lobby::{Assignment, LobbyReply, LobbyRequest};
+use matchkeep_shared::wire::lobby::{Assignment, LobbyMessage, LobbyReply, LobbyRequest, Who};
 use matchkeep_shared::wire::message::GameVersion;
 
 use super::placement::Placement;
 use crate::shard::message::ShardEvent;
+use crate::store::{PrivateMatch, Reserved};
 use crate::tickets::TicketSigner;
 
 /// Names one lobby connection.
@@ -56,12 +62,12 @@ pub struct LobbyConfig {
 /// What the lobby wants done.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Action {
-    /// Answer a request.
-    Reply {
-        /// Whose.
+    /// Say something: the answer to a request, or news.
+    Say {
+        /// To whom.
         to: ConnectionKey,
-        /// The answer.
-        reply: LobbyReply,
+        /// What.
+        message: LobbyMessage,
     },
     /// Find out which account has this name; [`Lobby::handle_account`] takes the answer.
     LookUp {
@@ -69,6 +75,15 @@ pub enum Action {
         to: ConnectionKey,
         /// The name.
         name: String,
+    },
+    /// Write down that a player wants a private match; [`Lobby::handle_reserved`] takes the answer.
+    Reserve {
+        /// For whom.
+        to: ConnectionKey,
+        /// Index of its mode.
+        mode: usize,
+        /// The match.
+        wanted: PrivateMatch,
     },
     /// Make a match on a shard.
     Create {
@@ -148,7 +163,7 @@ impl Lobby {
     pub fn handle_request(&mut self, now_unix_ms: u64, from: ConnectionKey, request: LobbyRequest) {
         let session = self.sessions.get(&from).cloned();
         match (session, request) {
-            (None, LobbyRequest::Authenticate { game, name }) => {
+            (None, LobbyRequest::Authenticate { game, who: Who::Name(name) }) => {
                 if game != self.config.game {
                     self.close(from, DisconnectReason::GameMismatch);
                 } else if !is_player_name(&name) {
@@ -171,6 +186,15 @@ impl Lobby {
                     self.actions.push_back(Action::Release { shard, match_id, player });
                 }
                 self.reply(from, LobbyReply::Left);
+            }
+            (
+                Some(Session::Authenticated(player)),
+                LobbyRequest::CreatePrivate { request, mode },
+            ) => {
+                self.reserve(from, &player, request, &mode);
+            }
+            (Some(Session::Authenticated(player)), LobbyRequest::JoinPrivate { code }) => {
+                self.join_private(now_unix_ms, from, &player, &code);
             }
             // Asking before authenticating, twice, or before the answer.
             _ => self.close(from, DisconnectReason::UnexpectedMessage),
@@ -235,9 +259,10 @@ impl Lobby {
         mode: Option<usize>,
         shard: ShardId,
         places: usize,
+        code: Option<String>,
     ) {
         // Of a mode that is gone nobody is sent to it, and those who have a place still find it.
-        self.placement.add(match_id, mode.unwrap_or(usize::MAX), shard, places);
+        self.placement.add(match_id, mode.unwrap_or(usize::MAX), shard, places, code);
     }
 
     /// Whether there is room to write down what is played. Without it nobody new gets a place; who has one
@@ -276,26 +301,32 @@ impl Lobby {
     }
 
     fn find_match(&mut self, now_unix_ms: u64, from: ConnectionKey, player: &Player, mode: &str) {
-        let modes = &self.config.modes;
-        let mode =
-            if mode.is_empty() { Some(0) } else { modes.iter().position(|m| m.name == mode) };
-        let Some(mode) = mode else {
+        let Some(mode) = self.mode(mode) else {
             self.refuse(from, DisconnectReason::ModeUnknown);
             return;
         };
-        let match_id = self.placement.choose(mode, player.id).unwrap_or_else(|| self.create(mode));
+        let match_id = self.placement.choose(mode, player.id).unwrap_or_else(|| {
+            let match_id = MatchId((self.config.random)());
+            self.create(match_id, mode, None);
+            match_id
+        });
         self.assign(now_unix_ms, from, player, match_id);
     }
 
-    fn create(&mut self, mode: usize) -> MatchId {
+    /// The mode of this name; the first one's is the empty name too.
+    fn mode(&self, name: &str) -> Option<usize> {
+        let modes = &self.config.modes;
+        if name.is_empty() { Some(0) } else { modes.iter().position(|mode| mode.name == name) }
+    }
+
+    /// Has a match made where there is most room.
+    fn create(&mut self, match_id: MatchId, mode: usize, code: Option<String>) {
         let shards = self.config.shards.iter().map(|entry| entry.shard);
         let shard = shards.min_by_key(|shard| self.placement.load(*shard));
         let shard = shard.expect("a lobby has shards");
-        let match_id = MatchId((self.config.random)());
         let seed = (self.config.random)();
-        self.placement.add(match_id, mode, shard, self.config.modes[mode].places);
+        self.placement.add(match_id, mode, shard, self.config.modes[mode].places, code);
         self.actions.push_back(Action::Create { shard, match_id, mode, seed });
-        match_id
     }
 
     /// Keeps a place and says where it is; a match still being made answers when it is there.
@@ -316,6 +347,7 @@ impl Lobby {
             self.waiting.push((match_id, to));
             return;
         }
+        let code = placed.code.clone();
         let entry = self.config.shards.iter().find(|entry| entry.shard == placed.shard);
         let entry = *entry.expect("matches are placed on the lobby's shards");
         let mut id = [0; 16];
@@ -332,7 +364,7 @@ impl Lobby {
             Ok(ticket) => {
                 let address = self.config.address;
                 let ShardEntry { port, fingerprint, .. } = entry;
-                let assignment = Assignment { match_id, address, port, fingerprint, ticket };
+                let assignment = Assignment { match_id, address, port, fingerprint, code, ticket };
                 self.reply(to, LobbyReply::Assigned(assignment));
             }
             Err(error) => {
@@ -350,7 +382,7 @@ impl Lobby {
     }
 
     fn reply(&mut self, to: ConnectionKey, reply: LobbyReply) {
-        self.actions.push_back(Action::Reply { to, reply });
+        self.actions.push_back(Action::Say { to, message: LobbyMessage::Answer(reply) });
     }
 
     fn refuse(&mut self, to: ConnectionKey, reason: DisconnectReason) {

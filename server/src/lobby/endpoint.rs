@@ -9,18 +9,18 @@ use matchkeep_client::transport::tuning::{Side, transport_config};
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::limits::{
     CONNECTIONS_PER_LOBBY_MAX, HANDSHAKES_WAITING_MAX, HANDSHAKES_WAITING_RETRY,
-    INCOMING_BUFFER_BYTES, INCOMING_BUFFER_TOTAL_BYTES, JOIN_DEADLINE, LOBBY_MESSAGE_BYTES_MAX,
-    LOBBY_REQUESTS_PER_SECOND_MAX,
+    INCOMING_BUFFER_BYTES, INCOMING_BUFFER_TOTAL_BYTES, JOIN_DEADLINE, LOBBY_BACKLOG_MAX,
+    LOBBY_MESSAGE_BYTES_MAX, LOBBY_REQUESTS_PER_SECOND_MAX,
 };
 use matchkeep_shared::wire::ALPN_LOBBY;
 use matchkeep_shared::wire::frame::{FrameReader, write_frame};
-use matchkeep_shared::wire::lobby::{LobbyReply, LobbyRequest};
+use matchkeep_shared::wire::lobby::{LobbyMessage, LobbyReply, LobbyRequest};
 use quinn::{Connection, Endpoint, RecvStream, SendStream, VarInt};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::core::ConnectionKey;
-use crate::control::{ControlEvent, LobbyAnswer};
+use crate::control::ControlEvent;
 use crate::identity::{EndpointRole, IdentityError, ServerIdentity};
 
 /// What is read from a stream at once, in bytes.
@@ -101,52 +101,62 @@ async fn converse(
     key: ConnectionKey,
     control: &mpsc::Sender<ControlEvent>,
 ) -> Result<(), DisconnectReason> {
-    let opened = tokio::time::timeout(JOIN_DEADLINE, connection.accept_bi()).await;
+    let deadline = Instant::now() + JOIN_DEADLINE;
+    let opened = tokio::time::timeout_at(deadline, connection.accept_bi()).await;
     let (mut send, mut receive) = match opened {
         Ok(Ok(streams)) => streams,
         Ok(Err(_)) => return Ok(()),
         Err(_) => return Err(DisconnectReason::JoinTimeout),
     };
+    let (said, mut outbox) = mpsc::channel(LOBBY_BACKLOG_MAX);
+    tell(control, ControlEvent::LobbyOpened { key, said }).await?;
     let mut reader = FrameReader::default();
     let mut window = (Instant::now(), 0);
+    // The next request is read when the one before has its answer.
+    let mut awaits_answer = false;
     let mut authenticated = false;
     loop {
-        let next = read_request(&mut reader, &mut receive);
-        let request = if authenticated {
-            tokio::select! {
-                request = next => request?,
-                // A second stream is none of the protocol.
-                Ok(_) = connection.accept_bi() => return Err(DisconnectReason::UnexpectedMessage),
+        tokio::select! {
+            request = read_request(&mut reader, &mut receive), if !awaits_answer => {
+                let Some(request) = request? else { return Ok(()) };
+                if window.0.elapsed() > RATE_WINDOW {
+                    window = (Instant::now(), 0);
+                }
+                window.1 += 1;
+                if window.1 > LOBBY_REQUESTS_PER_SECOND_MAX {
+                    return Err(DisconnectReason::RequestFlood);
+                }
+                awaits_answer = true;
+                tell(control, ControlEvent::LobbyRequest { from: key, request }).await?;
             }
-        } else {
-            let timed = tokio::time::timeout(JOIN_DEADLINE, next).await;
-            timed.map_err(|_| DisconnectReason::JoinTimeout)??
-        };
-        let Some(request) = request else { return Ok(()) };
-        if window.0.elapsed() > RATE_WINDOW {
-            window = (Instant::now(), 0);
-        }
-        window.1 += 1;
-        if window.1 > LOBBY_REQUESTS_PER_SECOND_MAX {
-            return Err(DisconnectReason::RequestFlood);
-        }
-        let reply = ask(control, key, request).await?;
-        authenticated |= matches!(reply, LobbyReply::Authenticated { .. });
-        if !write_reply(&mut send, &reply).await {
-            return Ok(());
+            said = outbox.recv() => {
+                let message = match said {
+                    Some(said) => said?,
+                    None if control.is_closed() => return Err(DisconnectReason::ServerShutdown),
+                    None => return Err(DisconnectReason::SlowReader),
+                };
+                if let LobbyMessage::Answer(reply) = &message {
+                    awaits_answer = false;
+                    authenticated |= matches!(reply, LobbyReply::Authenticated { .. });
+                }
+                if !write(&mut send, &message).await {
+                    return Ok(());
+                }
+            }
+            // A second stream is none of the protocol.
+            Ok(_) = connection.accept_bi() => return Err(DisconnectReason::UnexpectedMessage),
+            () = tokio::time::sleep_until(deadline), if !authenticated => {
+                return Err(DisconnectReason::JoinTimeout);
+            }
         }
     }
 }
 
-async fn ask(
+async fn tell(
     control: &mpsc::Sender<ControlEvent>,
-    from: ConnectionKey,
-    request: LobbyRequest,
-) -> Result<LobbyReply, DisconnectReason> {
-    let (answer, answered): (oneshot::Sender<LobbyAnswer>, _) = oneshot::channel();
-    let event = ControlEvent::LobbyRequest { from, request, answer };
-    control.send(event).await.map_err(|_| DisconnectReason::ServerShutdown)?;
-    answered.await.map_err(|_| DisconnectReason::ServerShutdown)?
+    event: ControlEvent,
+) -> Result<(), DisconnectReason> {
+    control.send(event).await.map_err(|_| DisconnectReason::ServerShutdown)
 }
 
 /// The next request; `None` where the client is done.
@@ -168,9 +178,9 @@ async fn read_request(
 }
 
 /// Whether the client is still there to take it.
-async fn write_reply(send: &mut SendStream, reply: &LobbyReply) -> bool {
+async fn write(send: &mut SendStream, message: &LobbyMessage) -> bool {
     let mut frame = Vec::new();
-    if write_frame(reply, LOBBY_MESSAGE_BYTES_MAX, &mut frame).is_err() {
+    if write_frame(message, LOBBY_MESSAGE_BYTES_MAX, &mut frame).is_err() {
         return false;
     }
     send.write_all(&frame).await.is_ok()

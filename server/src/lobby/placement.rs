@@ -18,6 +18,8 @@ pub(super) struct Placed {
     pub(super) mode: usize,
     pub(super) shard: ShardId,
     places: usize,
+    /// What it is joined with; nobody is sent to it who does not ask for it.
+    pub(super) code: Option<String>,
     seats: BTreeMap<PlayerId, Seat>,
     stage: Stage,
 }
@@ -40,9 +42,16 @@ enum Stage {
 
 impl Placement {
     /// A match was asked for on this shard.
-    pub(super) fn add(&mut self, id: MatchId, mode: usize, shard: ShardId, places: usize) {
-        let seats = BTreeMap::new();
-        self.matches.insert(id, Placed { mode, shard, places, seats, stage: Stage::Creating });
+    pub(super) fn add(
+        &mut self,
+        id: MatchId,
+        mode: usize,
+        shard: ShardId,
+        places: usize,
+        code: Option<String>,
+    ) {
+        let (seats, stage) = (BTreeMap::new(), Stage::Creating);
+        self.matches.insert(id, Placed { mode, shard, places, code, seats, stage });
     }
 
     /// The match is there.
@@ -82,12 +91,18 @@ impl Placement {
         self.matches.get(&id)
     }
 
+    /// The private match with this code.
+    pub(super) fn find_code(&self, code: &str) -> Option<MatchId> {
+        let mut matches = self.matches.iter();
+        matches.find(|(_, placed)| placed.code.as_deref() == Some(code)).map(|(id, _)| *id)
+    }
+
     /// The match of a mode that a player should go to: the one they have a place in, else the fullest
     /// that has a free one.
     pub(super) fn choose(&self, mode: usize, player: PlayerId) -> Option<MatchId> {
         let open = || {
             let of_mode = self.matches.iter().filter(move |(_, placed)| placed.mode == mode);
-            of_mode.filter(|(_, placed)| placed.stage != Stage::Over)
+            of_mode.filter(|(_, placed)| placed.stage != Stage::Over && placed.code.is_none())
         };
         // A promise in a match that has more seats than places may not hold: the shard decides, and who
         // was refused there is not sent back.

@@ -7,6 +7,7 @@ use matchkeep_shared::ids::{MatchId, PlayerId};
 use matchkeep_shared::limits::{PLAYER_NAME_BYTES_MAX, STORE_WRITES_MAX};
 
 use super::audit::{AuditEntry, AuditKey, AuditOutcome};
+use super::private::{PrivateMatch, Reserved};
 use super::record::{FinishedMatch, ListFilter, MatchRecord, MatchSummary, NewMatch};
 use crate::journal::JournalError;
 
@@ -161,6 +162,19 @@ pub trait Directory: Send {
     /// # Errors
     /// [`StoreError::NameInvalid`], or storage's own.
     fn player(&mut self, name: &str, now_unix_ms: u64) -> Result<PlayerId, StoreError>;
+
+    /// Writes down that a player wants a private match. The same request again changes nothing, and answers what it
+    /// led to.
+    ///
+    /// # Errors
+    /// Storage's own.
+    fn reserve(&mut self, wanted: &PrivateMatch) -> Result<Reserved, StoreError>;
+
+    /// What a private match is joined with; `None` where it is none.
+    ///
+    /// # Errors
+    /// Storage's own.
+    fn code(&self, id: MatchId) -> Result<Option<String>, StoreError>;
 
     /// Notes that a match begins. The same match again changes nothing.
     ///

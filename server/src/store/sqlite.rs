@@ -11,6 +11,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, ffi, params};
 
 use super::audit::{self, AuditEntry, AuditKey, AuditOutcome};
 use super::directory::{Directory, StoreError};
+use super::private::{self, PrivateMatch, Reserved};
 use super::query::{self, QueryError};
 use super::record::{
     FinishedMatch, ListFilter, MatchRecord, MatchState, MatchSummary, NewMatch, PlayerRecord,
@@ -192,6 +193,14 @@ impl Directory for SqliteDirectory {
 
     fn player(&mut self, name: &str, now_unix_ms: u64) -> Result<PlayerId, StoreError> {
         self.query(self.try_player(name, now_unix_ms))
+    }
+
+    fn reserve(&mut self, wanted: &PrivateMatch) -> Result<Reserved, StoreError> {
+        self.query(private::reserve(&self.connection, wanted))
+    }
+
+    fn code(&self, id: MatchId) -> Result<Option<String>, StoreError> {
+        self.query(private::code(&self.connection, id))
     }
 
     fn create(&mut self, new: &NewMatch) -> Result<(), StoreError> {

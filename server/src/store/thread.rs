@@ -23,6 +23,7 @@ use super::audit::{AuditEntry, AuditKey, AuditOutcome};
 use super::directory::{Directory, StoreError};
 use super::handle::JournalHandle;
 use super::pending::{Answer, Pending, pending};
+use super::private::{PrivateMatch, Reserved};
 use super::record::{FinishedMatch, NewMatch};
 use crate::journal::{
     Journal, JournalEntry, JournalState, Load, Recovered, Retained, Retention, Room, Unrecoverable,
@@ -34,6 +35,7 @@ use run::run;
 /// A write to the directory.
 enum Write {
     Player { name: String, now_unix_ms: u64, answer: Answer<PlayerId> },
+    Reserve { wanted: PrivateMatch, answer: Answer<Reserved> },
     Create { new: Box<NewMatch>, answer: Answer<()> },
     Finish { finished: Box<FinishedMatch>, answer: Answer<()> },
     InterruptRunning { answer: Answer<()> },
@@ -142,6 +144,14 @@ impl Store {
     pub fn player(&self, name: &str, now_unix_ms: u64) -> Result<Pending<PlayerId>, StoreError> {
         let name = name.to_owned();
         self.write(|answer| Write::Player { name, now_unix_ms, answer })
+    }
+
+    /// Writes down that a player wants a private match; see [`Directory::reserve`].
+    ///
+    /// # Errors
+    /// [`StoreError::QueueFull`] and [`StoreError::Closed`]; the others come with the answer.
+    pub fn reserve(&self, wanted: PrivateMatch) -> Result<Pending<Reserved>, StoreError> {
+        self.write(|answer| Write::Reserve { wanted, answer })
     }
 
     /// Notes that a match begins; see [`Directory::create`].

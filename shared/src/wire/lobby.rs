@@ -1,4 +1,5 @@
-//! The messages of a lobby connection: requests and answers, in order, on one bidirectional stream.
+//! The messages of a lobby connection, on one bidirectional stream: requests, one answer for each in order, and
+//! news, which come unasked.
 
 use std::net::IpAddr;
 
@@ -8,17 +9,20 @@ use super::message::GameVersion;
 use crate::disconnect::DisconnectReason;
 use crate::encoding::{DecodeError, decode};
 use crate::ids::{MatchId, PlayerId};
-use crate::limits::{LOBBY_MESSAGE_BYTES_MAX, NAME_BYTES_MAX, PLAYER_NAME_BYTES_MAX};
+use crate::limits::{
+    IDENTITY_BYTES_MAX, JOIN_CODE_BYTES_MAX, LOBBY_MESSAGE_BYTES_MAX, NAME_BYTES_MAX,
+    PLAYER_NAME_BYTES_MAX,
+};
 
 /// Client to lobby.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LobbyRequest {
-    /// First of all: who asks. Development form: a name is enough, on a loopback address.
+    /// First of all: who asks. Once more later, with a newer identity of the same player.
     Authenticate {
         /// Which game the client plays.
         game: GameVersion,
-        /// The player's name.
-        name: String,
+        /// Who it is.
+        who: Who,
     },
     /// A place in a match of this mode: a running one with a free place first, else a new one.
     FindMatch {
@@ -35,9 +39,40 @@ pub enum LobbyRequest {
         /// The match.
         match_id: MatchId,
     },
+    /// A match of this mode that nobody is sent to who does not name it. The same request again leads to the same
+    /// match, also after its answer was lost.
+    CreatePrivate {
+        /// The client's own number for this request, another one for another match.
+        request: u64,
+        /// The mode's name; empty for the server's first.
+        mode: String,
+    },
+    /// A place in the private match of this code.
+    JoinPrivate {
+        /// What its creator was told.
+        code: String,
+    },
 }
 
-/// Lobby to client, one answer for each request.
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Who {
+    /// Whoever says so; for development, on a loopback address.
+    Name(String),
+    /// Whoever the studio's identity provider says: a JSON Web Token, in its compact form.
+    Identity(String),
+}
+
+/// Lobby to client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LobbyMessage {
+    /// To the oldest request that has no answer yet.
+    Answer(LobbyReply),
+    /// To none.
+    News(LobbyReply),
+}
+
+/// What the lobby says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LobbyReply {
     /// The answer to [`LobbyRequest::Authenticate`].
@@ -45,7 +80,7 @@ pub enum LobbyReply {
         /// The account.
         player: PlayerId,
     },
-    /// The answer to [`LobbyRequest::FindMatch`] and [`LobbyRequest::Locate`].
+    /// A place: the answer to whoever asks for one.
     Assigned(Assignment),
     /// The answer to [`LobbyRequest::Leave`].
     Left,
@@ -67,6 +102,8 @@ pub struct Assignment {
     pub port: u16,
     /// SHA-256 of the certificate the shard shows.
     pub fingerprint: [u8; 32],
+    /// Of a private match: what others join it with.
+    pub code: Option<String>,
     /// The permission to join, for the shard's eyes.
     #[serde(deserialize_with = "crate::encoding::list")]
     pub ticket: Vec<u8>,
@@ -81,10 +118,17 @@ impl LobbyRequest {
         let request: Self = decode::<_, LOBBY_MESSAGE_BYTES_MAX>("lobby request", bytes)?;
         let within = match &request {
             // A name a little too long is a person's mistake and gets an answer; a huge one does not.
-            Self::Authenticate { game, name } => {
-                game.name.len() <= NAME_BYTES_MAX && name.len() <= 4 * PLAYER_NAME_BYTES_MAX
+            Self::Authenticate { game, who } => {
+                let fits = match who {
+                    Who::Name(name) => name.len() <= 4 * PLAYER_NAME_BYTES_MAX,
+                    Who::Identity(token) => token.len() <= IDENTITY_BYTES_MAX,
+                };
+                game.name.len() <= NAME_BYTES_MAX && fits
             }
-            Self::FindMatch { mode } => mode.len() <= NAME_BYTES_MAX,
+            Self::FindMatch { mode } | Self::CreatePrivate { mode, .. } => {
+                mode.len() <= NAME_BYTES_MAX
+            }
+            Self::JoinPrivate { code } => code.len() <= JOIN_CODE_BYTES_MAX,
             Self::Locate { .. } | Self::Leave { .. } => true,
         };
         if !within {
@@ -94,12 +138,12 @@ impl LobbyRequest {
     }
 }
 
-impl LobbyReply {
-    /// Decodes one answer.
+impl LobbyMessage {
+    /// Decodes one message of the lobby.
     ///
     /// # Errors
     /// [`DecodeError`] where it is none.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        decode::<_, LOBBY_MESSAGE_BYTES_MAX>("lobby reply", bytes)
+        decode::<_, LOBBY_MESSAGE_BYTES_MAX>("lobby message", bytes)
     }
 }

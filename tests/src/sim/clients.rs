@@ -12,7 +12,7 @@ use matchkeep_client::link::{
     ComeBack, Core, CoreConfig, LinkError, Place, PlayerEvent, PlayerKey, endpoint_config,
 };
 use matchkeep_client::netcode::MatchEvent;
-use matchkeep_server::control::LobbyAnswer;
+use matchkeep_server::control::LobbySaid;
 use matchkeep_shared::arena::ArenaInput;
 use matchkeep_shared::ids::{Epoch, MatchId, PlayerId, Slot};
 use matchkeep_shared::time::Tick;
@@ -123,7 +123,7 @@ impl Client {
     }
 
     /// The lobby answers.
-    pub fn hear_lobby(&mut self, turn: &mut ClientTurn<'_>, connection: u64, answer: LobbyAnswer) {
+    pub fn hear_lobby(&mut self, turn: &mut ClientTurn<'_>, connection: u64, answer: LobbySaid) {
         let now = turn.now;
         self.is_touched = true;
         for player in &mut self.players {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use matchkeep_server::store::{
     AuditEntry, AuditKey, AuditOutcome, Directory, FinishedMatch, ListFilter, MatchRecord,
-    MatchState, MatchSummary, NewMatch, StoreError,
+    MatchState, MatchSummary, NewMatch, PrivateMatch, Reserved, StoreError,
 };
 use matchkeep_shared::ids::{MatchId, PlayerId};
 
@@ -16,6 +16,7 @@ pub struct Tables {
     /// In the order of their creation.
     matches: Vec<MatchSummary>,
     results: BTreeMap<MatchId, FinishedMatch>,
+    private: Vec<PrivateMatch>,
     audit: Vec<(AuditKey, AuditEntry)>,
 }
 
@@ -107,6 +108,24 @@ impl Directory for MemoryDirectory {
             players.len() - 1
         });
         Ok(PlayerId(index as u64 + 1))
+    }
+
+    fn reserve(&mut self, wanted: &PrivateMatch) -> Result<Reserved, StoreError> {
+        let is_same =
+            |known: &&PrivateMatch| (known.owner, known.request) == (wanted.owner, wanted.request);
+        let found = self.working().private.iter().find(is_same).cloned();
+        let PrivateMatch { match_id, code, .. } = found.unwrap_or_else(|| {
+            self.working().private.push(wanted.clone());
+            wanted.clone()
+        });
+        let was_made = self.find(match_id).is_ok();
+        Ok(Reserved { match_id, code, was_made })
+    }
+
+    fn code(&self, id: MatchId) -> Result<Option<String>, StoreError> {
+        let disk = self.disk.lock();
+        let mut private = disk.durable.private.iter();
+        Ok(private.find(|known| known.match_id == id).map(|known| known.code.clone()))
     }
 
     fn create(&mut self, new: &NewMatch) -> Result<(), StoreError> {

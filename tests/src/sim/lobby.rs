@@ -3,12 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use matchkeep_server::control::LobbyAnswer;
+use matchkeep_server::control::LobbySaid;
 use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::MatchId;
 use matchkeep_shared::limits::{COME_BACK_PAUSE_MAX, COME_BACK_PAUSE_MIN};
-use matchkeep_shared::wire::lobby::{Assignment, LobbyReply, LobbyRequest};
+use matchkeep_shared::wire::lobby::{Assignment, LobbyMessage, LobbyReply, LobbyRequest, Who};
 use matchkeep_shared::wire::message::GameVersion;
 
 use super::game::Fragile;
@@ -78,15 +78,21 @@ impl Dialogue {
     /// Begins a connection with this number; the first request.
     pub fn connect(&mut self, now: Instant, connection: u64, name: &str) -> LobbyRequest {
         self.connection = Some((connection, now + ANSWER_MAX));
-        LobbyRequest::Authenticate { game: GameVersion::of::<Fragile>(), name: name.to_owned() }
+        let who = Who::Name(name.to_owned());
+        LobbyRequest::Authenticate { game: GameVersion::of::<Fragile>(), who }
     }
 
     /// An answer came.
-    pub fn hear(&mut self, now: Instant, connection: u64, answer: LobbyAnswer) -> Heard {
+    pub fn hear(&mut self, now: Instant, connection: u64, answer: LobbySaid) -> Heard {
         if self.connection() != Some(connection) {
             return Heard::Wait;
         }
-        let reason = match answer {
+        let reply = match answer {
+            Ok(LobbyMessage::Answer(reply)) => Ok(reply),
+            Ok(LobbyMessage::News(_)) => return Heard::Wait,
+            Err(reason) => Err(reason),
+        };
+        let reason = match reply {
             Ok(LobbyReply::Authenticated { .. }) => {
                 return Heard::Ask(match &self.want {
                     Want::Find(mode) => LobbyRequest::FindMatch { mode: (*mode).to_owned() },

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use matchkeep_server::control::LobbyAnswer;
+use matchkeep_server::control::LobbySaid;
 use matchkeep_server::control::core::{
-    ControlAction, ControlConfig, ControlCore, StoreFailed, StoreRequest,
+    ControlAction, ControlConfig, ControlCore, Note, StoreFailed, StoreRequest,
 };
 use matchkeep_server::identity::EndpointRole;
 use matchkeep_server::journal::{
@@ -99,7 +99,7 @@ pub struct Node {
     /// Connections to this process's lobby.
     connected: BTreeSet<u64>,
     /// What the lobby answers.
-    pub answers: Vec<(ConnectionKey, LobbyAnswer)>,
+    pub answers: Vec<(ConnectionKey, LobbySaid)>,
     housekeeping: Instant,
     stop: Option<Stop>,
     /// Whether players may come.
@@ -339,14 +339,14 @@ impl Node {
     fn act(&mut self, turn: &mut Turn<'_>) {
         while let Some(action) = self.control.poll_action() {
             match action {
-                ControlAction::Answer { to, answer } => self.answers.push((to, answer)),
+                ControlAction::Say { to, said } => self.answers.push((to, said)),
                 ControlAction::ToShard { shard, command } => {
                     self.note_command(turn, &command);
                     let late = Duration::from_micros(self.rng.below(COMMAND_US_MAX).into());
                     self.shards[usize::from(shard.0)].command(turn.now + late, command);
                 }
                 ControlAction::ToStore(request) => {
-                    if let StoreRequest::Quarantine { match_id, why } = &request {
+                    if let StoreRequest::Note(Note::Quarantine { match_id, why }) = &request {
                         turn.witness.set_aside(*match_id, why);
                     }
                     self.store.ask(request);

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use matchkeep_server::control::core::{StoreAnswer, StoreRequest};
+use matchkeep_server::control::core::{Note, StoreAnswer, StoreRequest};
 use matchkeep_server::journal::{Handover, Journal, JournalItem, JournalReport, Room, Writer};
 use matchkeep_server::store::{Directory, StoreError};
 use matchkeep_shared::limits::{JOURNAL_FLUSH, JOURNAL_ITEMS_MAX, JOURNAL_RETRY};
@@ -195,32 +195,24 @@ impl Store {
         let mut answers = Vec::new();
         let (aside, writes): (Vec<_>, Vec<_>) = requests
             .into_iter()
-            .partition(|request| matches!(request, StoreRequest::Quarantine { .. }));
+            .partition(|request| matches!(request, StoreRequest::Note(Note::Quarantine { .. })));
         if !writes.is_empty() {
             self.transact(writes, &mut answers);
         }
         for request in aside {
-            let StoreRequest::Quarantine { match_id, why } = &request else { continue };
+            let StoreRequest::Note(note) = &request else { continue };
+            let Note::Quarantine { match_id, why } = note else { continue };
+            let noted = |result| StoreAnswer::Noted { note: note.clone(), result };
             if !self.in_trouble {
                 // As the thread does: what was handed over comes before.
                 let report = self.flush();
-                answers.extend(report.trouble.into_iter().filter(|t| !t.may_pass()).map(
-                    |trouble| StoreAnswer::Done {
-                        request: request.clone(),
-                        result: Err(trouble.into()),
-                    },
-                ));
+                let trouble = report.trouble.into_iter().filter(|trouble| !trouble.may_pass());
+                answers.extend(trouble.map(|trouble| noted(Err(trouble.into()))));
             }
             match self.journal.quarantine(*match_id, why) {
                 Ok(Ok(())) => self.transact(vec![request], &mut answers),
-                Ok(Err(_)) => {
-                    let result = Err(StoreError::UnknownMatch(*match_id));
-                    answers.push(StoreAnswer::Done { request, result });
-                }
-                Err(error) => {
-                    let result = Err(StoreError::from(error));
-                    answers.push(StoreAnswer::Done { request, result });
-                }
+                Ok(Err(_)) => answers.push(noted(Err(StoreError::UnknownMatch(*match_id)))),
+                Err(error) => answers.push(noted(Err(StoreError::from(error)))),
             }
         }
         answers
@@ -245,16 +237,19 @@ impl Store {
                     let result = result.map(|()| account.expect("it was found"));
                     StoreAnswer::Account { to, result }
                 }
-                request => {
-                    let result = attempt(&mut |directory| match &request {
-                        StoreRequest::Create(new) => directory.create(new),
-                        StoreRequest::Result(finished) => directory.finish(finished),
-                        StoreRequest::Quarantine { match_id, why } => {
-                            directory.quarantine(*match_id, why)
-                        }
-                        StoreRequest::Account { .. } => Ok(()),
+                StoreRequest::Reserve { to, mode, wanted } => {
+                    let mut reserved = None;
+                    let result = attempt(&mut |d| d.reserve(&wanted).map(|it| reserved = Some(it)));
+                    let result = result.map(|()| reserved.expect("it was written down"));
+                    StoreAnswer::Reserved { to, mode, result }
+                }
+                StoreRequest::Note(note) => {
+                    let result = attempt(&mut |directory| match &note {
+                        Note::Create(new) => directory.create(new),
+                        Note::Result(finished) => directory.finish(finished),
+                        Note::Quarantine { match_id, why } => directory.quarantine(*match_id, why),
                     });
-                    StoreAnswer::Done { request, result }
+                    StoreAnswer::Noted { note, result }
                 }
             };
             answers.push(answer);
@@ -268,7 +263,8 @@ impl Store {
         for answer in &mut answers[first..] {
             match answer {
                 StoreAnswer::Account { result, .. } => *result = Err(failed.clone()),
-                StoreAnswer::Done { result, .. } => *result = Err(failed.clone()),
+                StoreAnswer::Reserved { result, .. } => *result = Err(failed.clone()),
+                StoreAnswer::Noted { result, .. } => *result = Err(failed.clone()),
             }
         }
     }

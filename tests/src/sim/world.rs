@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use matchkeep_server::control::LobbyAnswer;
+use matchkeep_server::control::LobbySaid;
 use matchkeep_server::journal::Writer;
 use matchkeep_server::lobby::core::ConnectionKey;
 use matchkeep_server::settings::Mode;
@@ -87,7 +87,7 @@ enum Event {
     },
     LobbyTell {
         connection: u64,
-        answer: LobbyAnswer,
+        answer: LobbySaid,
     },
     Fault(Fault),
     DiskHasRoom,

@@ -3,21 +3,21 @@
 use matchkeep_shared::Game;
 use matchkeep_shared::ids::{MatchId, PlayerId, ShardId};
 
-use crate::control::LobbyAnswer;
+use crate::control::LobbySaid;
 use crate::journal::JournalItem;
 use crate::lobby::core::ConnectionKey;
 use crate::shard::message::Command;
-use crate::store::{FinishedMatch, NewMatch, StoreError};
+use crate::store::{FinishedMatch, NewMatch, PrivateMatch, Reserved, StoreError};
 
 /// What control wants done.
 #[derive(Debug)]
 pub enum ControlAction<G: Game> {
-    /// Answer a lobby request.
-    Answer {
-        /// Whose.
+    /// Say something over a lobby connection, or end it.
+    Say {
+        /// Which.
         to: ConnectionKey,
-        /// The answer.
-        answer: LobbyAnswer,
+        /// What.
+        said: LobbySaid,
     },
     /// Tell a shard.
     ToShard {
@@ -46,6 +46,22 @@ pub enum StoreRequest {
         /// The name.
         name: String,
     },
+    /// A private match that a player wants.
+    Reserve {
+        /// For whom.
+        to: ConnectionKey,
+        /// Index of its mode.
+        mode: usize,
+        /// The match.
+        wanted: PrivateMatch,
+    },
+    /// Something that must be written down sooner or later.
+    Note(Note),
+}
+
+/// What control does not let go before it is durable, or can never be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Note {
     /// The record of a match that begins.
     Create(Box<NewMatch>),
     /// A match is set aside with all its data.
@@ -69,10 +85,19 @@ pub enum StoreAnswer {
         /// The account.
         result: Result<PlayerId, StoreError>,
     },
-    /// To any other.
-    Done {
-        /// What was asked.
-        request: StoreRequest,
+    /// To a wish for a private match.
+    Reserved {
+        /// For whom.
+        to: ConnectionKey,
+        /// Index of its mode.
+        mode: usize,
+        /// What is written down.
+        result: Result<Reserved, StoreError>,
+    },
+    /// To a note.
+    Noted {
+        /// The note.
+        note: Note,
         /// How it went.
         result: Result<(), StoreError>,
     },

@@ -6,7 +6,7 @@ use matchkeep_shared::encoding::encode;
 use matchkeep_shared::ids::{Epoch, MatchId};
 
 use super::ledger::Stage;
-use super::{ControlCore, StoreRequest};
+use super::{ControlCore, Note};
 use crate::journal::Entry;
 use crate::matches::Death;
 use crate::matches::incident::{Incident, IncidentCause};
@@ -59,6 +59,6 @@ impl<G: Game> ControlCore<G> {
         }
         tracing::error!(%match_id, %why, "the match is set aside with its data");
         self.lobby.forget_match(match_id);
-        self.ask(StoreRequest::Quarantine { match_id, why });
+        self.note(Note::Quarantine { match_id, why });
     }
 }

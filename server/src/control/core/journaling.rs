@@ -7,7 +7,7 @@ use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{Epoch, MatchId, ShardId};
 
 use super::ledger::Stage;
-use super::{ControlAction, ControlCore, StoreFailed, StoreRequest};
+use super::{ControlAction, ControlCore, Note, StoreFailed};
 use crate::journal::{Durable, JournalError, JournalReport, Refused};
 use crate::shard::message::{Command, ShardEvent};
 use crate::store::StoreError;
@@ -57,7 +57,7 @@ impl<G: Game> ControlCore<G> {
                 && let Stage::Ending(finished) = &mut ledger.stage
                 && let Some(finished) = finished.take()
             {
-                self.ask(StoreRequest::Result(finished));
+                self.note(Note::Result(finished));
             }
         }
         // Each shard hears of its own matches.

@@ -4,7 +4,7 @@ use matchkeep_shared::Game;
 use matchkeep_shared::encoding::encode;
 
 use super::ledger::{Ledger, Stage};
-use super::{ControlAction, ControlCore, StoreRequest};
+use super::{ControlAction, ControlCore, Note};
 use crate::journal::Entry;
 use crate::recovery::Returning;
 use crate::shard::message::{Command, NewHost, Resumption};
@@ -14,14 +14,14 @@ impl<G: Game> ControlCore<G> {
     /// A match of the process before: its next epoch is claimed, then a shard replays it.
     pub(super) fn bring_back(&mut self, now_unix_ms: u64, nth: usize, returning: Returning<G>) {
         let epoch = returning.epoch();
-        let Returning { spec, record, is_recorded, base, deaths, hung, journal } = returning;
+        let Returning { spec, record, is_recorded, code, base, deaths, hung, journal } = returning;
         let shard = self.shards[nth % self.shards.len()];
         if !is_recorded {
-            self.ask(StoreRequest::Create(Box::new(NewMatch { shard, ..record })));
+            self.note(Note::Create(Box::new(NewMatch { shard, ..record })));
         }
         let match_id = spec.id;
         let mode = self.modes.iter().position(|mode| mode.name == spec.mode);
-        self.lobby.expect_match(match_id, mode, shard, spec.places);
+        self.lobby.expect_match(match_id, mode, shard, spec.places, code);
         let policy = mode.map(|mode| self.modes[mode].policy).unwrap_or_default();
         let host = NewHost { spec, policy };
         let stage = Stage::Resuming(Some(Box::new(Resumption { host, epoch, base })));

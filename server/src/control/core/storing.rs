@@ -3,7 +3,7 @@
 use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
 
-use super::{ControlCore, StoreAnswer, StoreRequest};
+use super::{ControlCore, Note, StoreAnswer};
 use crate::shard::message::Command;
 use crate::store::StoreError;
 
@@ -27,25 +27,26 @@ impl<G: Game> ControlCore<G> {
     ) -> Result<(), StoreFailed> {
         match answer {
             StoreAnswer::Account { to, result } => {
-                let why = match &result {
-                    Err(StoreError::Full { .. }) => DisconnectReason::StorageFull,
-                    Ok(_) | Err(_) => DisconnectReason::Internal,
-                };
-                let account = self.noted("a player's account", result)?;
-                self.lobby.handle_account(to, account.ok_or(why));
+                let account = self.answered("a player's account", result)?;
+                self.lobby.handle_account(to, account);
             }
-            StoreAnswer::Done { request, result } => {
+            StoreAnswer::Reserved { to, mode, result } => {
+                let reserved = self.answered("a private match", result)?;
+                self.lobby.handle_reserved(now_unix_ms, to, mode, reserved);
+            }
+            StoreAnswer::Noted { note, result } => {
                 let refused = result.as_ref().err().filter(|error| error.is_final()).cloned();
-                let what = match &request {
-                    StoreRequest::Account { .. } => "a player's account",
-                    StoreRequest::Create(_) => "a match's beginning",
-                    StoreRequest::Quarantine { .. } => "that a match was set aside",
-                    StoreRequest::Result(_) => "a match's result",
+                let what = match &note {
+                    Note::Create(_) => "a match's beginning",
+                    Note::Quarantine { .. } => "that a match was set aside",
+                    Note::Result(_) => "a match's result",
                 };
                 match (self.noted(what, result)?, refused) {
-                    (Some(()), _) => self.stored(request),
-                    (None, Some(_)) => self.refused(request),
-                    (None, None) => self.unstored(now_unix_ms, request),
+                    (Some(()), _) => self.stored(note),
+                    (None, Some(_)) => self.refused(note),
+                    // Nothing is lost: the match stands, and nobody is told what is not durable. The result will
+                    // need the match's record.
+                    (None, None) => self.retries.push_back((now_unix_ms + STORE_RETRY_MS, note)),
                 }
             }
         }
@@ -53,49 +54,37 @@ impl<G: Game> ControlCore<G> {
         Ok(())
     }
 
-    /// A request is on stable storage.
-    fn stored(&mut self, request: StoreRequest) {
-        match request {
-            StoreRequest::Account { .. }
-            | StoreRequest::Create(_)
-            | StoreRequest::Quarantine { .. } => {}
-            StoreRequest::Result(finished) => {
-                self.counters.results_pending -= 1;
-                self.counters.results_stored += 1;
-                self.tell_all(&|| Command::ResultDurable { match_id: finished.id });
-            }
+    /// A note is on stable storage.
+    fn stored(&mut self, note: Note) {
+        if let Note::Result(finished) = note {
+            self.counters.results_pending -= 1;
+            self.counters.results_stored += 1;
+            self.tell_all(&|| Command::ResultDurable { match_id: finished.id });
         }
     }
 
-    /// A request can never be carried out.
-    fn refused(&mut self, request: StoreRequest) {
-        match request {
-            StoreRequest::Account { .. }
-            | StoreRequest::Create(_)
-            | StoreRequest::Quarantine { .. } => {}
-            StoreRequest::Result(finished) => {
-                let match_id = finished.id;
-                tracing::error!(%match_id, "the result is lost: {:?}", finished.outcome);
-                self.counters.results_pending -= 1;
-                self.counters.results_lost += 1;
-                self.tell_all(&|| Command::ResultLost { match_id });
-            }
+    /// A note can never be written down.
+    fn refused(&mut self, note: Note) {
+        if let Note::Result(finished) = note {
+            let match_id = finished.id;
+            tracing::error!(%match_id, "the result is lost: {:?}", finished.outcome);
+            self.counters.results_pending -= 1;
+            self.counters.results_lost += 1;
+            self.tell_all(&|| Command::ResultLost { match_id });
         }
     }
 
-    /// The store has no room for a request now.
-    fn unstored(&mut self, now_unix_ms: u64, request: StoreRequest) {
-        match request {
-            // Who asked may ask again.
-            StoreRequest::Account { .. } => {}
-            // Nothing is lost: the match stands, and nobody is told what is not durable. The result will
-            // need the match's record.
-            later @ (StoreRequest::Create(_)
-            | StoreRequest::Quarantine { .. }
-            | StoreRequest::Result(_)) => {
-                self.retries.push_back((now_unix_ms + STORE_RETRY_MS, later));
-            }
-        }
+    /// What the lobby asked for, or what whoever waits for it is told: they may ask again.
+    fn answered<T>(
+        &mut self,
+        what: &str,
+        result: Result<T, StoreError>,
+    ) -> Result<Result<T, DisconnectReason>, StoreFailed> {
+        let why = match &result {
+            Err(StoreError::Full { .. }) => DisconnectReason::StorageFull,
+            Ok(_) | Err(_) => DisconnectReason::Internal,
+        };
+        Ok(self.noted(what, result)?.ok_or(why))
     }
 
     /// What the store said. A store that can no longer be trusted ends the process; anything else is

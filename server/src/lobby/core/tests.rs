@@ -3,6 +3,7 @@
 use super::*;
 use crate::identity::ServerIdentity;
 use matchkeep_shared::game::Outcome;
+use matchkeep_shared::ids::Epoch;
 use matchkeep_shared::time::Tick;
 
 const NOW: u64 = 1_000_000;
@@ -12,6 +13,8 @@ struct Harness {
     game: GameVersion,
     /// Every match asked for, and on which shard.
     created: Vec<(MatchId, ShardId)>,
+    /// What is written down of private matches.
+    reserved: Vec<PrivateMatch>,
     now: u64,
 }
 
@@ -36,7 +39,7 @@ impl Harness {
                 counter
             }),
         });
-        Self { lobby, game: game(), created: Vec::new(), now: NOW }
+        Self { lobby, game: game(), created: Vec::new(), reserved: Vec::new(), now: NOW }
     }
 
     /// Carries out what the lobby wants: accounts are numbered by connection, matches are made at once.
@@ -45,21 +48,38 @@ impl Harness {
         let mut answer = None;
         while let Some(action) = self.lobby.poll_action() {
             match action {
-                Action::Reply { to, reply } if to == of => answer = Some(Ok(reply)),
+                Action::Say { to, message: LobbyMessage::Answer(reply) } if to == of => {
+                    answer = Some(Ok(reply));
+                }
                 Action::Close { connection, reason } if connection == of => {
                     answer = Some(Err(reason));
                 }
                 Action::LookUp { to, .. } => {
                     self.lobby.handle_account(to, Ok(PlayerId(to.0)));
                 }
+                Action::Reserve { to, mode, wanted } => {
+                    let reserved = self.reserve(wanted);
+                    self.lobby.handle_reserved(self.now, to, mode, Ok(reserved));
+                }
                 Action::Create { shard, match_id, .. } => {
                     self.created.push((match_id, shard));
                     self.lobby.handle_shard_event(self.now, &ShardEvent::Created { match_id });
                 }
-                Action::Reply { .. } | Action::Close { .. } | Action::Release { .. } => {}
+                Action::Say { .. } | Action::Close { .. } | Action::Release { .. } => {}
             }
         }
         answer
+    }
+
+    fn reserve(&mut self, wanted: PrivateMatch) -> Reserved {
+        let key = (wanted.owner, wanted.request);
+        let found = self.reserved.iter().find(|known| (known.owner, known.request) == key);
+        let PrivateMatch { match_id, code, .. } = found.cloned().unwrap_or_else(|| {
+            self.reserved.push(wanted.clone());
+            wanted
+        });
+        let was_made = self.created.iter().any(|(made, _)| *made == match_id);
+        Reserved { match_id, code, was_made }
     }
 
     fn ask(&mut self, from: u64, request: LobbyRequest) -> Result<LobbyReply, DisconnectReason> {
@@ -69,7 +89,7 @@ impl Harness {
 
     fn log_in(&mut self, connection: u64) {
         let name = format!("p{connection}");
-        let request = LobbyRequest::Authenticate { game: self.game.clone(), name };
+        let request = LobbyRequest::Authenticate { game: self.game.clone(), who: Who::Name(name) };
         let player = PlayerId(connection);
         assert_eq!(self.ask(connection, request), Ok(LobbyReply::Authenticated { player }));
     }
@@ -176,9 +196,9 @@ fn what_is_asked_out_of_turn_ends_the_connection() {
     let find = LobbyRequest::FindMatch { mode: String::new() };
     assert_eq!(h.ask(1, find), Err(DisconnectReason::UnexpectedMessage));
     let other = GameVersion { rules: 9, ..game() };
-    let request = LobbyRequest::Authenticate { game: other, name: "p".into() };
+    let request = LobbyRequest::Authenticate { game: other, who: Who::Name("p".into()) };
     assert_eq!(h.ask(2, request), Err(DisconnectReason::GameMismatch));
-    let request = LobbyRequest::Authenticate { game: game(), name: " ".into() };
+    let request = LobbyRequest::Authenticate { game: game(), who: Who::Name(" ".into()) };
     assert_eq!(h.ask(3, request), Err(DisconnectReason::NameInvalid));
     h.log_in(4);
     let mode = "chess".to_owned();
@@ -196,8 +216,9 @@ fn a_shard_without_room_is_no_silence() {
     h.lobby.handle_request(NOW, ConnectionKey(1), request);
     let Some(Action::Create { match_id, .. }) = h.lobby.poll_action() else { panic!("no match") };
     h.event(ShardEvent::CreateRefused { match_id });
-    let reply = LobbyReply::Refused { reason: DisconnectReason::ServerFull };
-    assert_eq!(h.lobby.poll_action(), Some(Action::Reply { to: ConnectionKey(1), reply }));
+    let refused = LobbyReply::Refused { reason: DisconnectReason::ServerFull };
+    let message = LobbyMessage::Answer(refused);
+    assert_eq!(h.lobby.poll_action(), Some(Action::Say { to: ConnectionKey(1), message }));
 }
 
 #[test]
@@ -221,4 +242,70 @@ fn on_a_full_disk_nobody_new_gets_a_place_and_who_has_one_comes_back() {
     assert_eq!(harness.ask(3, unknown), Ok(LobbyReply::Refused { reason }));
     harness.lobby.set_storage_full(false);
     assert_eq!(harness.find(3, "ffa").match_id, match_id);
+}
+
+fn assigned(answer: Result<LobbyReply, DisconnectReason>) -> Assignment {
+    match answer {
+        Ok(LobbyReply::Assigned(assignment)) => assignment,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_private_match_is_made_once_and_found_by_its_code_or_id_alone() {
+    let mut h = Harness::new();
+    for connection in 1..=4 {
+        h.log_in(connection);
+    }
+    let create = || LobbyRequest::CreatePrivate { request: 9, mode: "duel".into() };
+    let own = assigned(h.ask(1, create()));
+    let code = own.code.clone().expect("it is private");
+    let again = assigned(h.ask(1, create()));
+    assert_eq!((again.match_id, again.code.as_ref()), (own.match_id, Some(&code)));
+    assert_eq!(h.created.len(), 1, "the answer was lost, the match is not made twice");
+
+    assert_ne!(h.find(2, "duel").match_id, own.match_id, "nobody is sent there");
+    let other = assigned(h.ask(3, create()));
+    assert_ne!(other.match_id, own.match_id, "somebody else's request of the same number");
+    let lower = code.to_lowercase();
+    let guest = assigned(h.ask(3, LobbyRequest::JoinPrivate { code: lower }));
+    assert_eq!(guest.match_id, own.match_id);
+    let refused = |reason| Ok(LobbyReply::Refused { reason });
+    let join = LobbyRequest::JoinPrivate { code };
+    assert_eq!(h.ask(4, join.clone()), refused(DisconnectReason::MatchFull));
+    let unknown = LobbyRequest::JoinPrivate { code: "22222222".into() };
+    assert_eq!(h.ask(4, unknown), refused(DisconnectReason::CodeUnknown));
+
+    h.event(ShardEvent::Closed { match_id: own.match_id });
+    assert_eq!(h.ask(4, join), refused(DisconnectReason::CodeUnknown));
+    assert_eq!(h.ask(1, create()), refused(DisconnectReason::MatchOver));
+}
+
+#[test]
+fn a_private_match_outlives_its_lobby() {
+    let mut h = Harness::new();
+    h.log_in(1);
+    let create = LobbyRequest::CreatePrivate { request: 9, mode: "duel".into() };
+    let own = assigned(h.ask(1, create.clone()));
+
+    // Once it was played, and once the process ended before it was made.
+    for was_made in [true, false] {
+        let mut next = Harness::new();
+        next.reserved = h.reserved.clone();
+        if was_made {
+            next.created = h.created.clone();
+            next.lobby.expect_match(own.match_id, Some(0), ShardId(0), 2, own.code.clone());
+            let (epoch, tick, players) = (Epoch(2), Tick(10), vec![PlayerId(1)]);
+            let match_id = own.match_id;
+            next.event(ShardEvent::Resumed { match_id, epoch, tick, players });
+        }
+        next.log_in(1);
+        next.log_in(2);
+        let again = assigned(next.ask(1, create.clone()));
+        assert_eq!((again.match_id, &again.code), (own.match_id, &own.code));
+        let code = again.code.expect("it is private");
+        let guest = assigned(next.ask(2, LobbyRequest::JoinPrivate { code }));
+        assert_eq!(guest.match_id, own.match_id);
+        assert_eq!(next.created.len(), 1);
+    }
 }

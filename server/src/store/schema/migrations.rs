@@ -169,4 +169,15 @@ pub(super) const MIGRATIONS: &[&str] = &[
         why TEXT
     ) STRICT;
 ",
+    "
+    -- Which match a player's request for a private one led to. A row is there before the match: the same request
+    -- again, of whichever process, leads to the same match.
+    CREATE TABLE private_matches (
+        owner INTEGER NOT NULL REFERENCES players (id),
+        request INTEGER NOT NULL,
+        match TEXT NOT NULL UNIQUE,
+        code TEXT NOT NULL,
+        PRIMARY KEY (owner, request)
+    ) STRICT, WITHOUT ROWID;
+",
 ];

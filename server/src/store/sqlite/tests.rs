@@ -260,3 +260,30 @@ fn another_programs_transaction_is_named() {
     other.execute_batch("ROLLBACK").expect("ended");
     directory.begin().expect("free again");
 }
+
+#[test]
+fn a_request_for_a_private_match_leads_to_one_match_for_ever() {
+    let temporary = temporary();
+    let mut directory = SqliteDirectory::open(temporary.path()).expect("made");
+    let (ada, ben) = (directory.player("Ada", 1).expect("made"), directory.player("Ben", 1));
+    let ben = ben.expect("made");
+    let wanted = |owner, request, id| PrivateMatch {
+        owner,
+        request,
+        match_id: MatchId(id),
+        code: format!("CODE{id}"),
+    };
+    let reserved =
+        |id, was_made| Reserved { match_id: MatchId(id), code: format!("CODE{id}"), was_made };
+    assert_eq!(directory.reserve(&wanted(ada, u64::MAX, 1)), Ok(reserved(1, false)));
+    assert_eq!(directory.reserve(&wanted(ada, u64::MAX, 2)), Ok(reserved(1, false)));
+    assert_eq!(directory.reserve(&wanted(ben, u64::MAX, 3)), Ok(reserved(3, false)));
+    assert_eq!(directory.reserve(&wanted(ada, 0, 4)), Ok(reserved(4, false)));
+    directory.create(&new_match(1)).expect("new");
+    drop(directory);
+
+    let mut directory = SqliteDirectory::open(temporary.path()).expect("it is there");
+    assert_eq!(directory.reserve(&wanted(ada, u64::MAX, 5)), Ok(reserved(1, true)));
+    assert_eq!(directory.code(MatchId(3)), Ok(Some("CODE3".to_owned())));
+    assert_eq!(directory.code(MatchId(2)), Ok(None), "its request led to another");
+}

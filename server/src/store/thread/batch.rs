@@ -6,6 +6,7 @@ use matchkeep_shared::ids::PlayerId;
 
 use super::super::directory::{Directory, StoreError};
 use super::super::pending::Answer;
+use super::super::private::Reserved;
 use super::Write;
 
 /// One transaction with the writes of everyone who waited.
@@ -25,6 +26,9 @@ impl<'a, D: Directory> Batch<'a, D> {
         match write {
             Write::Player { name, now_unix_ms, answer } => {
                 Applied::Player(answer, self.attempt(|d| d.player(&name, now_unix_ms)))
+            }
+            Write::Reserve { wanted, answer } => {
+                Applied::Reserved(answer, self.attempt(|d| d.reserve(&wanted)))
             }
             Write::Create { new, answer } => {
                 Applied::Match(answer, self.attempt(|d| d.create(&new)))
@@ -94,6 +98,7 @@ impl<'a, D: Directory> Batch<'a, D> {
 /// A write that waits for its transaction's end.
 pub(super) enum Applied {
     Player(Answer<PlayerId>, Result<PlayerId, StoreError>),
+    Reserved(Answer<Reserved>, Result<Reserved, StoreError>),
     Match(Answer<()>, Result<(), StoreError>),
 }
 
@@ -102,6 +107,7 @@ impl Applied {
         // Whoever asked may have stopped listening; the write stands all the same.
         match self {
             Self::Player(answer, result) => drop(answer.send(outcome(result, failed))),
+            Self::Reserved(answer, result) => drop(answer.send(outcome(result, failed))),
             Self::Match(answer, result) => drop(answer.send(outcome(result, failed))),
         }
     }

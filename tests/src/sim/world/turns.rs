@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use matchkeep_server::control::LobbyAnswer;
+use matchkeep_server::control::LobbySaid;
 
 use super::{Event, SERVER_IP, World};
 use crate::sim::clients::ClientTurn;
@@ -61,13 +61,13 @@ impl World {
         }
     }
 
-    pub(super) fn tell(&mut self, connection: u64, answer: LobbyAnswer) {
+    pub(super) fn tell(&mut self, connection: u64, answer: LobbySaid) {
         if let Some(client) = self.connections.get(&connection).copied() {
             self.turn_client(client, Some((connection, answer)));
         }
     }
 
-    pub(super) fn turn_client(&mut self, index: usize, told: Option<(u64, LobbyAnswer)>) {
+    pub(super) fn turn_client(&mut self, index: usize, told: Option<(u64, LobbySaid)>) {
         let (now, at) = (self.now, self.now - self.begun);
         let mut packets = Vec::new();
         let mut requests = Vec::new();

@@ -1,0 +1,88 @@
+//! Private matches: who wants one writes that down first, so that it is made once, however often and of whichever
+//! process it is asked.
+//!
+//! Owns: codes, and what follows from what the store has written down. Must not know: how it is written.
+
+use matchkeep_shared::disconnect::DisconnectReason;
+use matchkeep_shared::ids::MatchId;
+
+use super::{Action, ConnectionKey, Lobby, Player, PrivateMatch, Reserved, Session};
+
+/// What codes are made of: what a person reads out is taken for nothing else.
+const LETTERS: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+/// Letters of a code. With five bits each, somebody who tries a thousand a second finds one of a thousand matches
+/// once in two weeks.
+const CODE_LETTERS: usize = 8;
+
+impl Lobby {
+    /// A player wants a private match.
+    pub(super) fn reserve(
+        &mut self,
+        from: ConnectionKey,
+        player: &Player,
+        request: u64,
+        mode: &str,
+    ) {
+        let Some(mode) = self.mode(mode) else {
+            return self.refuse(from, DisconnectReason::ModeUnknown);
+        };
+        if self.is_storage_full {
+            return self.refuse(from, DisconnectReason::StorageFull);
+        }
+        let match_id = MatchId((self.config.random)());
+        let wanted = PrivateMatch { owner: player.id, request, match_id, code: self.new_code() };
+        self.actions.push_back(Action::Reserve { to: from, mode, wanted });
+    }
+
+    /// What is written down of a private match, or why nothing is.
+    pub fn handle_reserved(
+        &mut self,
+        now_unix_ms: u64,
+        to: ConnectionKey,
+        mode: usize,
+        reserved: Result<Reserved, DisconnectReason>,
+    ) {
+        // Who went away meanwhile asks again, and gets the same match.
+        let Some(Session::Authenticated(player)) = self.sessions.get(&to).cloned() else { return };
+        let Reserved { match_id, code, was_made } = match reserved {
+            Ok(reserved) => reserved,
+            Err(reason) => return self.refuse(to, reason),
+        };
+        if self.placement.find(match_id).is_none() {
+            if was_made {
+                return self.refuse(to, DisconnectReason::MatchOver);
+            }
+            self.create(match_id, mode, Some(code));
+        }
+        self.assign(now_unix_ms, to, &player, match_id);
+    }
+
+    /// A player knows a code.
+    pub(super) fn join_private(
+        &mut self,
+        now_unix_ms: u64,
+        from: ConnectionKey,
+        player: &Player,
+        code: &str,
+    ) {
+        match self.placement.find_code(&code.to_ascii_uppercase()) {
+            Some(match_id) => self.assign(now_unix_ms, from, player, match_id),
+            None => self.refuse(from, DisconnectReason::CodeUnknown),
+        }
+    }
+
+    /// A code that no match here has.
+    fn new_code(&mut self) -> String {
+        loop {
+            let mut bits = (self.config.random)();
+            let mut code = String::with_capacity(CODE_LETTERS);
+            for _ in 0..CODE_LETTERS {
+                code.push(char::from(LETTERS[(bits % 32) as usize]));
+                bits /= 32;
+            }
+            if self.placement.find_code(&code).is_none() {
+                return code;
+            }
+        }
+    }
+}
