@@ -26,7 +26,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let assignment = lobby.find_match("ffa").await?;
     println!("match {}", assignment.match_id);
     // Should the server go away for a while, the client comes back to the match by itself.
-    let way = Return::ByLobby { lobby: lobby_address, fingerprint, name };
+    let way = Return::ByLobby { lobby: lobby_address, fingerprint, who: (&name).into() };
     let mut game = MatchClient::<Arena>::join(assignment, way).await?;
 
     let mut first_tick = None;

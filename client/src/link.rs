@@ -35,7 +35,7 @@ use quinn_proto::{
     ConnectionHandle, DatagramEvent, EcnCodepoint, Endpoint, EndpointConfig, Transmit,
 };
 
-use crate::netcode::{MatchEvent, MatchSession, ProtocolError};
+use crate::netcode::{MatchEvent, MatchSession, ProtocolError, identity_message};
 use crate::transport::Fingerprint;
 
 pub use connection::LinkStats;
@@ -272,6 +272,16 @@ impl<G: Game> Core<G> {
         // that could not go yet is stale now.
         let _ = link.quic.datagrams().send(bytes, true);
         link.ask_again |= tick.0.is_multiple_of(ASK_AGAIN_INPUTS);
+        self.mark_dirty(handle);
+    }
+
+    /// Shows the match a newer token of the identity provider, where there is a connection. At most
+    /// [`IDENTITY_BYTES_MAX`](matchkeep_shared::limits::IDENTITY_BYTES_MAX) bytes.
+    pub fn show_identity(&mut self, key: PlayerKey, token: &str) {
+        let Some(Some(player)) = self.players.get(key.0) else { return };
+        let Some(handle) = player.current else { return };
+        let Some(Some(link)) = self.links.get_mut(handle.0) else { return };
+        link.say(&identity_message(token.to_owned()));
         self.mark_dirty(handle);
     }
 

@@ -78,6 +78,11 @@ pub fn leave_message() -> Vec<u8> {
     frame(&ClientMessage::Leave)
 }
 
+/// The bytes that show a newer token of the identity provider.
+pub fn identity_message(token: String) -> Vec<u8> {
+    frame(&ClientMessage::Identity { token })
+}
+
 fn frame(message: &ClientMessage) -> Vec<u8> {
     let mut bytes = Vec::new();
     write_frame(message, CLIENT_MESSAGE_BYTES_MAX, &mut bytes)

@@ -6,6 +6,7 @@ mod game;
 mod lobby;
 pub mod packets;
 pub(crate) mod return_path;
+mod secret;
 pub(crate) mod tls;
 pub mod tuning;
 pub(crate) mod udp;
@@ -23,6 +24,7 @@ use quinn::{Connection, ConnectionError, Endpoint, VarInt};
 pub use game::MatchClient;
 pub use lobby::LobbyClient;
 pub use return_path::Return;
+pub use secret::Secret;
 pub use tls::{Fingerprint, FingerprintError};
 
 use crate::link::{LinkError, Place};

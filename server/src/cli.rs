@@ -8,7 +8,6 @@ mod audit;
 mod bots;
 mod config;
 mod credentials;
-mod date;
 mod demo;
 mod history;
 mod http;
@@ -18,6 +17,7 @@ mod manual;
 mod match_;
 mod node;
 mod place;
+mod player;
 mod progress;
 mod running;
 mod screen;
@@ -51,6 +51,7 @@ Examples:
   matchkeep top                           a running server on the screen
   matchkeep match say ID 'one more map'   tell the players of one something
   matchkeep history ls --json             stored matches, for a program
+  matchkeep player ban eve --reason TEXT  out at once, and not let in again
   matchkeep token make ada --right read   from now on the admin interface asks for a token
   matchkeep completions bash              for /etc/bash_completion.d/matchkeep
 
@@ -97,6 +98,9 @@ enum Verb {
     Top(top::TopArgs),
     /// See the running server and its shards
     Node(node::NodeArgs),
+    /// See who plays here, and who may not
+    #[command(after_help = player::PLAYER_HELP)]
+    Player(player::PlayerArgs),
     /// Make, list and revoke the tokens that open the admin interface
     #[command(after_help = token::TOKEN_HELP)]
     Token(token::TokenArgs),
@@ -167,6 +171,7 @@ pub fn run<G: Playable>() -> ExitCode {
         Verb::Match(args) => match_::run::<G>(args),
         Verb::Top(args) => top::run(&args),
         Verb::Node(args) => node::run(args),
+        Verb::Player(args) => player::run(args),
         Verb::Token(args) => token::run(args),
         Verb::Audit(args) => audit::run(args),
         Verb::Config(args) => config::run::<G>(args),

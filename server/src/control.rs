@@ -4,6 +4,7 @@
 //! [`core`] decides, as a state machine; this is its shell: channels, timers and the store's futures.
 //! Everything that can wake it is a [`ControlEvent`], a shard's report or the journal's news.
 
+pub(crate) mod barring;
 pub mod core;
 pub mod questions;
 pub(crate) mod retention;
@@ -25,6 +26,7 @@ use tokio::time::Instant;
 use self::core::{ControlAction, ControlCore, Note, StoreAnswer, StoreFailed, StoreRequest};
 use self::questions::Question;
 pub use self::stats::NodeStats;
+use crate::accounts::Barred;
 use crate::journal::{JournalItem, JournalReport};
 use crate::lobby::core::ConnectionKey;
 use crate::shard::message::{Command, Report};
@@ -33,7 +35,22 @@ use crate::store::{JournalHandle, NotTaken, Pending, Store, StoreError};
 use crate::wall::unix_ms;
 
 /// What is said over a lobby connection: a message, or why it ends.
-pub type LobbySaid = Result<LobbyMessage, DisconnectReason>;
+pub type LobbySaid = Result<LobbyMessage, Farewell>;
+
+/// Why a lobby connection ends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Farewell {
+    /// For programs.
+    pub reason: DisconnectReason,
+    /// For a person, where there is more to say than the reason does.
+    pub text: Option<String>,
+}
+
+impl From<DisconnectReason> for Farewell {
+    fn from(reason: DisconnectReason) -> Self {
+        Self { reason, text: None }
+    }
+}
 
 /// How often control looks after what only time changes.
 const HOUSEKEEPING: Duration = Duration::from_millis(250);
@@ -63,6 +80,8 @@ pub enum ControlEvent {
     LobbyGone(ConnectionKey),
     /// The store has an answer.
     Store(StoreAnswer),
+    /// Who may not go on as they are, as the store has it now.
+    Barred(Barred),
     /// Somebody wants the counters.
     Stats(oneshot::Sender<NodeStats>),
     /// Somebody wants to see running matches, or wants something of one.
@@ -175,6 +194,7 @@ impl<G: Game> Control<G> {
                 self.core.handle_gone(connection);
             }
             ControlEvent::Store(answer) => self.core.handle_store(unix_ms(), answer)?,
+            ControlEvent::Barred(barred) => self.core.handle_barred(&barred),
             ControlEvent::Stats(reply) => self.gather_stats(reply),
             ControlEvent::Ask(question) => self.ask(question),
             ControlEvent::Ready(reply) => {
@@ -339,9 +359,13 @@ impl<G: Game> Control<G> {
 /// Asks the store and waits for its answer.
 async fn carry_out(store: &Store, request: StoreRequest) -> StoreAnswer {
     match request {
-        StoreRequest::Account { to, name } => {
-            let result = answer(store.player(&name, unix_ms())).await;
+        StoreRequest::Account { to, key } => {
+            let result = answer(store.account(key, unix_ms())).await;
             StoreAnswer::Account { to, result }
+        }
+        StoreRequest::Vouch { showing, newer } => {
+            let result = answer(store.account(newer.key.clone(), unix_ms())).await;
+            StoreAnswer::Vouched { showing, newer, result }
         }
         StoreRequest::Reserve { to, mode, wanted } => {
             let result = answer(store.reserve(wanted)).await;

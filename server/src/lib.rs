@@ -15,10 +15,12 @@
 //! what is going on. `ARCHITECTURE.md` is the map.
 
 pub mod access;
+pub mod accounts;
 pub mod admin;
 mod cli;
 pub mod control;
 pub mod data_dir;
+mod date;
 pub mod identity;
 pub mod journal;
 pub mod lobby;
@@ -26,6 +28,7 @@ pub mod matches;
 pub mod node;
 pub mod recovery;
 pub mod replication;
+pub mod reservations;
 pub mod settings;
 pub mod shard;
 pub mod store;

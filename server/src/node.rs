@@ -19,12 +19,13 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::accounts::{self, KeysUnusable, Provider};
 use crate::admin::tls::TlsError;
 use crate::admin::{self, Admin, Gate};
 use crate::control;
 use crate::control::core::{ControlConfig, ControlCore};
 use crate::control::questions::{self, Question, Reply, Unanswered};
-use crate::control::{Control, ControlError, ControlEvent, NodeStats};
+use crate::control::{Control, ControlError, ControlEvent, NodeStats, barring};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::identity::{EndpointRole, IdentityError, ServerIdentity};
 use crate::journal::{JournalItem, JournalReport};
@@ -32,11 +33,12 @@ use crate::lobby::core::{Lobby, LobbyConfig, ModeEntry, ShardEntry};
 use crate::lobby::endpoint::{self, EndpointError};
 use crate::matches::{Hashes, MatchOptions};
 use crate::recovery::{Recovered, RecoveryError, gather};
-use crate::settings::Settings;
+use crate::settings::{IdentitySettings, Settings};
 use crate::shard::core::CoreConfig;
 use crate::shard::thread::{self, ThreadConfig};
 use crate::store::{
-    JournalHandle, NotTaken, SqliteDirectory, SqliteJournal, Store, StoreError, StoreOpenError,
+    History, JournalHandle, NotTaken, SqliteDirectory, SqliteJournal, Store, StoreError,
+    StoreOpenError,
 };
 use crate::wall::unix_ms;
 use crate::watchdog::{self, Heartbeat};
@@ -71,6 +73,9 @@ pub enum StartError {
     /// Certificate and key of the admin interface.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The identity provider's keys.
+    #[error(transparent)]
+    Keys(#[from] KeysUnusable),
     /// Nobody could operate a server that is reached from elsewhere.
     #[error(
         "admin = {address}: where others reach the admin interface, somebody must have a token to operate: \
@@ -141,6 +146,11 @@ impl Node {
     pub async fn start<G: Game>(settings: Settings<G::Config>) -> Result<Self, StartError> {
         let started = tokio::time::Instant::now();
         let certificate = settings.admin_tls.map(admin::tls::open).transpose()?;
+        let provider = settings.identity.map(|IdentitySettings { keys, rules }| {
+            let keys = accounts::watch(keys, rules.algorithm)?;
+            Ok::<_, KeysUnusable>(Provider::new(rules, keys))
+        });
+        let provider = provider.transpose()?;
         // The ports before the folder: a second server by mistake changes nothing anywhere.
         let admin_socket = bind_tcp(settings.admin)?;
         let lobby_address = SocketAddr::new(settings.host, settings.lobby_port);
@@ -236,6 +246,7 @@ impl Node {
             shards: shards.iter().map(entry).collect(),
             address: (!settings.host.is_unspecified()).then_some(settings.host),
             signer: identity.ticket_signer(),
+            provider,
             random: Box::new(random()),
         });
         let (sender, inbox) = mpsc::channel(CONTROL_EVENTS_MAX);
@@ -259,10 +270,16 @@ impl Node {
             is_journaled: settings.journal,
         };
         tokio::spawn(control::retention::run(store.clone(), settings.journal_kept));
+        let history = History::open(data.path())?;
+        let barred = barring::look(&history)?;
+        drop(history);
         let admin_store = store.clone();
         let (ready_sender, ready) = oneshot::channel();
+        let mut core = ControlCore::new(config, recovered, unix_ms());
+        core.handle_barred(&barred);
+        tokio::spawn(barring::run(data.path().to_owned(), barred, sender.clone()));
         let control = Control::<G> {
-            core: ControlCore::new(config, recovered, unix_ms()),
+            core,
             shards,
             store,
             journal,

@@ -27,6 +27,7 @@ pub use key::{CONFIG_VARIABLE, Key, Kind, VARIABLE_PREFIX};
 pub use layers::{Layers, Origin, Setting};
 pub use mode::MODE_KEYS;
 
+use crate::accounts::ProviderRules;
 use crate::shard::message::MatchPolicy;
 
 /// The lobby's UDP port, unless set.
@@ -65,6 +66,15 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
+/// An identity provider, and where its public keys are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IdentitySettings {
+    /// The file with the keys.
+    pub keys: PathBuf,
+    /// What its tokens must say.
+    pub rules: ProviderRules,
+}
+
 /// Settings that a server can run with.
 #[derive(Clone, Debug)]
 pub struct Settings<C> {
@@ -80,6 +90,8 @@ pub struct Settings<C> {
     pub admin: SocketAddr,
     /// Certificate and key of the admin interface, where it speaks TLS.
     pub admin_tls: Option<TlsFiles>,
+    /// Who says who players are; `None`: they do.
+    pub identity: Option<IdentitySettings>,
     /// The number of shards.
     pub shards: usize,
     /// Whether shards are pinned to cores.

@@ -8,6 +8,7 @@
 //! * [`SqliteDirectory`] and [`SqliteJournal`] are what the thread behind it writes to.
 //! * [`JournalHandle`] hands over pieces of journals, from shards too.
 //! * [`History`] reads a data folder, with or without a server that has it open.
+//! * [`PlayerBook`] bans players and revokes what they showed, beside a server too.
 //! * [`TokenBook`] makes and revokes tokens of the admin interface, beside a server too.
 
 mod audit;
@@ -16,6 +17,7 @@ mod handle;
 mod history;
 mod journal;
 mod pending;
+mod players;
 mod private;
 mod query;
 mod record;
@@ -30,7 +32,7 @@ pub use handle::{JournalHandle, NotTaken};
 pub use history::History;
 pub use journal::{SqliteJournal, SqliteJournalReader};
 pub use pending::Pending;
-pub use private::{PrivateMatch, Reserved};
+pub use players::{PlayerBook, PlayerError, PlayerRow};
 pub use record::{
     FinishedMatch, ListFilter, MatchRecord, MatchState, MatchSummary, NewMatch, PlayerRecord, Stat,
 };

@@ -112,6 +112,37 @@ reasons! {
 
     /// No match that goes on has this code.
     CodeUnknown = 64, "code_unknown", "no private match has this code";
+
+    /// A name is not enough here.
+    IdentityRequired = 65, "identity_required", "this server asks for a token of its identity provider";
+    /// The server has no identity provider: it is for development.
+    IdentityUnsupported = 66, "identity_unsupported", "this server has no identity provider; say a name";
+    /// The token is no JSON Web Token, or a claim is missing or no such claim.
+    IdentityMalformed = 67, "identity_malformed", "the identity token could not be read";
+    /// The token says that it is signed otherwise than the provider signs.
+    IdentityAlgorithm = 68, "identity_algorithm", "the identity token is signed with another algorithm than the provider's";
+    /// No key has the ID that the token names.
+    IdentityKey = 69, "identity_key", "the identity provider has no such key";
+    /// The signature is not the provider's.
+    IdentitySignature = 70, "identity_signature", "the identity token was not signed by the identity provider";
+    /// The token was good once, and no newer one came.
+    IdentityExpired = 71, "identity_expired", "the identity token has expired";
+    /// The token is not good yet.
+    IdentityNotYetValid = 72, "identity_not_yet_valid", "the identity token is not valid yet";
+    /// Another provider made the token.
+    IdentityIssuer = 73, "identity_issuer", "the identity token is of another issuer";
+    /// The token is for another service.
+    IdentityAudience = 74, "identity_audience", "the identity token is for another audience";
+    /// The token is good for longer than the server allows.
+    IdentityTooLong = 75, "identity_too_long", "the identity token is valid for longer than this server allows";
+    /// The token was made before the player's identity was revoked.
+    IdentityRevoked = 76, "identity_revoked", "the identity was revoked; sign in again";
+    /// A newer token is about somebody else.
+    IdentityMismatch = 77, "identity_mismatch", "the identity token is about another player";
+    /// An operator banned the player.
+    Banned = 78, "banned", "the player is banned";
+    /// Whoever shows the ticket is not the one that it was given to.
+    TicketStolen = 79, "ticket_stolen", "the ticket was given to somebody else";
 }
 
 impl DisconnectReason {

@@ -67,7 +67,7 @@ pub const DATAGRAM_BYTES_MIN: usize = 1024;
 // Streams
 
 /// One framed message on the match stream, client to server, in bytes.
-pub const CLIENT_MESSAGE_BYTES_MAX: usize = 1024;
+pub const CLIENT_MESSAGE_BYTES_MAX: usize = 4096;
 /// One framed message on the match stream, server to client, in bytes. Maps travel in the welcome.
 pub const SERVER_MESSAGE_BYTES_MAX: usize = 48 * 1024;
 /// One framed message on a lobby stream, either way, in bytes.
@@ -80,6 +80,16 @@ pub const NOTICE_BYTES_MAX: usize = 512;
 pub const END_REASON_BYTES_MAX: usize = 128;
 /// What an identity provider says of a player (a JSON Web Token), in bytes.
 pub const IDENTITY_BYTES_MAX: usize = 3072;
+/// How much a token of an identity provider may be early or late.
+pub const IDENTITY_LEEWAY: Duration = Duration::from_secs(5);
+/// The provider's own name for a player, in bytes.
+pub const SUBJECT_BYTES_MAX: usize = 128;
+/// The file with the provider's public keys, in bytes.
+pub const IDENTITY_KEYS_BYTES_MAX: usize = 256 * 1024;
+/// Players who were banned or whose identity was revoked lately, as every shard knows them; the newest are kept.
+pub const BARRED_MAX: usize = 65_536;
+/// Why a player is banned, in bytes.
+pub const BAN_REASON_BYTES_MAX: usize = 256;
 /// What players of a private match tell each other, in bytes.
 pub const JOIN_CODE_BYTES_MAX: usize = 16;
 /// A player's name, in bytes.

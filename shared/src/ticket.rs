@@ -22,12 +22,25 @@ pub struct TicketClaims {
     pub name: String,
     /// When it ends, in milliseconds of Unix time.
     pub expires_unix_ms: u64,
+    /// SHA-256 of a secret of whom it was given to.
+    pub binding: [u8; BINDING_BYTES],
+    /// When what the player showed to the lobby ends, in milliseconds of Unix time; [`NEVER`] for a name.
+    pub identity_until_unix_ms: u64,
 }
 
+/// The end of what does not end.
+pub const NEVER: u64 = u64::MAX;
+/// Bytes of a client's secret, which it shows with its ticket.
+pub const SECRET_BYTES: usize = 32;
+/// Bytes of what the lobby is told of it (SHA-256).
+pub const BINDING_BYTES: usize = 32;
 /// Bytes of the signature (Ed25519) that ends a ticket.
 pub const SIGNATURE_BYTES: usize = 64;
 /// The most bytes a ticket can have.
-pub const TICKET_BYTES_MAX: usize = 16 + 9 + 9 + 9 + 9 + PLAYER_NAME_BYTES_MAX + SIGNATURE_BYTES;
+pub const TICKET_BYTES_MAX: usize =
+    16 + 9 + 9 + 9 + 9 + PLAYER_NAME_BYTES_MAX + BINDING_BYTES + 9 + SIGNATURE_BYTES;
+/// The most bytes a ticket can have as it is shown: the secret is behind it.
+pub const SHOWN_TICKET_BYTES_MAX: usize = TICKET_BYTES_MAX + SECRET_BYTES;
 /// What is signed begins with this, so that a signature for one purpose serves no other.
 pub const SIGNING_CONTEXT: &[u8] = b"matchkeep ticket 1\0";
 
@@ -45,10 +58,12 @@ pub struct TokenClaims {
     pub period: u64,
     /// When it ends in any case, in milliseconds of Unix time.
     pub expires_unix_ms: u64,
+    /// When what the player showed last ends, in milliseconds of Unix time; [`NEVER`] for a name.
+    pub identity_until_unix_ms: u64,
 }
 
 /// The most bytes a token can have.
-pub const TOKEN_BYTES_MAX: usize = 9 + 9 + 1 + 9 + 9 + SIGNATURE_BYTES;
+pub const TOKEN_BYTES_MAX: usize = 9 + 9 + 1 + 9 + 9 + 9 + SIGNATURE_BYTES;
 /// What is signed of a token begins with this.
 pub const TOKEN_SIGNING_CONTEXT: &[u8] = b"matchkeep token 1\0";
 

@@ -7,7 +7,7 @@ use matchkeep_shared::ids::MatchId;
 use matchkeep_shared::limits::{LOBBY_MESSAGE_BYTES_MAX, LOBBY_REQUESTS_PER_SECOND_MAX};
 use matchkeep_shared::wire::ALPN_LOBBY;
 use matchkeep_shared::wire::frame::write_frame;
-use matchkeep_shared::wire::lobby::{LobbyRequest, Who};
+use matchkeep_shared::wire::lobby::LobbyRequest;
 use matchkeep_shared::wire::message::GameVersion;
 use matchkeep_tests::raw::Raw;
 use matchkeep_tests::server::{ROOM, TestServer};
@@ -19,8 +19,8 @@ fn framed(request: &LobbyRequest) -> Vec<u8> {
 }
 
 fn authenticate(name: &str) -> Vec<u8> {
-    let (game, who) = (GameVersion::of::<Arena>(), Who::Name(name.to_owned()));
-    framed(&LobbyRequest::Authenticate { game, who })
+    let game = GameVersion::of::<Arena>();
+    framed(&LobbyRequest::Authenticate { game, who: name.into(), binding: [0; 32] })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,7 +28,7 @@ async fn each_wrong_word_ends_the_conversation_with_its_reason() {
     let server = TestServer::start(ROOM).await;
     let mut other = GameVersion::of::<Arena>();
     other.name = "chess".into();
-    let other = LobbyRequest::Authenticate { game: other, who: Who::Name("ada".into()) };
+    let other = LobbyRequest::Authenticate { game: other, who: "ada".into(), binding: [0; 32] };
     let find = || framed(&LobbyRequest::FindMatch { mode: "room".into() });
     let long_mode = framed(&LobbyRequest::FindMatch { mode: "m".repeat(100) });
     let twice = [authenticate("ada"), authenticate("ada")].concat();

@@ -8,6 +8,7 @@ mod decoders;
 mod documents;
 mod floods;
 mod herd;
+mod identity;
 mod isolation;
 mod journal;
 mod layers;

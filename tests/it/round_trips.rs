@@ -146,12 +146,12 @@ proptest! {
     #[test]
     fn lobby_requests(
         game in versions(), name in ".{0,12}", token in "[a-zA-Z0-9_.-]{0,3000}", id: u64,
-        mode in "[a-z]{0,32}", code in "[A-Z0-9]{0,16}"
+        binding: [u8; 32], mode in "[a-z]{0,32}", code in "[A-Z0-9]{0,16}"
     ) {
         let match_id = MatchId(id);
         for request in [
-            LobbyRequest::Authenticate { game: game.clone(), who: Who::Name(name) },
-            LobbyRequest::Authenticate { game, who: Who::Identity(token) },
+            LobbyRequest::Authenticate { game: game.clone(), who: Who::Name(name), binding },
+            LobbyRequest::Authenticate { game, who: Who::Identity(token), binding },
             LobbyRequest::FindMatch { mode: mode.clone() },
             LobbyRequest::CreatePrivate { request: id, mode },
             LobbyRequest::JoinPrivate { code },

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use matchkeep_client::netcode::{join_message, leave_message};
+use matchkeep_client::netcode::{identity_message, join_message, leave_message};
 use matchkeep_server::matches::{Match, MatchOptions, MatchSpec};
 use matchkeep_shared::Game;
 use matchkeep_shared::arena::{
@@ -175,8 +175,12 @@ pub fn arena_events() -> Vec<Vec<u8>> {
 pub fn lobby_requests() -> Vec<Vec<u8>> {
     let (game, match_id) = (GameVersion::of::<Arena>(), MatchId(7));
     [
-        LobbyRequest::Authenticate { game: game.clone(), who: Who::Name("Ada".into()) },
-        LobbyRequest::Authenticate { game, who: Who::Identity("e30.e30.".into()) },
+        LobbyRequest::Authenticate { game: game.clone(), who: "Ada".into(), binding: [5; 32] },
+        LobbyRequest::Authenticate {
+            game,
+            who: Who::Identity("e30.e30.".into()),
+            binding: [0; 32],
+        },
         LobbyRequest::FindMatch { mode: "duel".into() },
         LobbyRequest::Locate { match_id },
         LobbyRequest::Leave { match_id },
@@ -218,6 +222,8 @@ pub fn ticket_claims() -> Vec<Vec<u8>> {
         player: PlayerId(player),
         name: name.into(),
         expires_unix_ms: 1_800_000_000_000,
+        binding: [player as u8; 32],
+        identity_until_unix_ms: u64::MAX - player,
     };
     vec![encode(&claims(1, "Ada")), encode(&claims(77, "a name of 24 letters, ok"))]
 }
@@ -230,6 +236,7 @@ pub fn token_claims() -> Vec<Vec<u8>> {
         slot: Slot(player as u8),
         period: 300 * player,
         expires_unix_ms: 1_800_000_000_000,
+        identity_until_unix_ms: 1_800_000_000_000 + player,
     };
     vec![encode(&claims(1)), encode(&claims(77))]
 }
@@ -237,7 +244,8 @@ pub fn token_claims() -> Vec<Vec<u8>> {
 /// Streams of framed messages, as clients write them.
 pub fn streams() -> Vec<Vec<u8>> {
     let join = join_message::<Arena>(Credential::Ticket(vec![3; 100]));
-    vec![[join.clone(), leave_message()].concat(), join, leave_message()]
+    let identity = identity_message("e30.e30.".into());
+    vec![[join.clone(), identity, leave_message()].concat(), join, leave_message()]
 }
 
 /// A server message with its length in front.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use matchkeep_client::transport::{ClientError, Fingerprint, LobbyClient, endpoint};
+use matchkeep_client::transport::{ClientError, Fingerprint, LobbyClient, Secret, endpoint};
 use matchkeep_server::control::NodeStats;
 use matchkeep_server::control::questions::{Question, Unanswered};
 use matchkeep_server::data_dir::DataDir;
@@ -17,13 +17,18 @@ use matchkeep_server::store::History;
 use matchkeep_server::tickets::TicketSigner;
 use matchkeep_shared::arena::Arena;
 use matchkeep_shared::ids::{MatchId, PlayerId};
-use matchkeep_shared::ticket::TicketClaims;
+use matchkeep_shared::ticket::{NEVER, TicketClaims};
 use matchkeep_shared::wire::lobby::Assignment;
 use quinn::Endpoint;
 use tempfile::TempDir;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::within;
+
+/// What whoever shows a ticket made here keeps to themselves.
+fn secret() -> Secret {
+    Secret::of([1; 32])
+}
 
 /// A mode for matches that go on for as long as a test wants.
 pub const ROOM: &str = "
@@ -159,16 +164,23 @@ impl TestServer {
         use ring::rand::SecureRandom;
         let mut id = [0; 16];
         ring::rand::SystemRandom::new().fill(&mut id).expect("the system has random numbers");
-        let expires_unix_ms = unix_ms() + 60_000;
-        TicketClaims { id, match_id, player: PlayerId(player), name: name.into(), expires_unix_ms }
+        TicketClaims {
+            id,
+            match_id,
+            player: PlayerId(player),
+            name: name.into(),
+            expires_unix_ms: unix_ms() + 60_000,
+            binding: secret().binding(),
+            identity_until_unix_ms: NEVER,
+        }
     }
 
-    /// A ticket with the server's own signature.
+    /// A ticket with the server's own signature, as it is shown.
     ///
     /// # Panics
     /// Where the name cannot be signed.
     pub fn ticket(&self, claims: &TicketClaims) -> Vec<u8> {
-        self.signer.sign(claims).expect("the name is one")
+        secret().show(self.signer.sign(claims).expect("the name is one"))
     }
 
     /// The counters.

@@ -127,6 +127,7 @@ fn settings(args: &ServerArgs, rate: TickRate, config: ArenaConfig) -> Settings<
         shard_port: 0,
         admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         admin_tls: None,
+        identity: None,
         shards: 1,
         // The whole process is.
         pin: false,

@@ -79,6 +79,7 @@ pub fn run(args: &ServerArgs) -> anyhow::Result<()> {
         shard_port: args.shard_port,
         admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         admin_tls: None,
+        identity: None,
         shards: args.shards,
         pin: false,
         journal: true,

@@ -96,7 +96,7 @@ impl SwarmPlan {
             return Return::Never;
         }
         let (lobby, fingerprint) = (self.lobby, self.fingerprint);
-        Return::ByLobby { lobby, fingerprint, name: self.bot_name(bot) }
+        Return::ByLobby { lobby, fingerprint, who: self.bot_name(bot).as_str().into() }
     }
 }
 

@@ -95,6 +95,14 @@ impl Link {
         self.flush();
     }
 
+    /// Says something after the join message; what was not joined yet says nothing else.
+    pub(super) fn say(&mut self, message: &[u8]) {
+        if self.plays() {
+            self.unsent.extend_from_slice(message);
+            self.flush();
+        }
+    }
+
     /// Gives QUIC what it takes of what waits.
     pub(super) fn flush(&mut self) {
         let Stage::Open { stream } = self.stage else { return };

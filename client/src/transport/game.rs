@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use matchkeep_shared::Game;
 use matchkeep_shared::ids::EntityId;
+use matchkeep_shared::limits::IDENTITY_BYTES_MAX;
 use matchkeep_shared::time::Tick;
-use matchkeep_shared::wire::lobby::Assignment;
+use matchkeep_shared::wire::lobby::{Assignment, Who};
 use tokio::task::JoinHandle;
 use tokio::time::Sleep;
 
@@ -16,7 +17,7 @@ use super::{ClientError, now, place};
 use crate::link::{
     Core, CoreConfig, LinkError, LinkStats, Place, PlayerEvent, PlayerKey, endpoint_config,
 };
-use crate::netcode::{MatchEvent, MatchSession, SessionCounts};
+use crate::netcode::{MatchEvent, MatchSession, ProtocolError, SessionCounts};
 
 /// What a runtime's timer can tell apart, halved.
 const TIMER_PRECISION: Duration = Duration::from_micros(500);
@@ -138,6 +139,23 @@ impl<G: Game> MatchClient<G> {
     pub fn send_input(&mut self, tick: Tick, input: G::Input) {
         self.core.send_input(self.player, tick, input);
         self.flush();
+    }
+
+    /// Shows a newer token of the identity provider, before the one before it ends: to the match, and to the lobby on
+    /// the way back.
+    ///
+    /// # Errors
+    /// [`ClientError::Protocol`] where it is longer than a server reads.
+    pub fn refresh(&mut self, token: String) -> Result<(), ClientError> {
+        if token.len() > IDENTITY_BYTES_MAX {
+            return Err(ProtocolError::Unexpected("an identity token that is too long").into());
+        }
+        self.core.show_identity(self.player, &token);
+        if let Return::ByLobby { who, .. } = &mut self.way {
+            *who = Who::Identity(token);
+        }
+        self.flush();
+        Ok(())
     }
 
     /// The newest snapshot: its tick and what the player sees.

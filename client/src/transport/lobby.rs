@@ -12,7 +12,7 @@ use matchkeep_shared::wire::lobby::{Assignment, LobbyMessage, LobbyReply, LobbyR
 use matchkeep_shared::wire::message::GameVersion;
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
 
-use super::{ClientError, Fingerprint, close, connect, ended};
+use super::{ClientError, Fingerprint, Secret, close, connect, ended};
 use crate::netcode::ProtocolError;
 
 /// What is read from the stream at once, in bytes.
@@ -26,32 +26,48 @@ pub struct LobbyClient {
     receive: RecvStream,
     reader: FrameReader,
     player: PlayerId,
+    secret: Secret,
 }
 
 impl LobbyClient {
-    /// Connects to the lobby at `address`, which shows the certificate with this fingerprint, as the
-    /// player `name` of the game `G`.
+    /// Connects to the lobby at `address`, which shows the certificate with this fingerprint, as a player of the
+    /// game `G`: a name, or what an identity provider says.
     ///
     /// # Errors
-    /// [`ClientError`]: nobody there, another certificate, another game, a name that is none.
+    /// [`ClientError`]: nobody there, another certificate, another game, a name that is none, somebody who is not
+    /// let in.
     pub async fn connect<G: Game>(
         endpoint: &Endpoint,
         address: SocketAddr,
         fingerprint: Fingerprint,
-        name: &str,
+        who: impl Into<Who>,
     ) -> Result<Self, ClientError> {
+        let secret = Secret::random().ok_or_else(no_random_numbers)?;
         let connection = connect(endpoint, address, fingerprint, ALPN_LOBBY).await?;
         let opened = connection.open_bi().await;
         let (send, receive) = opened.map_err(|error| ended(address, &error))?;
         let reader = FrameReader::default();
-        let mut lobby = Self { connection, send, receive, reader, player: PlayerId(0) };
-        let who = Who::Name(name.to_owned());
-        let request = LobbyRequest::Authenticate { game: GameVersion::of::<G>(), who };
-        match lobby.request(&request).await? {
-            LobbyReply::Authenticated { player } => lobby.player = player,
+        let player = PlayerId(0);
+        let mut lobby = Self { connection, send, receive, reader, player, secret };
+        lobby.authenticate::<G>(who.into()).await?;
+        Ok(lobby)
+    }
+
+    /// Shows a newer token of the same player, before the one before it ends.
+    ///
+    /// # Errors
+    /// [`ClientError`] where it is not believed.
+    pub async fn refresh<G: Game>(&mut self, token: String) -> Result<(), ClientError> {
+        self.authenticate::<G>(Who::Identity(token)).await
+    }
+
+    async fn authenticate<G: Game>(&mut self, who: Who) -> Result<(), ClientError> {
+        let (game, binding) = (GameVersion::of::<G>(), self.secret.binding());
+        match self.request(&LobbyRequest::Authenticate { game, who, binding }).await? {
+            LobbyReply::Authenticated { player } => self.player = player,
             _ => return Err(out_of_place()),
         }
-        Ok(lobby)
+        Ok(())
     }
 
     /// The player's account.
@@ -117,6 +133,7 @@ impl LobbyClient {
             LobbyReply::Assigned(mut assignment) => {
                 // A lobby that listens everywhere names no address: its shards are where it was found.
                 assignment.address.get_or_insert(self.connection.remote_address().ip());
+                assignment.ticket = self.secret.show(assignment.ticket);
                 Ok(assignment)
             }
             _ => Err(out_of_place()),
@@ -152,6 +169,10 @@ impl LobbyClient {
             }
         }
     }
+}
+
+fn no_random_numbers() -> ClientError {
+    std::io::Error::other("the system has no random numbers").into()
 }
 
 fn out_of_place() -> ClientError {

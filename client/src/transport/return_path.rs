@@ -8,6 +8,7 @@ use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::MatchId;
 use matchkeep_shared::limits::{COME_BACK_PAUSE_MAX, COME_BACK_PAUSE_MIN};
 use matchkeep_shared::rng::Rng;
+use matchkeep_shared::wire::lobby::Who;
 
 use super::{ClientError, Fingerprint, LobbyClient, endpoint, place, random_seed};
 use crate::link::{ComeBack, LinkError, Place};
@@ -30,8 +31,8 @@ pub enum Return {
         lobby: SocketAddr,
         /// The certificate it shows.
         fingerprint: Fingerprint,
-        /// The player's name, as the lobby knows it.
-        name: String,
+        /// Who the player is, as the lobby was told last.
+        who: Who,
     },
 }
 
@@ -50,14 +51,14 @@ impl Return {
 /// # Errors
 /// [`LinkError`]: the match is not to be had any more.
 pub(crate) async fn ask<G: Game>(way: Return, match_id: MatchId) -> Result<Place, LinkError> {
-    let Return::ByLobby { lobby, fingerprint, name } = way else {
+    let Return::ByLobby { lobby, fingerprint, who } = way else {
         return Err(LinkError::Disconnected(DisconnectReason::TokenExpired));
     };
     let mut rng = Rng::new(random_seed());
     let mut pause = COME_BACK_PAUSE_MIN;
     let mut unknown = 0;
     loop {
-        let asked = ask_once::<G>(lobby, fingerprint, &name, match_id);
+        let asked = ask_once::<G>(lobby, fingerprint, who.clone(), match_id);
         match tokio::time::timeout(ANSWER_MAX, asked).await {
             Ok(Ok(place)) => return Ok(place),
             Ok(Err(ClientError::Refused(reason) | ClientError::Disconnected(reason))) => {
@@ -80,11 +81,11 @@ pub(crate) async fn ask<G: Game>(way: Return, match_id: MatchId) -> Result<Place
 async fn ask_once<G: Game>(
     lobby: SocketAddr,
     fingerprint: Fingerprint,
-    name: &str,
+    who: Who,
     match_id: MatchId,
 ) -> Result<Place, ClientError> {
     let socket = endpoint(lobby.ip())?;
-    let mut lobby = LobbyClient::connect::<G>(&socket, lobby, fingerprint, name).await?;
+    let mut lobby = LobbyClient::connect::<G>(&socket, lobby, fingerprint, who).await?;
     let assignment = lobby.locate(match_id).await;
     lobby.close();
     place(assignment?)

@@ -3,11 +3,11 @@
 use clap::{Args, Subcommand};
 use matchkeep_shared::limits::LIST_ROWS_MAX;
 
-use super::date::utc;
 use super::history::source::Source;
 use super::place::Place;
 use super::table::{Align, fitted, table};
 use super::{CliError, emit, print_json};
+use crate::date::utc;
 use crate::store::{AuditFilter, AuditRow};
 
 #[derive(Debug, Args)]

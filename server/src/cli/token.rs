@@ -7,11 +7,11 @@ use clap::{Args, Subcommand};
 use matchkeep_shared::limits::TOKEN_DAYS_MAX;
 use serde::Serialize;
 
-use super::date::utc;
 use super::table::{Align, table};
 use super::{CliError, default_data, emit, print_json};
 use crate::access::{Right, Secret, Token, check_name};
 use crate::data_dir::{DataDir, DataDirError};
+use crate::date::utc;
 use crate::store::{History, StoreOpenError, TokenBook, TokenError};
 use crate::wall::unix_ms;
 

@@ -22,7 +22,8 @@ use matchkeep_shared::encoding::encode;
 use matchkeep_shared::ids::{Epoch, MatchId, ShardId};
 use matchkeep_shared::wire::lobby::LobbyRequest;
 
-use super::LobbySaid;
+use super::{Farewell, LobbySaid};
+use crate::accounts::Barred;
 use crate::journal::{Entry, JournalItem};
 use crate::lobby::core::{Action, ConnectionKey, Lobby};
 use crate::matches::header::MatchHeader;
@@ -33,7 +34,7 @@ use crate::shard::message::{Command, NewHost, ShardEvent};
 use crate::store::{FinishedMatch, NewMatch};
 use ledger::{Ledger, Stage};
 
-pub use action::{ControlAction, Note, StoreAnswer, StoreRequest};
+pub use action::{ControlAction, Note, Showing, StoreAnswer, StoreRequest};
 pub use counters::ControlCounters;
 pub use storing::StoreFailed;
 
@@ -207,6 +208,13 @@ impl<G: Game> ControlCore<G> {
                 tracing::debug!(%match_id, %player, "joined");
             }
             ShardEvent::Left { match_id, player } => tracing::debug!(%match_id, %player, "left"),
+            ShardEvent::Identity { match_id, player, token } => {
+                let showing = Showing { shard, match_id, player };
+                match self.lobby.read_newer(now_unix_ms, token) {
+                    Ok(newer) => self.ask(StoreRequest::Vouch { showing, newer }),
+                    Err(reason) => self.vouch(showing, Err(reason)),
+                }
+            }
             ShardEvent::Closed { match_id } => {
                 tracing::debug!(%match_id, "match closed");
                 self.matches.remove(&match_id);
@@ -220,8 +228,10 @@ impl<G: Game> ControlCore<G> {
         while let Some(action) = self.lobby.poll_action() {
             match action {
                 Action::Say { to, message } => self.say(to, Ok(message)),
-                Action::Close { connection, reason } => self.say(connection, Err(reason)),
-                Action::LookUp { to, name } => self.ask(StoreRequest::Account { to, name }),
+                Action::Close { connection, reason, text } => {
+                    self.say(connection, Err(Farewell { reason, text }));
+                }
+                Action::LookUp { to, key } => self.ask(StoreRequest::Account { to, key }),
                 Action::Reserve { to, mode, wanted } => {
                     self.ask(StoreRequest::Reserve { to, mode, wanted });
                 }
@@ -282,6 +292,20 @@ impl<G: Game> ControlCore<G> {
             Stage::Running
         };
         self.matches.insert(match_id, Ledger { shard, epoch, deaths, is_closed: false, stage });
+    }
+
+    /// Who was banned or revoked lately, all of them: what they were given before is void everywhere.
+    pub fn handle_barred(&mut self, barred: &Barred) {
+        self.lobby.set_barred(barred.clone());
+        self.tell_all(&|| Command::Bar(barred.clone()));
+        // Nothing of the lobby's answers to it needs the time.
+        self.act(0);
+    }
+
+    /// Says to a shard what came of a newer token.
+    fn vouch(&mut self, showing: Showing, until: Result<u64, DisconnectReason>) {
+        let Showing { shard, match_id, player } = showing;
+        self.tell(shard, Command::Identified { match_id, player, until_unix_ms: until });
     }
 
     fn journal(&mut self, match_id: MatchId, epoch: Epoch, entry: Entry) {

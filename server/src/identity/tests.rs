@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, PlayerId};
-use matchkeep_shared::ticket::TicketClaims;
+use matchkeep_shared::ticket::{NEVER, TicketClaims};
 
 use super::secret::{CHECK_LINE, sha256};
 use super::*;
@@ -37,6 +37,8 @@ fn an_identity_is_the_same_after_reopening() {
         player: PlayerId(1),
         name: "Ada".to_owned(),
         expires_unix_ms: 10,
+        binding: [0; 32],
+        identity_until_unix_ms: NEVER,
     };
     let ticket = first.ticket_signer().sign(&claims).expect("the name is one");
     let verifier = again.ticket_signer().verifier();

@@ -1,8 +1,9 @@
 //! The lobby as a state machine: no socket, no clock, no store.
 //!
-//! Sessions, and matches that players are sent to, are here; matches that only those find who know of them, in
-//! `private`.
+//! Matches that players are sent to are here; who they are, in `entering`; matches that only those find who know of
+//! them, in `private`.
 
+mod entering;
 mod private;
 
 use std::collections::{HashMap, VecDeque};
@@ -10,14 +11,16 @@ use std::collections::{HashMap, VecDeque};
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, PlayerId, ShardId};
 use matchkeep_shared::limits::TICKET_VALID;
-use matchkeep_shared::ticket::{TicketClaims, is_player_name};
-use matchkeep_shared::wire::lobby::{Assignment, LobbyMessage, LobbyReply, LobbyRequest, Who};
+use matchkeep_shared::ticket::{BINDING_BYTES, TicketClaims};
+use matchkeep_shared::wire::lobby::{Assignment, LobbyMessage, LobbyReply, LobbyRequest};
 use matchkeep_shared::wire::message::GameVersion;
 
 use super::placement::Placement;
+use crate::accounts::{Account, AccountKey, Barred, Provider};
+use crate::reservations::{PrivateMatch, Reserved};
 use crate::shard::message::ShardEvent;
-use crate::store::{PrivateMatch, Reserved};
 use crate::tickets::TicketSigner;
+pub use entering::Newer;
 
 /// Names one lobby connection.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -55,6 +58,8 @@ pub struct LobbyConfig {
     pub address: Option<std::net::IpAddr>,
     /// Signs tickets.
     pub signer: TicketSigner,
+    /// Who says who players are; `None`: they do.
+    pub provider: Option<Provider>,
     /// 64 random bits that nobody can guess.
     pub random: Box<dyn FnMut() -> u64 + Send>,
 }
@@ -69,12 +74,12 @@ pub enum Action {
         /// What.
         message: LobbyMessage,
     },
-    /// Find out which account has this name; [`Lobby::handle_account`] takes the answer.
+    /// Find out which account this is; [`Lobby::handle_account`] takes the answer.
     LookUp {
         /// For whom.
         to: ConnectionKey,
-        /// The name.
-        name: String,
+        /// By what it is known.
+        key: AccountKey,
     },
     /// Write down that a player wants a private match; [`Lobby::handle_reserved`] takes the answer.
     Reserve {
@@ -111,6 +116,8 @@ pub enum Action {
         connection: ConnectionKey,
         /// Why.
         reason: DisconnectReason,
+        /// What a person should know beyond that.
+        text: Option<String>,
     },
 }
 
@@ -118,16 +125,33 @@ pub enum Action {
 #[derive(Clone, Debug)]
 enum Session {
     /// The account is being looked up.
-    LookingUp {
-        name: String,
-    },
+    LookingUp(Newcomer),
     Authenticated(Player),
+}
+
+/// Who asks to be let in.
+#[derive(Clone, Debug)]
+struct Newcomer {
+    name: String,
+    /// SHA-256 of the secret that is shown with tickets.
+    binding: [u8; BINDING_BYTES],
+    shown: Shown,
+}
+
+/// What somebody showed to be let in.
+#[derive(Clone, Debug)]
+struct Shown {
+    /// The identity provider's own name for the player, where it is one who says so.
+    subject: Option<String>,
+    /// When that was made, and when it ends, in milliseconds of Unix time.
+    issued_unix_ms: u64,
+    until_unix_ms: u64,
 }
 
 #[derive(Clone, Debug)]
 struct Player {
     id: PlayerId,
-    name: String,
+    newcomer: Newcomer,
 }
 
 /// The lobby.
@@ -139,6 +163,7 @@ pub struct Lobby {
     waiting: Vec<(MatchId, ConnectionKey)>,
     /// Nothing can be written down: nobody new gets a place.
     is_storage_full: bool,
+    barred: Barred,
     actions: VecDeque<Action>,
 }
 
@@ -155,6 +180,7 @@ impl Lobby {
             sessions: HashMap::new(),
             waiting: Vec::new(),
             is_storage_full: false,
+            barred: Barred::new(),
             actions: VecDeque::new(),
         }
     }
@@ -162,16 +188,18 @@ impl Lobby {
     /// A connection asks for something.
     pub fn handle_request(&mut self, now_unix_ms: u64, from: ConnectionKey, request: LobbyRequest) {
         let session = self.sessions.get(&from).cloned();
+        if let Some(Session::Authenticated(player)) = &session
+            && player.newcomer.shown.until_unix_ms <= now_unix_ms
+            && !matches!(request, LobbyRequest::Authenticate { .. })
+        {
+            return self.close(from, DisconnectReason::IdentityExpired);
+        }
         match (session, request) {
-            (None, LobbyRequest::Authenticate { game, who: Who::Name(name) }) => {
-                if game != self.config.game {
-                    self.close(from, DisconnectReason::GameMismatch);
-                } else if !is_player_name(&name) {
-                    self.close(from, DisconnectReason::NameInvalid);
-                } else {
-                    self.sessions.insert(from, Session::LookingUp { name: name.clone() });
-                    self.actions.push_back(Action::LookUp { to: from, name });
-                }
+            (None, LobbyRequest::Authenticate { game, who, binding }) => {
+                self.enter(now_unix_ms, from, &game, who, binding);
+            }
+            (Some(Session::Authenticated(player)), LobbyRequest::Authenticate { who, .. }) => {
+                self.refresh(now_unix_ms, from, player, who);
             }
             (Some(Session::Authenticated(player)), LobbyRequest::FindMatch { mode }) => {
                 self.find_match(now_unix_ms, from, &player, &mode);
@@ -198,22 +226,6 @@ impl Lobby {
             }
             // Asking before authenticating, twice, or before the answer.
             _ => self.close(from, DisconnectReason::UnexpectedMessage),
-        }
-    }
-
-    /// The account a name belongs to, or why there is none.
-    pub fn handle_account(
-        &mut self,
-        to: ConnectionKey,
-        account: Result<PlayerId, DisconnectReason>,
-    ) {
-        let Some(Session::LookingUp { name }) = self.sessions.get(&to).cloned() else { return };
-        match account {
-            Ok(id) => {
-                self.sessions.insert(to, Session::Authenticated(Player { id, name }));
-                self.reply(to, LobbyReply::Authenticated { player: id });
-            }
-            Err(reason) => self.close(to, reason),
         }
     }
 
@@ -246,7 +258,7 @@ impl Lobby {
             ShardEvent::Joined { match_id, player } => self.placement.seated(*match_id, *player),
             ShardEvent::Left { match_id, player } => self.placement.vacated(*match_id, *player),
             // The place is held; the shard says when it no longer is.
-            ShardEvent::Disconnected { .. } => {}
+            ShardEvent::Disconnected { .. } | ShardEvent::Identity { .. } => {}
             ShardEvent::Ended { match_id, .. } => self.placement.over(*match_id),
             ShardEvent::Closed { match_id } => self.placement.remove(*match_id),
         }
@@ -357,8 +369,10 @@ impl Lobby {
             id,
             match_id,
             player: player.id,
-            name: player.name.clone(),
+            name: player.newcomer.name.clone(),
             expires_unix_ms: now_unix_ms + TICKET_VALID.as_millis() as u64,
+            binding: player.newcomer.binding,
+            identity_until_unix_ms: player.newcomer.shown.until_unix_ms,
         };
         match self.config.signer.sign(&claims) {
             Ok(ticket) => {
@@ -390,8 +404,17 @@ impl Lobby {
     }
 
     fn close(&mut self, connection: ConnectionKey, reason: DisconnectReason) {
+        self.close_saying(connection, reason, None);
+    }
+
+    fn close_saying(
+        &mut self,
+        connection: ConnectionKey,
+        reason: DisconnectReason,
+        text: Option<String>,
+    ) {
         self.sessions.remove(&connection);
-        self.actions.push_back(Action::Close { connection, reason });
+        self.actions.push_back(Action::Close { connection, reason, text });
     }
 }
 

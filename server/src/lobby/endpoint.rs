@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::core::ConnectionKey;
-use crate::control::ControlEvent;
+use crate::control::{ControlEvent, Farewell};
 use crate::identity::{EndpointRole, IdentityError, ServerIdentity};
 
 /// What is read from a stream at once, in bytes.
@@ -83,8 +83,9 @@ pub async fn serve(endpoint: Endpoint, control: mpsc::Sender<ControlEvent>) {
             };
             handshaking.fetch_sub(1, Ordering::Relaxed);
             let Ok(Ok(connection)) = connected else { return };
-            if let Err(reason) = converse(&connection, key, &control).await {
-                connection.close(VarInt::from_u32(reason.code()), reason.text().as_bytes());
+            if let Err(Farewell { reason, text }) = converse(&connection, key, &control).await {
+                let text = text.as_deref().unwrap_or(reason.text());
+                connection.close(VarInt::from_u32(reason.code()), text.as_bytes());
             }
             // Control may be gone already at shutdown.
             let _ = control.send(ControlEvent::LobbyGone(key)).await;
@@ -100,13 +101,13 @@ async fn converse(
     connection: &Connection,
     key: ConnectionKey,
     control: &mpsc::Sender<ControlEvent>,
-) -> Result<(), DisconnectReason> {
+) -> Result<(), Farewell> {
     let deadline = Instant::now() + JOIN_DEADLINE;
     let opened = tokio::time::timeout_at(deadline, connection.accept_bi()).await;
     let (mut send, mut receive) = match opened {
         Ok(Ok(streams)) => streams,
         Ok(Err(_)) => return Ok(()),
-        Err(_) => return Err(DisconnectReason::JoinTimeout),
+        Err(_) => return Err(DisconnectReason::JoinTimeout.into()),
     };
     let (said, mut outbox) = mpsc::channel(LOBBY_BACKLOG_MAX);
     tell(control, ControlEvent::LobbyOpened { key, said }).await?;
@@ -124,7 +125,7 @@ async fn converse(
                 }
                 window.1 += 1;
                 if window.1 > LOBBY_REQUESTS_PER_SECOND_MAX {
-                    return Err(DisconnectReason::RequestFlood);
+                    return Err(DisconnectReason::RequestFlood.into());
                 }
                 awaits_answer = true;
                 tell(control, ControlEvent::LobbyRequest { from: key, request }).await?;
@@ -132,8 +133,8 @@ async fn converse(
             said = outbox.recv() => {
                 let message = match said {
                     Some(said) => said?,
-                    None if control.is_closed() => return Err(DisconnectReason::ServerShutdown),
-                    None => return Err(DisconnectReason::SlowReader),
+                    None if control.is_closed() => return Err(DisconnectReason::ServerShutdown.into()),
+                    None => return Err(DisconnectReason::SlowReader.into()),
                 };
                 if let LobbyMessage::Answer(reply) = &message {
                     awaits_answer = false;
@@ -144,9 +145,9 @@ async fn converse(
                 }
             }
             // A second stream is none of the protocol.
-            Ok(_) = connection.accept_bi() => return Err(DisconnectReason::UnexpectedMessage),
+            Ok(_) = connection.accept_bi() => return Err(DisconnectReason::UnexpectedMessage.into()),
             () = tokio::time::sleep_until(deadline), if !authenticated => {
-                return Err(DisconnectReason::JoinTimeout);
+                return Err(DisconnectReason::JoinTimeout.into());
             }
         }
     }

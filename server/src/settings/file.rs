@@ -11,6 +11,7 @@ use toml::Value;
 
 use super::key::{Key, Kind, bare};
 use super::{ADMIN_PORT, LOBBY_PORT, SHARD_PORT, SettingsError};
+use crate::accounts::Algorithm;
 
 /// How the log is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -127,6 +128,16 @@ settings! {
     admin_certificate: PathBuf, Kind::Path, "FILE", PathBuf::new() => "none";
     /// Private key of that certificate (PEM)
     admin_key: PathBuf, Kind::Path, "FILE", PathBuf::new() => "none";
+    /// Public keys of the identity provider that says who players are (JSON Web Key Set or PEM); read again when they change
+    identity_keys: PathBuf, Kind::Path, "FILE", PathBuf::new() => "none: players are known by name";
+    /// What the identity provider signs with: EdDSA, ES256 or RS256
+    identity_algorithm: Algorithm, Kind::OneOf(Algorithm::LABELS), "NAME", Algorithm::EdDSA;
+    /// The identity provider, as its tokens name it (`iss`)
+    identity_issuer: String, Kind::Text, "TEXT", String::new() => "none";
+    /// What this game is called in its tokens (`aud`)
+    identity_audience: String, Kind::Text, "TEXT", String::new() => "none";
+    /// Minutes that a token of the identity provider may be good for at most
+    identity_minutes_max: u32, Kind::Count, "MINUTES", 15;
     /// Number of shards, each a thread
     shards: usize, Kind::Count, "N", cores() => "one per core";
     /// Pin each shard to a core of its own

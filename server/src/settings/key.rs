@@ -52,6 +52,8 @@ pub enum Kind {
     Port,
     /// A whole number, none below 0.
     Count,
+    /// Any text.
+    Text,
     /// Yes or no.
     Switch,
     /// One of these.
@@ -66,7 +68,9 @@ impl Kind {
         let value = match self {
             Self::Port | Self::Count => text.parse().ok().map(toml::Value::Integer),
             Self::Switch => text.parse().ok().map(toml::Value::Boolean),
-            Self::Path | Self::Ip | Self::Address | Self::OneOf(_) | Self::Filter => None,
+            Self::Path | Self::Ip | Self::Address | Self::Text | Self::OneOf(_) | Self::Filter => {
+                None
+            }
         };
         value.unwrap_or_else(|| toml::Value::String(text.to_owned()))
     }
@@ -81,6 +85,7 @@ impl Kind {
             }
             Self::Port => "allowed are whole numbers from 0 to 65535".into(),
             Self::Count => "a whole number is expected, not below 0".into(),
+            Self::Text => "a text is expected".into(),
             Self::Switch => "allowed are true and false".into(),
             Self::OneOf(all) => format!("allowed are {}", all.join(", ")),
             Self::Filter => "a level is expected, such as \"info\", or one for each part, such as \

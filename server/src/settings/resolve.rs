@@ -8,10 +8,13 @@ use tracing_subscriber::EnvFilter;
 use super::file::{SettingsFile, Values};
 use super::key::Kind;
 use super::mode::{self, ModeValue};
-use super::{Kept, MODES_MAX, SHARDS_MAX, Settings, SettingsError, TlsFiles};
+use super::{IdentitySettings, Kept, MODES_MAX, SHARDS_MAX, Settings, SettingsError, TlsFiles};
+use crate::accounts::ProviderRules;
 
 /// The longest the journal of a finished match can be kept, in days.
 const JOURNAL_KEEP_DAYS_MAX: u32 = 3650;
+/// The longest that a token of the identity provider may be good, in minutes.
+const IDENTITY_MINUTES_MAX: u32 = 24 * 60;
 /// The most that journals can be given, in GiB.
 const JOURNAL_KEEP_GIB_MAX: u32 = 1024 * 1024;
 
@@ -30,6 +33,7 @@ pub(super) fn resolve<G: Game>(
     values: Values,
 ) -> Result<(Settings<G::Config>, Vec<ModeValue>), SettingsError> {
     let admin_tls = tls_files(&values)?;
+    let identity = identity(&values)?;
     check_addresses(&values, admin_tls.is_some())?;
     check_log(&values)?;
     let (days, gib) = (values.journal_keep_days, values.journal_keep_gib);
@@ -65,6 +69,7 @@ pub(super) fn resolve<G: Game>(
         shard_port: values.shard_port,
         admin: values.admin,
         admin_tls,
+        identity,
         shards: values.shards,
         pin: values.pin,
         journal: values.journal,
@@ -78,9 +83,10 @@ pub(super) fn resolve<G: Game>(
 /// Where the server listens: who may come there, and that nobody takes another's port.
 fn check_addresses(values: &Values, has_tls: bool) -> Result<(), SettingsError> {
     let Values { host, admin, shards, shard_port, lobby_port, .. } = values;
-    if !host.is_loopback() {
-        let allowed = "a loopback address, such as 127.0.0.1: players are known by name alone, and \
-                       that is for development only";
+    if !host.is_loopback() && values.identity_keys.as_os_str().is_empty() {
+        let allowed = "without identity_keys, a loopback address such as 127.0.0.1: players are known by name \
+                       alone then, and that is for development only; set identity_keys, identity_issuer and \
+                       identity_audience to what the studio's identity provider has";
         return Err(SettingsError::invalid("host", host, allowed));
     }
     if !admin.ip().is_loopback() && !has_tls {
@@ -103,6 +109,37 @@ fn check_addresses(values: &Values, has_tls: bool) -> Result<(), SettingsError> 
         return Err(SettingsError::invalid("lobby_port", lobby_port, allowed));
     }
     Ok(())
+}
+
+/// The identity provider: all that is known of it, or nothing.
+fn identity(values: &Values) -> Result<Option<IdentitySettings>, SettingsError> {
+    let Values { identity_keys, identity_issuer, identity_audience, .. } = values;
+    let minutes = values.identity_minutes_max;
+    if !(1..=IDENTITY_MINUTES_MAX).contains(&minutes) {
+        let allowed = format!("allowed are 1 to {IDENTITY_MINUTES_MAX}");
+        return Err(SettingsError::invalid("identity_minutes_max", minutes, allowed));
+    }
+    let has_keys = !identity_keys.as_os_str().is_empty();
+    for (key, value) in
+        [("identity_issuer", identity_issuer), ("identity_audience", identity_audience)]
+    {
+        if has_keys && value.is_empty() {
+            let allowed = "a text is expected, for identity_keys is set: a token that names no issuer and \
+                           audience of ours is not believed";
+            return Err(SettingsError::invalid(key, "none", allowed));
+        }
+        if !has_keys && !value.is_empty() {
+            let allowed = format!("a file is expected, for {key} is set: set all three or none");
+            return Err(SettingsError::invalid("identity_keys", "none", allowed));
+        }
+    }
+    let rules = ProviderRules {
+        algorithm: values.identity_algorithm,
+        issuer: identity_issuer.clone(),
+        audience: identity_audience.clone(),
+        valid_max: Duration::from_secs(u64::from(minutes) * 60),
+    };
+    Ok(has_keys.then(|| IdentitySettings { keys: identity_keys.clone(), rules }))
 }
 
 /// Certificate and key of the admin interface: both or neither.

@@ -6,6 +6,7 @@
 
 mod connections;
 mod hosting;
+mod identity;
 mod joining;
 mod phases;
 mod restarting;
@@ -36,6 +37,7 @@ use super::schedule::Schedule;
 use super::session::Session;
 use super::stats::ShardStats;
 use super::tokens::Tokens;
+use crate::accounts::Barred;
 use crate::matches::recorder::JournalBatch;
 use crate::matches::{Match, MatchOptions};
 use crate::tickets::{TicketSigner, TicketVerifier, UsedTickets};
@@ -99,6 +101,8 @@ pub struct Core<G: Game> {
     is_open: bool,
     /// Nothing can be written down: nobody new takes a place.
     is_storage_full: bool,
+    /// What these were given before is void.
+    barred: Barred,
 
     /// Memory that ticks use again and again.
     scratch: Scratch,
@@ -209,6 +213,7 @@ impl<G: Game> Core<G> {
             stopping: false,
             is_open: false,
             is_storage_full: false,
+            barred: Barred::new(),
             scratch: Scratch::default(),
         }
     }
@@ -301,6 +306,10 @@ impl<G: Game> Core<G> {
                 let _ = reply.send(self.copy_state(match_id));
             }
             Command::Record { match_id, lasts, reply } => self.record(now, match_id, lasts, reply),
+            Command::Identified { match_id, player, until_unix_ms } => {
+                self.note_identity(now, match_id, player, until_unix_ms);
+            }
+            Command::Bar(barred) => self.bar(now, barred),
             Command::Release { match_id, player } => self.release(now, match_id, player),
             Command::ResultDurable { match_id } => self.tell_result(now, match_id),
             Command::ResultLost { match_id } => self.give_up_result(now, match_id),
@@ -322,17 +331,17 @@ impl<G: Game> Core<G> {
             let Some(connection) = self.connections.get_mut(key).and_then(Option::as_mut) else {
                 continue;
             };
-            let joined_late = connection.session.deadline().is_some_and(|at| at <= now);
+            let passed = connection.session.deadline().filter(|(at, _)| *at <= now);
             if connection.quic.poll_timeout().is_some_and(|at| at <= now) {
                 connection.quic.handle_timeout(now);
-            } else if !joined_late {
+            } else if passed.is_none() {
                 // The deadline moved later since the entry was made, as it mostly does.
                 self.rearm(handle);
                 continue;
             }
             self.attend(now, handle);
-            if joined_late {
-                self.dismiss(now, handle, DisconnectReason::JoinTimeout);
+            if let Some((_, reason)) = passed {
+                self.dismiss(now, handle, reason);
             }
             self.mark_dirty(handle);
         }

@@ -15,6 +15,7 @@ use super::order::{Order, OrderRefused, Ordered};
 use super::stats::ShardStats;
 use super::timeline::{NoTimeline, Timeline};
 use super::view::{MatchRow, MatchView, RowFilter};
+use crate::accounts::Barred;
 use crate::matches::recorder::Base;
 use crate::matches::state::MatchState;
 use crate::matches::{Death, MatchSpec};
@@ -85,6 +86,17 @@ pub enum Command<G: Game> {
         /// Answered when that is over.
         reply: TimelineReply,
     },
+    /// What came of a newer token that a player showed: until when it is good, in milliseconds of Unix time.
+    Identified {
+        /// The match.
+        match_id: MatchId,
+        /// The player.
+        player: PlayerId,
+        /// Or why it is not believed.
+        until_unix_ms: Result<u64, DisconnectReason>,
+    },
+    /// Who was banned or revoked lately, all of them: what they were given before is void.
+    Bar(Barred),
     /// The player gives up the place, connected or held.
     Release {
         /// The match.
@@ -182,6 +194,15 @@ pub enum ShardEvent {
         match_id: MatchId,
         /// The player.
         player: PlayerId,
+    },
+    /// A player shows a newer token of the identity provider.
+    Identity {
+        /// The match.
+        match_id: MatchId,
+        /// The player.
+        player: PlayerId,
+        /// In its compact form.
+        token: String,
     },
     /// A connection to a match ended; the place may be held.
     Disconnected {

@@ -14,6 +14,7 @@ use matchkeep_shared::limits::{
     DATAGRAM_BURST_SECONDS, DATAGRAMS_PER_TICK_MAX, EVENT_BACKLOG_BYTES_MAX, JOIN_DEADLINE,
     REFUSED_INPUT_SECONDS_MAX,
 };
+use matchkeep_shared::ticket::NEVER;
 use matchkeep_shared::time::TickRate;
 use matchkeep_shared::wire::frame::FrameReader;
 use quinn_proto::{Connection, StreamId, WriteError};
@@ -53,6 +54,27 @@ pub(super) struct Playing {
     pub(super) allowance: Allowance,
     /// Of the newest token the player was given.
     pub(super) token_period: u64,
+    pub(super) identity: Shown,
+}
+
+/// What the player showed last.
+#[derive(Clone, Copy)]
+pub(super) struct Shown {
+    /// When it ends, in milliseconds of Unix time; [`NEVER`] for a name.
+    pub(super) until_unix_ms: u64,
+    /// The same, by the shard's clock.
+    pub(super) until: Option<Instant>,
+    /// A newer one is being looked at.
+    pub(super) is_pending: bool,
+}
+
+impl Shown {
+    /// What ends at `until_unix_ms`, as it is `now_unix_ms`.
+    pub(super) fn new(now: Instant, now_unix_ms: u64, until_unix_ms: u64) -> Self {
+        let left = Duration::from_millis(until_unix_ms.saturating_sub(now_unix_ms));
+        let until = (until_unix_ms != NEVER).then(|| now.checked_add(left)).flatten();
+        Self { until_unix_ms, until, is_pending: false }
+    }
 }
 
 impl Session {
@@ -60,11 +82,16 @@ impl Session {
         Self::Handshaking { deadline: now + JOIN_DEADLINE }
     }
 
-    /// When this state must have ended.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    /// When this state must have ended, and why it is ended then.
+    pub(super) fn deadline(&self) -> Option<(Instant, DisconnectReason)> {
         match self {
-            Self::Handshaking { deadline } | Self::Joining { deadline, .. } => Some(*deadline),
-            Self::Playing(_) | Self::Closing => None,
+            Self::Handshaking { deadline } | Self::Joining { deadline, .. } => {
+                Some((*deadline, DisconnectReason::JoinTimeout))
+            }
+            Self::Playing(playing) => {
+                playing.identity.until.map(|until| (until, DisconnectReason::IdentityExpired))
+            }
+            Self::Closing => None,
         }
     }
 }

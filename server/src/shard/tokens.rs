@@ -36,6 +36,7 @@ impl Tokens {
         slot: Slot,
         player: PlayerId,
         now_unix_ms: u64,
+        identity_until_unix_ms: u64,
     ) -> Vec<u8> {
         self.signer.sign_token(&TokenClaims {
             match_id: game.spec().id,
@@ -43,6 +44,7 @@ impl Tokens {
             slot,
             period: Self::period(game, slot),
             expires_unix_ms: now_unix_ms + TOKEN_VALID.as_millis() as u64,
+            identity_until_unix_ms,
         })
     }
 

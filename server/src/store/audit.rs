@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::directory::StoreError;
 use super::query::{QueryError, number};
 use super::sqlite::integer;
+use crate::access::COMMAND_LINE;
 
 /// What came of a change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -89,6 +90,27 @@ impl AuditKey {
     fn stored(self) -> i64 {
         self.0 as i64
     }
+}
+
+/// Notes that something was done from the command line, in the transaction in which it is done.
+pub(super) fn note(
+    connection: &Connection,
+    what: &str,
+    arguments: Value,
+    now_unix_ms: u64,
+) -> Result<(), QueryError> {
+    let entry = AuditEntry {
+        unix_ms: now_unix_ms,
+        who: COMMAND_LINE.to_owned(),
+        what: what.to_owned(),
+        match_id: None,
+        arguments,
+        outcome: AuditOutcome::Done,
+        why: None,
+    };
+    // Nothing refers to it later, so any number does that no other row has.
+    let key: i64 = connection.query_row("SELECT random()", (), |row| row.get(0))?;
+    add(connection, AuditKey(key as u64), &entry)
 }
 
 /// Adds a row, and lets go of those that are too many.

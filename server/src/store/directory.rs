@@ -7,9 +7,10 @@ use matchkeep_shared::ids::{MatchId, PlayerId};
 use matchkeep_shared::limits::{PLAYER_NAME_BYTES_MAX, STORE_WRITES_MAX};
 
 use super::audit::{AuditEntry, AuditKey, AuditOutcome};
-use super::private::{PrivateMatch, Reserved};
 use super::record::{FinishedMatch, ListFilter, MatchRecord, MatchSummary, NewMatch};
+use crate::accounts::{Account, AccountKey};
 use crate::journal::JournalError;
+use crate::reservations::{PrivateMatch, Reserved};
 
 /// Why a call to the store failed. Cloned to everyone whose write shared the transaction.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -162,6 +163,12 @@ pub trait Directory: Send {
     /// # Errors
     /// [`StoreError::NameInvalid`], or storage's own.
     fn player(&mut self, name: &str, now_unix_ms: u64) -> Result<PlayerId, StoreError>;
+
+    /// The account of a player, a new one where there is none, and whether they may play.
+    ///
+    /// # Errors
+    /// [`StoreError::NameInvalid`], or storage's own.
+    fn account(&mut self, key: &AccountKey, now_unix_ms: u64) -> Result<Account, StoreError>;
 
     /// Writes down that a player wants a private match. The same request again changes nothing, and answers what it
     /// led to.

@@ -10,11 +10,13 @@ use rusqlite::Connection;
 
 use super::audit::{self, AuditFilter, AuditRow};
 use super::directory::StoreError;
+use super::players::{self, PlayerError, PlayerRow};
 use super::query::{self, QueryError};
 use super::record::{ListFilter, MatchRecord, MatchSummary};
 use super::schema::{self, DATABASE_FILE, StoreOpenError};
 use super::sqlite::sqlite_error;
 use super::tokens::{self, Tokens};
+use crate::accounts::Barred;
 
 /// The matches of a data folder, read-only. Its calls read from disk: not for an async task's thread.
 pub struct History {
@@ -64,6 +66,36 @@ impl History {
     /// As [`list`](Self::list).
     pub fn tokens(&self) -> Result<Tokens, StoreError> {
         self.consistent(tokens::read)
+    }
+
+    /// Players, the newest first: those before `before`, up to `limit`, only the banned ones where these are wanted.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    pub fn players(
+        &self,
+        before: Option<u64>,
+        limit: usize,
+        banned: bool,
+        now_unix_ms: u64,
+    ) -> Result<Vec<PlayerRow>, StoreError> {
+        self.consistent(|connection| players::list(connection, before, limit, banned, now_unix_ms))
+    }
+
+    /// The player whom somebody means, by number, name, or what an identity provider says.
+    ///
+    /// # Errors
+    /// [`PlayerError::Unknown`] and [`PlayerError::Ambiguous`]; else as [`list`](Self::list).
+    pub fn player(&self, name: &str, now_unix_ms: u64) -> Result<PlayerRow, PlayerError> {
+        self.consistent(|connection| players::find(connection, name, now_unix_ms))?
+    }
+
+    /// Who was banned or revoked since a moment of Unix time.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    pub fn barred(&self, since_unix_ms: u64, now_unix_ms: u64) -> Result<Barred, StoreError> {
+        self.consistent(|connection| players::barred(connection, since_unix_ms, now_unix_ms))
     }
 
     /// Rows of the audit log, newest first.

@@ -1,37 +1,14 @@
 //! Private matches: which match a player's request led to, and what it is joined with.
 //!
-//! Owns: the row of each, and its SQL. Must not know: how codes are made, transactions; it runs in the caller's.
+//! Owns: their SQL. Must not know: how codes are made, transactions; it runs in the caller's.
 
-use matchkeep_shared::ids::{MatchId, PlayerId};
+use matchkeep_shared::ids::MatchId;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::directory::StoreError;
 use super::query::QueryError;
 use super::sqlite::integer;
-
-/// A private match that a player wants.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PrivateMatch {
-    /// Who wants it.
-    pub owner: PlayerId,
-    /// The player's own number for the request: the same one again leads to the same match.
-    pub request: u64,
-    /// The match to be made, where the request is new.
-    pub match_id: MatchId,
-    /// What it is joined with.
-    pub code: String,
-}
-
-/// What a request led to, now or when it came first.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reserved {
-    /// The match.
-    pub match_id: MatchId,
-    /// What it is joined with.
-    pub code: String,
-    /// Whether there is a record of the match: it was made, and may be over.
-    pub was_made: bool,
-}
+use crate::reservations::{PrivateMatch, Reserved};
 
 /// Writes down what is wanted, unless the request was there before.
 pub(super) fn reserve(

@@ -11,12 +11,14 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, ffi, params};
 
 use super::audit::{self, AuditEntry, AuditKey, AuditOutcome};
 use super::directory::{Directory, StoreError};
-use super::private::{self, PrivateMatch, Reserved};
 use super::query::{self, QueryError};
 use super::record::{
     FinishedMatch, ListFilter, MatchRecord, MatchState, MatchSummary, NewMatch, PlayerRecord,
 };
 use super::schema::{self, DATABASE_FILE, StoreOpenError};
+use super::{players, private};
+use crate::accounts::{Account, AccountKey};
+use crate::reservations::{PrivateMatch, Reserved};
 
 /// Players, matches and results in `matches.db` (write-ahead log, `synchronous=FULL`).
 pub struct SqliteDirectory {
@@ -193,6 +195,17 @@ impl Directory for SqliteDirectory {
 
     fn player(&mut self, name: &str, now_unix_ms: u64) -> Result<PlayerId, StoreError> {
         self.query(self.try_player(name, now_unix_ms))
+    }
+
+    fn account(&mut self, key: &AccountKey, now_unix_ms: u64) -> Result<Account, StoreError> {
+        let player = match key {
+            AccountKey::Name(name) => self.try_player(name, now_unix_ms),
+            AccountKey::Identity { issuer, subject, name } => {
+                players::identified(&self.connection, issuer, subject, name, now_unix_ms)
+            }
+        };
+        let account = player.and_then(|id| players::account(&self.connection, id, now_unix_ms));
+        self.query(account)
     }
 
     fn reserve(&mut self, wanted: &PrivateMatch) -> Result<Reserved, StoreError> {

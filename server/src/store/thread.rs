@@ -23,11 +23,12 @@ use super::audit::{AuditEntry, AuditKey, AuditOutcome};
 use super::directory::{Directory, StoreError};
 use super::handle::JournalHandle;
 use super::pending::{Answer, Pending, pending};
-use super::private::{PrivateMatch, Reserved};
 use super::record::{FinishedMatch, NewMatch};
+use crate::accounts::{Account, AccountKey};
 use crate::journal::{
     Journal, JournalEntry, JournalState, Load, Recovered, Retained, Retention, Room, Unrecoverable,
 };
+use crate::reservations::{PrivateMatch, Reserved};
 pub use journals::OnReport;
 use journals::{Ask, Journals};
 use run::run;
@@ -35,6 +36,7 @@ use run::run;
 /// A write to the directory.
 enum Write {
     Player { name: String, now_unix_ms: u64, answer: Answer<PlayerId> },
+    Account { key: AccountKey, now_unix_ms: u64, answer: Answer<Account> },
     Reserve { wanted: PrivateMatch, answer: Answer<Reserved> },
     Create { new: Box<NewMatch>, answer: Answer<()> },
     Finish { finished: Box<FinishedMatch>, answer: Answer<()> },
@@ -144,6 +146,18 @@ impl Store {
     pub fn player(&self, name: &str, now_unix_ms: u64) -> Result<Pending<PlayerId>, StoreError> {
         let name = name.to_owned();
         self.write(|answer| Write::Player { name, now_unix_ms, answer })
+    }
+
+    /// The account of a player, and whether they may play; see [`Directory::account`].
+    ///
+    /// # Errors
+    /// [`StoreError::QueueFull`] and [`StoreError::Closed`]; the others come with the answer.
+    pub fn account(
+        &self,
+        key: AccountKey,
+        now_unix_ms: u64,
+    ) -> Result<Pending<Account>, StoreError> {
+        self.write(|answer| Write::Account { key, now_unix_ms, answer })
     }
 
     /// Writes down that a player wants a private match; see [`Directory::reserve`].

@@ -9,12 +9,12 @@ use matchkeep_shared::limits::TOKENS_MAX;
 use rusqlite::{Connection, TransactionBehavior};
 use serde_json::json;
 
-use super::audit::{self, AuditEntry, AuditKey, AuditOutcome};
+use super::audit;
 use super::directory::StoreError;
 use super::query::{QueryError, number};
 use super::schema::{self, DATABASE_FILE, StoreOpenError};
 use super::sqlite::{integer, sqlite_error};
-use crate::access::{COMMAND_LINE, NameUnfit, Token, TokenHash, check_name};
+use crate::access::{NameUnfit, Token, TokenHash, check_name};
 
 /// The tokens of a folder.
 #[derive(Clone, Debug, Default)]
@@ -108,7 +108,7 @@ impl TokenBook {
             let expires = token.expires_unix_ms;
             let arguments =
                 json!({ "name": token.name, "right": token.right, "expires_unix_ms": expires });
-            audit(connection, "token make", arguments, token.made_unix_ms)
+            Ok(audit::note(connection, "token make", arguments, token.made_unix_ms)?)
         })
     }
 
@@ -124,7 +124,8 @@ impl TokenBook {
                 (integer("revoked_unix_ms", now_unix_ms)?, name),
             )?;
             if changed > 0 {
-                return audit(connection, "token revoke", json!({ "name": name }), now_unix_ms);
+                let arguments = json!({ "name": name });
+                return Ok(audit::note(connection, "token revoke", arguments, now_unix_ms)?);
             }
             let kept = read(connection)?.kept;
             let there: Vec<String> = kept.iter().map(|token| format!("`{}`", token.name)).collect();
@@ -179,27 +180,6 @@ impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
         Self::Query(error.into())
     }
-}
-
-/// Notes in the same transaction that it was done.
-fn audit(
-    connection: &Connection,
-    what: &str,
-    arguments: serde_json::Value,
-    now_unix_ms: u64,
-) -> Result<(), Fault> {
-    let entry = AuditEntry {
-        unix_ms: now_unix_ms,
-        who: COMMAND_LINE.to_owned(),
-        what: what.to_owned(),
-        match_id: None,
-        arguments,
-        outcome: AuditOutcome::Done,
-        why: None,
-    };
-    // Nothing refers to it later, so any number does that no other row has.
-    let key: i64 = connection.query_row("SELECT random()", (), |row| row.get(0))?;
-    Ok(audit::add(connection, AuditKey(key as u64), &entry)?)
 }
 
 /// The tokens there are.

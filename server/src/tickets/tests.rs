@@ -6,6 +6,7 @@ use ring::rand::SystemRandom;
 
 use super::*;
 use matchkeep_shared::ids::{MatchId, Slot};
+use matchkeep_shared::ticket::NEVER;
 
 const NOW: u64 = 1_800_000_000_000;
 
@@ -21,6 +22,8 @@ fn claims(id: u8) -> TicketClaims {
         player: PlayerId(3),
         name: "Ada".to_owned(),
         expires_unix_ms: NOW + 60_000,
+        binding: [id; 32],
+        identity_until_unix_ms: NEVER,
     }
 }
 
@@ -38,6 +41,7 @@ fn token(period: u64) -> TokenClaims {
         slot: Slot(127),
         period,
         expires_unix_ms: NOW + 60_000,
+        identity_until_unix_ms: NEVER,
     }
 }
 
@@ -77,6 +81,8 @@ fn the_largest_ticket_fits_its_limit() {
         player: PlayerId(u64::MAX),
         name: "n".repeat(PLAYER_NAME_BYTES_MAX),
         expires_unix_ms: u64::MAX,
+        binding: [255; 32],
+        identity_until_unix_ms: NEVER,
     };
     let ticket = signer.sign(&largest).expect("the name is one");
     assert!(ticket.len() <= TICKET_BYTES_MAX);

@@ -13,6 +13,7 @@ use crate::limits::{
     IDENTITY_BYTES_MAX, JOIN_CODE_BYTES_MAX, LOBBY_MESSAGE_BYTES_MAX, NAME_BYTES_MAX,
     PLAYER_NAME_BYTES_MAX,
 };
+use crate::ticket::BINDING_BYTES;
 
 /// Client to lobby.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +24,9 @@ pub enum LobbyRequest {
         game: GameVersion,
         /// Who it is.
         who: Who,
+        /// SHA-256 of a secret that the client made up and shows with its tickets: what somebody else reads of one
+        /// is of no use.
+        binding: [u8; BINDING_BYTES],
     },
     /// A place in a match of this mode: a running one with a free place first, else a new one.
     FindMatch {
@@ -61,6 +65,18 @@ pub enum Who {
     Name(String),
     /// Whoever the studio's identity provider says: a JSON Web Token, in its compact form.
     Identity(String),
+}
+
+impl From<&str> for Who {
+    fn from(name: &str) -> Self {
+        Self::Name(name.to_owned())
+    }
+}
+
+impl From<&String> for Who {
+    fn from(name: &String) -> Self {
+        Self::Name(name.clone())
+    }
 }
 
 /// Lobby to client.
@@ -118,7 +134,7 @@ impl LobbyRequest {
         let request: Self = decode::<_, LOBBY_MESSAGE_BYTES_MAX>("lobby request", bytes)?;
         let within = match &request {
             // A name a little too long is a person's mistake and gets an answer; a huge one does not.
-            Self::Authenticate { game, who } => {
+            Self::Authenticate { game, who, binding: _ } => {
                 let fits = match who {
                     Who::Name(name) => name.len() <= 4 * PLAYER_NAME_BYTES_MAX,
                     Who::Identity(token) => token.len() <= IDENTITY_BYTES_MAX,

@@ -7,11 +7,11 @@ use crate::encoding::{DecodeError, decode};
 use crate::game::{Game, Outcome};
 use crate::ids::{Epoch, MatchId, PlayerId, Slot};
 use crate::limits::{
-    CLIENT_MESSAGE_BYTES_MAX, CODECS_OFFERED_MAX, NAME_BYTES_MAX, NOTICE_BYTES_MAX,
-    SERVER_MESSAGE_BYTES_MAX,
+    CLIENT_MESSAGE_BYTES_MAX, CODECS_OFFERED_MAX, IDENTITY_BYTES_MAX, NAME_BYTES_MAX,
+    NOTICE_BYTES_MAX, SERVER_MESSAGE_BYTES_MAX,
 };
 use crate::schema::{Entity, schema_hash};
-use crate::ticket::{TICKET_BYTES_MAX, TOKEN_BYTES_MAX};
+use crate::ticket::{SHOWN_TICKET_BYTES_MAX, TOKEN_BYTES_MAX};
 use crate::time::{Tick, TickRate};
 
 /// Client to server.
@@ -21,6 +21,11 @@ pub enum ClientMessage {
     Join(Join),
     /// Goodbye: the place is given up at once.
     Leave,
+    /// A newer token of the identity provider, before the one that the lobby was shown ends.
+    Identity {
+        /// In its compact form.
+        token: String,
+    },
 }
 
 /// What a client must say to join.
@@ -38,7 +43,8 @@ pub struct Join {
 /// What opens a match to a client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Credential {
-    /// What the lobby gave it: for a first join, or to come back with.
+    /// What the lobby gave it, for a first join or to come back with, and behind it the secret whose SHA-256 the
+    /// lobby was told.
     Ticket(#[serde(deserialize_with = "crate::encoding::list")] Vec<u8>),
     /// What the match itself gave it: back to the place it holds, past the lobby.
     Token(#[serde(deserialize_with = "crate::encoding::list")] Vec<u8>),
@@ -140,17 +146,21 @@ impl ClientMessage {
     /// [`DecodeError`] where it is none; the sender is sent away.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let message: Self = decode::<_, CLIENT_MESSAGE_BYTES_MAX>("client message", bytes)?;
-        if let Self::Join(join) = &message {
-            let credential_fits = match &join.credential {
-                Credential::Ticket(ticket) => ticket.len() <= TICKET_BYTES_MAX,
-                Credential::Token(token) => token.len() <= TOKEN_BYTES_MAX,
-            };
-            let within = join.game.name.len() <= NAME_BYTES_MAX
-                && join.codecs.len() <= CODECS_OFFERED_MAX
-                && credential_fits;
-            if !within {
-                return Err(DecodeError::new("client message", "a part is too long"));
+        let within = match &message {
+            Self::Join(join) => {
+                let credential_fits = match &join.credential {
+                    Credential::Ticket(ticket) => ticket.len() <= SHOWN_TICKET_BYTES_MAX,
+                    Credential::Token(token) => token.len() <= TOKEN_BYTES_MAX,
+                };
+                join.game.name.len() <= NAME_BYTES_MAX
+                    && join.codecs.len() <= CODECS_OFFERED_MAX
+                    && credential_fits
             }
+            Self::Identity { token } => token.len() <= IDENTITY_BYTES_MAX,
+            Self::Leave => true,
+        };
+        if !within {
+            return Err(DecodeError::new("client message", "a part is too long"));
         }
         Ok(message)
     }

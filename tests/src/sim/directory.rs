@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use matchkeep_server::accounts::{Account, AccountKey, Standing};
+use matchkeep_server::reservations::{PrivateMatch, Reserved};
 use matchkeep_server::store::{
     AuditEntry, AuditKey, AuditOutcome, Directory, FinishedMatch, ListFilter, MatchRecord,
-    MatchState, MatchSummary, NewMatch, PrivateMatch, Reserved, StoreError,
+    MatchState, MatchSummary, NewMatch, StoreError,
 };
 use matchkeep_shared::ids::{MatchId, PlayerId};
 
@@ -108,6 +110,15 @@ impl Directory for MemoryDirectory {
             players.len() - 1
         });
         Ok(PlayerId(index as u64 + 1))
+    }
+
+    fn account(&mut self, key: &AccountKey, _: u64) -> Result<Account, StoreError> {
+        let name = match key {
+            AccountKey::Name(name) => name.clone(),
+            AccountKey::Identity { subject, .. } => format!("identity {subject}"),
+        };
+        let player = self.player(&name, 0)?;
+        Ok(Account { player, standing: Standing::default() })
     }
 
     fn reserve(&mut self, wanted: &PrivateMatch) -> Result<Reserved, StoreError> {

@@ -3,12 +3,13 @@
 
 use std::time::{Duration, Instant};
 
+use matchkeep_client::transport::Secret;
 use matchkeep_server::control::LobbySaid;
 use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::MatchId;
 use matchkeep_shared::limits::{COME_BACK_PAUSE_MAX, COME_BACK_PAUSE_MIN};
-use matchkeep_shared::wire::lobby::{Assignment, LobbyMessage, LobbyReply, LobbyRequest, Who};
+use matchkeep_shared::wire::lobby::{Assignment, LobbyMessage, LobbyReply, LobbyRequest};
 use matchkeep_shared::wire::message::GameVersion;
 
 use super::game::Fragile;
@@ -16,6 +17,11 @@ use super::game::Fragile;
 /// As in the real client.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 const UNKNOWN_MAX: u32 = 5;
+
+/// What everybody here keeps to themselves.
+fn secret() -> Secret {
+    Secret::of([1; 32])
+}
 
 /// What a player wants of the lobby.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -78,8 +84,8 @@ impl Dialogue {
     /// Begins a connection with this number; the first request.
     pub fn connect(&mut self, now: Instant, connection: u64, name: &str) -> LobbyRequest {
         self.connection = Some((connection, now + ANSWER_MAX));
-        let who = Who::Name(name.to_owned());
-        LobbyRequest::Authenticate { game: GameVersion::of::<Fragile>(), who }
+        let (game, binding) = (GameVersion::of::<Fragile>(), secret().binding());
+        LobbyRequest::Authenticate { game, who: name.into(), binding }
     }
 
     /// An answer came.
@@ -90,7 +96,7 @@ impl Dialogue {
         let reply = match answer {
             Ok(LobbyMessage::Answer(reply)) => Ok(reply),
             Ok(LobbyMessage::News(_)) => return Heard::Wait,
-            Err(reason) => Err(reason),
+            Err(farewell) => Err(farewell.reason),
         };
         let reason = match reply {
             Ok(LobbyReply::Authenticated { .. }) => {
@@ -99,7 +105,10 @@ impl Dialogue {
                     Want::Locate(match_id) => LobbyRequest::Locate { match_id: *match_id },
                 });
             }
-            Ok(LobbyReply::Assigned(assignment)) => return Heard::Place(assignment),
+            Ok(LobbyReply::Assigned(mut assignment)) => {
+                assignment.ticket = secret().show(assignment.ticket);
+                return Heard::Place(assignment);
+            }
             Ok(LobbyReply::Left) => return Heard::Wait,
             Ok(LobbyReply::Refused { reason }) | Err(reason) => reason,
         };

@@ -164,6 +164,7 @@ impl Node {
             shards: (0..settings.shards).map(entry).collect(),
             address: Some(super::world::SERVER_IP),
             signer: identity().ticket_signer(),
+            provider: None,
             random: Box::new(move || wide(&mut random)),
         });
         let config = ControlConfig {

@@ -231,11 +231,18 @@ impl Store {
                     }
                 };
             let answer = match request {
-                StoreRequest::Account { to, name } => {
+                StoreRequest::Account { to, key } => {
                     let mut account = None;
-                    let result = attempt(&mut |d| d.player(&name, 0).map(|id| account = Some(id)));
+                    let result = attempt(&mut |d| d.account(&key, 0).map(|it| account = Some(it)));
                     let result = result.map(|()| account.expect("it was found"));
                     StoreAnswer::Account { to, result }
+                }
+                StoreRequest::Vouch { showing, newer } => {
+                    let mut account = None;
+                    let result =
+                        attempt(&mut |d| d.account(&newer.key, 0).map(|it| account = Some(it)));
+                    let result = result.map(|()| account.expect("it was found"));
+                    StoreAnswer::Vouched { showing, newer, result }
                 }
                 StoreRequest::Reserve { to, mode, wanted } => {
                     let mut reserved = None;
@@ -262,7 +269,9 @@ impl Store {
         let _ = self.directory.roll_back();
         for answer in &mut answers[first..] {
             match answer {
-                StoreAnswer::Account { result, .. } => *result = Err(failed.clone()),
+                StoreAnswer::Account { result, .. } | StoreAnswer::Vouched { result, .. } => {
+                    *result = Err(failed.clone());
+                }
                 StoreAnswer::Reserved { result, .. } => *result = Err(failed.clone()),
                 StoreAnswer::Noted { result, .. } => *result = Err(failed.clone()),
             }

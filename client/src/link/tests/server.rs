@@ -352,7 +352,7 @@ impl Peer {
         {
             match ClientMessage::decode(message).expect("a message") {
                 ClientMessage::Join(join) => joins.push(join.credential),
-                ClientMessage::Leave => {}
+                ClientMessage::Leave | ClientMessage::Identity { .. } => {}
             }
         }
         joins

@@ -5,10 +5,10 @@ use matchkeep_shared::ids::MatchId;
 use matchkeep_shared::limits::LIST_ROWS_MAX;
 
 use super::source::Source;
-use crate::cli::date::utc;
 use crate::cli::place::Place;
 use crate::cli::table::{Align, table};
 use crate::cli::{CliError, print_json};
+use crate::date::utc;
 use crate::store::{ListFilter, MatchState, MatchSummary};
 
 #[derive(Debug, Args)]

@@ -3,10 +3,10 @@
 use matchkeep_shared::ids::MatchId;
 
 use super::source::Source;
-use crate::cli::date::utc;
 use crate::cli::place::Place;
 use crate::cli::table::{Align, table};
 use crate::cli::{CliError, print_json};
+use crate::date::utc;
 use crate::store::MatchRecord;
 
 pub(super) fn run(id: MatchId, place: Place) -> Result<(), CliError> {

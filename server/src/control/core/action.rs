@@ -3,11 +3,13 @@
 use matchkeep_shared::Game;
 use matchkeep_shared::ids::{MatchId, PlayerId, ShardId};
 
+use crate::accounts::{Account, AccountKey};
 use crate::control::LobbySaid;
 use crate::journal::JournalItem;
-use crate::lobby::core::ConnectionKey;
+use crate::lobby::core::{ConnectionKey, Newer};
+use crate::reservations::{PrivateMatch, Reserved};
 use crate::shard::message::Command;
-use crate::store::{FinishedMatch, NewMatch, PrivateMatch, Reserved, StoreError};
+use crate::store::{FinishedMatch, NewMatch, StoreError};
 
 /// What control wants done.
 #[derive(Debug)]
@@ -39,12 +41,19 @@ pub enum ControlAction<G: Game> {
 /// What control wants of the store.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StoreRequest {
-    /// The account of a name.
+    /// The account of a player.
     Account {
         /// For whom.
         to: ConnectionKey,
-        /// The name.
-        name: String,
+        /// By what it is known.
+        key: AccountKey,
+    },
+    /// The account that a newer token of somebody who plays is about.
+    Vouch {
+        /// Who shows it, and where.
+        showing: Showing,
+        /// What it says.
+        newer: Newer,
     },
     /// A private match that a player wants.
     Reserve {
@@ -57,6 +66,17 @@ pub enum StoreRequest {
     },
     /// Something that must be written down sooner or later.
     Note(Note),
+}
+
+/// Somebody who plays shows a newer token.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Showing {
+    /// The shard.
+    pub shard: ShardId,
+    /// The match.
+    pub match_id: MatchId,
+    /// The player.
+    pub player: PlayerId,
 }
 
 /// What control does not let go before it is durable, or can never be.
@@ -83,7 +103,16 @@ pub enum StoreAnswer {
         /// For whom.
         to: ConnectionKey,
         /// The account.
-        result: Result<PlayerId, StoreError>,
+        result: Result<Account, StoreError>,
+    },
+    /// To a newer token.
+    Vouched {
+        /// Who showed it, and where.
+        showing: Showing,
+        /// What it says.
+        newer: Newer,
+        /// The account that it is about.
+        result: Result<Account, StoreError>,
     },
     /// To a wish for a private match.
     Reserved {

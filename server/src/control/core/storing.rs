@@ -30,6 +30,11 @@ impl<G: Game> ControlCore<G> {
                 let account = self.answered("a player's account", result)?;
                 self.lobby.handle_account(to, account);
             }
+            StoreAnswer::Vouched { showing, newer, result } => {
+                let account = self.answered("a player's account", result)?;
+                let until = account.and_then(|account| newer.judge(showing.player, &account));
+                self.vouch(showing, until);
+            }
             StoreAnswer::Reserved { to, mode, result } => {
                 let reserved = self.answered("a private match", result)?;
                 self.lobby.handle_reserved(now_unix_ms, to, mode, reserved);

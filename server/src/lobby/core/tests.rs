@@ -1,6 +1,7 @@
 //! The lobby without a network: what it answers, and what it asks of shards and store.
 
 use super::*;
+use crate::accounts::Standing;
 use crate::identity::ServerIdentity;
 use matchkeep_shared::game::Outcome;
 use matchkeep_shared::ids::Epoch;
@@ -22,6 +23,10 @@ fn game() -> GameVersion {
     GameVersion { name: "test".into(), rules: 1, schema: 2 }
 }
 
+fn enter(game: GameVersion, name: &str) -> LobbyRequest {
+    LobbyRequest::Authenticate { game, who: name.into(), binding: [7; BINDING_BYTES] }
+}
+
 impl Harness {
     fn new() -> Self {
         let mut counter = 0;
@@ -34,6 +39,7 @@ impl Harness {
             shards: vec![shard(0), shard(1)],
             address: None,
             signer: ServerIdentity::ephemeral().expect("keys").ticket_signer(),
+            provider: None,
             random: Box::new(move || {
                 counter += 1;
                 counter
@@ -51,11 +57,12 @@ impl Harness {
                 Action::Say { to, message: LobbyMessage::Answer(reply) } if to == of => {
                     answer = Some(Ok(reply));
                 }
-                Action::Close { connection, reason } if connection == of => {
+                Action::Close { connection, reason, .. } if connection == of => {
                     answer = Some(Err(reason));
                 }
                 Action::LookUp { to, .. } => {
-                    self.lobby.handle_account(to, Ok(PlayerId(to.0)));
+                    let account = Account { player: PlayerId(to.0), standing: Standing::default() };
+                    self.lobby.handle_account(to, Ok(account));
                 }
                 Action::Reserve { to, mode, wanted } => {
                     let reserved = self.reserve(wanted);
@@ -89,7 +96,7 @@ impl Harness {
 
     fn log_in(&mut self, connection: u64) {
         let name = format!("p{connection}");
-        let request = LobbyRequest::Authenticate { game: self.game.clone(), who: Who::Name(name) };
+        let request = enter(self.game.clone(), &name);
         let player = PlayerId(connection);
         assert_eq!(self.ask(connection, request), Ok(LobbyReply::Authenticated { player }));
     }
@@ -196,9 +203,9 @@ fn what_is_asked_out_of_turn_ends_the_connection() {
     let find = LobbyRequest::FindMatch { mode: String::new() };
     assert_eq!(h.ask(1, find), Err(DisconnectReason::UnexpectedMessage));
     let other = GameVersion { rules: 9, ..game() };
-    let request = LobbyRequest::Authenticate { game: other, who: Who::Name("p".into()) };
+    let request = enter(other, "p");
     assert_eq!(h.ask(2, request), Err(DisconnectReason::GameMismatch));
-    let request = LobbyRequest::Authenticate { game: game(), who: Who::Name(" ".into()) };
+    let request = enter(game(), " ");
     assert_eq!(h.ask(3, request), Err(DisconnectReason::NameInvalid));
     h.log_in(4);
     let mode = "chess".to_owned();

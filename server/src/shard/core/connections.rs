@@ -92,7 +92,8 @@ impl<G: Game> Core<G> {
     /// Sets the connection's timer to what QUIC and the session ask for.
     pub(super) fn rearm(&mut self, handle: ConnectionHandle) {
         if let Some(Some(connection)) = self.connections.get_mut(handle.0) {
-            let times = [connection.quic.poll_timeout(), connection.session.deadline()];
+            let deadline = connection.session.deadline().map(|(at, _)| at);
+            let times = [connection.quic.poll_timeout(), deadline];
             self.timers.arm(handle.0, times.into_iter().flatten().min());
         }
     }
@@ -313,7 +314,10 @@ impl<G: Game> Core<G> {
         self.reports.push_back(ShardEvent::Disconnected { match_id, player, reason });
         host.last_disconnects[usize::from(slot)] = Some((playing.player, reason));
         host.game.disconnect(playing.slot);
-        let gives_up = matches!(reason, DisconnectReason::Left | DisconnectReason::Kicked);
+        let gives_up = matches!(
+            reason,
+            DisconnectReason::Left | DisconnectReason::Kicked | DisconnectReason::Banned
+        );
         if gives_up {
             self.vacate(playing.host, playing.slot);
         }

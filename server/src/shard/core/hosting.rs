@@ -234,7 +234,9 @@ impl<G: Game> Core<G> {
                 continue;
             }
             playing.token_period = period;
-            let token = self.tokens.issue(&host.game, slot, playing.player, self.wall_unix_ms);
+            let until = playing.identity.until_unix_ms;
+            let token =
+                self.tokens.issue(&host.game, slot, playing.player, self.wall_unix_ms, until);
             let mut frame = Vec::new();
             let message = ServerMessage::Token(token);
             let told = match write_frame(&message, SERVER_MESSAGE_BYTES_MAX, &mut frame) {

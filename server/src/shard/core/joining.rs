@@ -8,21 +8,32 @@ use matchkeep_shared::encoding::encode;
 use matchkeep_shared::game::PlayerInfo;
 use matchkeep_shared::ids::{PlayerId, Slot};
 use matchkeep_shared::limits::{
-    CLIENT_MESSAGE_BYTES_MAX, DATAGRAM_BYTES_MIN, SERVER_MESSAGE_BYTES_MAX,
+    CLIENT_MESSAGE_BYTES_MAX, DATAGRAM_BYTES_MIN, SERVER_MESSAGE_BYTES_MAX, TICKET_VALID,
+    TOKEN_VALID,
 };
+use matchkeep_shared::ticket::{SECRET_BYTES, TokenClaims};
 use matchkeep_shared::wire::codec::CodecId;
 use matchkeep_shared::wire::frame::write_frame;
 use matchkeep_shared::wire::message::{
     ClientMessage, Credential, GameVersion, Join, ServerMessage, Welcome,
 };
 use quinn_proto::{ConnectionHandle, ReadableError, StreamId};
+use ring::digest::{SHA256, digest};
 
 use super::{Connection, Core, Host, Stage};
 use crate::matches::JoinRefused;
 use crate::matches::state::UsedTicket;
 use crate::shard::message::ShardEvent;
-use crate::shard::session::{Allowance, Outbox, Playing, Session};
+use crate::shard::session::{Allowance, Outbox, Playing, Session, Shown};
 use crate::shard::tokens::Tokens;
+
+/// A ticket or token that was good: where it leads.
+struct Redeemed {
+    index: usize,
+    slot: Slot,
+    player: PlayerId,
+    identity_until_unix_ms: u64,
+}
 
 impl<G: Game> Core<G> {
     /// Reads what the client's stream has and acts on every whole message.
@@ -83,17 +94,28 @@ impl<G: Game> Core<G> {
                     self.join(now, handle, connection, stream, &join)?;
                 }
                 (ClientMessage::Leave, _) => return Err(DisconnectReason::Left),
-                (ClientMessage::Join(_), None) => return Err(DisconnectReason::UnexpectedMessage),
+                (ClientMessage::Identity { token }, None) => {
+                    self.hear_identity(connection, token)?
+                }
+                (ClientMessage::Join(_), None) | (ClientMessage::Identity { .. }, Some(_)) => {
+                    return Err(DisconnectReason::UnexpectedMessage);
+                }
             }
         }
     }
 
-    /// A ticket of the lobby's: it takes a place, or the one held for the player.
-    fn redeem_ticket(
-        &mut self,
-        ticket: &[u8],
-    ) -> Result<(usize, Slot, PlayerId), DisconnectReason> {
+    /// A ticket of the lobby's, with the secret of whom it was given to: it takes a place, or the one held for the
+    /// player.
+    fn redeem_ticket(&mut self, shown: &[u8]) -> Result<Redeemed, DisconnectReason> {
+        let cut = shown.len().checked_sub(SECRET_BYTES).ok_or(DisconnectReason::TicketInvalid)?;
+        let (ticket, secret) = shown.split_at(cut);
         let ticket = self.tickets.verify(ticket, self.wall_unix_ms)?;
+        // Before it is spent: a thief takes nothing from whom it belongs to.
+        if digest(&SHA256, secret).as_ref() != ticket.binding {
+            return Err(DisconnectReason::TicketStolen);
+        }
+        let given = ticket.expires_unix_ms.saturating_sub(TICKET_VALID.as_millis() as u64);
+        self.check_standing(ticket.player, given, ticket.identity_until_unix_ms)?;
         let index = *self.by_match.get(&ticket.match_id).ok_or(DisconnectReason::MatchUnknown)?;
         if self.is_storage_full {
             // Who has a place comes back to it.
@@ -111,12 +133,15 @@ impl<G: Game> Core<G> {
             JoinRefused::Over => DisconnectReason::MatchOver,
             JoinRefused::Died => DisconnectReason::JoinUndone,
         })?;
-        Ok((index, slot, player.id))
+        let identity_until_unix_ms = ticket.identity_until_unix_ms;
+        Ok(Redeemed { index, slot, player: player.id, identity_until_unix_ms })
     }
 
     /// A token of the match's own: it leads back to the place that the player still has.
-    fn redeem_token(&mut self, token: &[u8]) -> Result<(usize, Slot, PlayerId), DisconnectReason> {
+    fn redeem_token(&mut self, token: &[u8]) -> Result<Redeemed, DisconnectReason> {
         let token = self.tickets.verify_token(token, self.wall_unix_ms)?;
+        let given = token.expires_unix_ms.saturating_sub(TOKEN_VALID.as_millis() as u64);
+        self.check_standing(token.player, given, token.identity_until_unix_ms)?;
         let index = *self.by_match.get(&token.match_id).ok_or(DisconnectReason::MatchUnknown)?;
         let host = self.hosts[index].as_mut().ok_or(DisconnectReason::MatchUnknown)?;
         host.admits()?;
@@ -128,7 +153,8 @@ impl<G: Game> Core<G> {
         if !host.game.rejoin(token.slot, None) {
             return Err(DisconnectReason::JoinUndone);
         }
-        Ok((index, token.slot, token.player))
+        let TokenClaims { slot, player, identity_until_unix_ms, .. } = token;
+        Ok(Redeemed { index, slot, player, identity_until_unix_ms })
     }
 
     /// A whole join message came: who is it, may they, and where do they sit?
@@ -148,10 +174,11 @@ impl<G: Game> Core<G> {
         if connection.datagram_bytes < DATAGRAM_BYTES_MIN {
             return Err(DisconnectReason::PathTooSmall);
         }
-        let (index, slot, player) = match &join.credential {
+        let Redeemed { index, slot, player, identity_until_unix_ms } = match &join.credential {
             Credential::Ticket(ticket) => self.redeem_ticket(ticket)?,
             Credential::Token(token) => self.redeem_token(token)?,
         };
+        let identity = Shown::new(now, self.wall_unix_ms, identity_until_unix_ms);
         let host = self.hosts[index].as_mut().ok_or(DisconnectReason::MatchUnknown)?;
         let match_id = host.game.spec().id;
         let older = host.sessions[slot.index()].replace(handle);
@@ -165,7 +192,13 @@ impl<G: Game> Core<G> {
             rate: host.game.spec().rate,
             codec,
             hold_ms: host.game.spec().hold_ms(),
-            token: self.tokens.issue(&host.game, slot, player, self.wall_unix_ms),
+            token: self.tokens.issue(
+                &host.game,
+                slot,
+                player,
+                self.wall_unix_ms,
+                identity_until_unix_ms,
+            ),
             config: encode(&host.game.spec().config),
         };
         let counts = host.game.input_counts(slot).unwrap_or_default();
@@ -177,8 +210,17 @@ impl<G: Game> Core<G> {
         };
         let token_period = Tokens::period(&host.game, slot);
         let outbox = Outbox::default();
-        let playing =
-            Playing { host: index, slot, player, stream, reader, outbox, allowance, token_period };
+        let playing = Playing {
+            host: index,
+            slot,
+            player,
+            stream,
+            reader,
+            outbox,
+            allowance,
+            token_period,
+            identity,
+        };
         // From here on the place is the session's: whatever fails below frees it as any end does.
         connection.session = Session::Playing(Box::new(playing));
         self.stats.joins += 1;

@@ -179,5 +179,34 @@ pub(super) const MIGRATIONS: &[&str] = &[
         code TEXT NOT NULL,
         PRIMARY KEY (owner, request)
     ) STRICT, WITHOUT ROWID;
+
+    -- Accounts that an identity provider vouches for. The account's own name is the provider's for it; `name` is what
+    -- was shown last, and may be anybody's.
+    CREATE TABLE identities (
+        issuer TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        player INTEGER NOT NULL UNIQUE REFERENCES players (id),
+        name TEXT NOT NULL,
+        PRIMARY KEY (issuer, subject)
+    ) STRICT, WITHOUT ROWID;
+
+    -- A ban is in force until its end, where it has one, or until it is lifted. Rows stay.
+    CREATE TABLE bans (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        player INTEGER NOT NULL REFERENCES players (id),
+        reason TEXT NOT NULL,
+        made_unix_ms INTEGER NOT NULL,
+        until_unix_ms INTEGER,
+        lifted_unix_ms INTEGER
+    ) STRICT;
+    CREATE INDEX bans_by_player ON bans (player, number);
+    CREATE INDEX bans_by_time ON bans (made_unix_ms);
+
+    -- What a player showed, or was given, before this moment is no longer believed.
+    CREATE TABLE revocations (
+        player INTEGER PRIMARY KEY REFERENCES players (id),
+        unix_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX revocations_by_time ON revocations (unix_ms);
 ",
 ];

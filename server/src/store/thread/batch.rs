@@ -6,8 +6,9 @@ use matchkeep_shared::ids::PlayerId;
 
 use super::super::directory::{Directory, StoreError};
 use super::super::pending::Answer;
-use super::super::private::Reserved;
 use super::Write;
+use crate::accounts::Account;
+use crate::reservations::Reserved;
 
 /// One transaction with the writes of everyone who waited.
 pub(super) struct Batch<'a, D> {
@@ -26,6 +27,9 @@ impl<'a, D: Directory> Batch<'a, D> {
         match write {
             Write::Player { name, now_unix_ms, answer } => {
                 Applied::Player(answer, self.attempt(|d| d.player(&name, now_unix_ms)))
+            }
+            Write::Account { key, now_unix_ms, answer } => {
+                Applied::Account(answer, self.attempt(|d| d.account(&key, now_unix_ms)))
             }
             Write::Reserve { wanted, answer } => {
                 Applied::Reserved(answer, self.attempt(|d| d.reserve(&wanted)))
@@ -98,6 +102,7 @@ impl<'a, D: Directory> Batch<'a, D> {
 /// A write that waits for its transaction's end.
 pub(super) enum Applied {
     Player(Answer<PlayerId>, Result<PlayerId, StoreError>),
+    Account(Answer<Account>, Result<Account, StoreError>),
     Reserved(Answer<Reserved>, Result<Reserved, StoreError>),
     Match(Answer<()>, Result<(), StoreError>),
 }
@@ -107,6 +112,7 @@ impl Applied {
         // Whoever asked may have stopped listening; the write stands all the same.
         match self {
             Self::Player(answer, result) => drop(answer.send(outcome(result, failed))),
+            Self::Account(answer, result) => drop(answer.send(outcome(result, failed))),
             Self::Reserved(answer, result) => drop(answer.send(outcome(result, failed))),
             Self::Match(answer, result) => drop(answer.send(outcome(result, failed))),
         }

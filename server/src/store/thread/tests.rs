@@ -71,6 +71,10 @@ impl Directory for Scripted {
         Ok(PlayerId(now_unix_ms))
     }
 
+    fn account(&mut self, _: &AccountKey, _: u64) -> Result<Account, StoreError> {
+        unreachable!("no test signs in here")
+    }
+
     fn reserve(&mut self, _: &PrivateMatch) -> Result<Reserved, StoreError> {
         unreachable!("no test wants a private match here")
     }

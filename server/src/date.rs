@@ -1,7 +1,7 @@
 //! Moments as people write them.
 
 /// A moment of Unix time as `2026-01-31 23:59:58`.
-pub(super) fn utc(unix_ms: u64) -> String {
+pub(crate) fn utc(unix_ms: u64) -> String {
     let seconds = unix_ms / 1000;
     let (days, time) = (seconds / 86_400, seconds % 86_400);
     // Days to a date, by counting in eras of 400 years that begin on 1 March.

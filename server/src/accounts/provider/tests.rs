@@ -1,0 +1,241 @@
+//! Tokens of a provider, good ones and every kind of bad one; the keys are made here.
+
+use jsonwebtoken::{EncodingKey, Header, encode};
+use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PublicKeyData};
+use serde_json::{Value, json};
+
+use super::*;
+
+const NOW: u64 = 1_800_000_000_000;
+const NOW_S: u64 = NOW / 1000;
+
+/// A provider with one key pair.
+struct Issuer {
+    algorithm: Algorithm,
+    pair: KeyPair,
+}
+
+impl Issuer {
+    fn new(algorithm: Algorithm) -> Self {
+        let kind = match algorithm {
+            Algorithm::EdDSA => &PKCS_ED25519,
+            Algorithm::ES256 => &PKCS_ECDSA_P256_SHA256,
+            Algorithm::RS256 => panic!("ring makes no RSA keys"),
+        };
+        Self { algorithm, pair: KeyPair::generate_for(kind).expect("a key pair") }
+    }
+
+    fn pem(&self) -> String {
+        self.pair.public_key_pem()
+    }
+
+    fn jwk(&self, id: &str) -> Value {
+        let raw = self.pair.der_bytes();
+        let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        match self.algorithm {
+            Algorithm::EdDSA => json!({"kty": "OKP", "crv": "Ed25519", "kid": id, "x": text(raw)}),
+            // 0x04, then both coordinates.
+            _ => json!({
+                "kty": "EC", "crv": "P-256", "kid": id, "use": "sig", "alg": "ES256",
+                "x": text(&raw[1..33]), "y": text(&raw[33..]),
+            }),
+        }
+    }
+
+    fn sign(&self, id: Option<&str>, claims: &Value) -> String {
+        let mut header = Header::new(self.algorithm.of_library());
+        header.kid = id.map(str::to_owned);
+        let pkcs8 = self.pair.serialize_der();
+        let key = match self.algorithm {
+            Algorithm::EdDSA => EncodingKey::from_ed_der(&pkcs8),
+            _ => EncodingKey::from_ec_der(&pkcs8),
+        };
+        encode(&header, claims, &key).expect("it signs")
+    }
+}
+
+fn claims() -> Value {
+    json!({
+        "iss": "https://id.example", "aud": "my-game", "sub": "user-1", "name": "Ada",
+        "iat": NOW_S - 1, "exp": NOW_S + 600,
+    })
+}
+
+fn with(key: &str, value: Value) -> Value {
+    let mut claims = claims();
+    match value {
+        Value::Null => drop(claims.as_object_mut().expect("an object").remove(key)),
+        value => claims[key] = value,
+    }
+    claims
+}
+
+fn provider(algorithm: Algorithm, keys: &[u8]) -> Provider {
+    let rules = ProviderRules {
+        algorithm,
+        issuer: "https://id.example".to_owned(),
+        audience: "my-game".to_owned(),
+        valid_max: Duration::from_secs(900),
+    };
+    let keys = ProviderKeys::parse(keys, algorithm).expect("keys");
+    Provider::new(rules, watch::channel(Arc::new(keys)).1)
+}
+
+#[test]
+fn who_the_provider_names_is_believed_under_each_algorithm_and_form_of_key() {
+    for algorithm in [Algorithm::EdDSA, Algorithm::ES256] {
+        let issuer = Issuer::new(algorithm);
+        let set = json!({"keys": [issuer.jwk("a"), {"kty": "unknown"}]}).to_string();
+        for keys in [issuer.pem(), set] {
+            let identity = provider(algorithm, keys.as_bytes())
+                .verify(&issuer.sign(Some("a"), &claims()), NOW)
+                .expect("it is good");
+            assert_eq!((identity.subject.as_str(), identity.name.as_str()), ("user-1", "Ada"));
+            assert_eq!(identity.issued_unix_ms, NOW - 1000);
+            assert_eq!(identity.expires_unix_ms, NOW + 600_000 + 5000, "with its leeway");
+        }
+    }
+}
+
+#[test]
+fn rsa_is_taken_too() {
+    // A key pair and a token made with OpenSSL.
+    let token = include_str!("tests/rs256.jwt").trim();
+    for keys in [include_bytes!("tests/rs256.pem").as_slice(), include_bytes!("tests/rs256.json")] {
+        let provider = provider(Algorithm::RS256, keys);
+        assert_eq!(provider.verify(token, NOW).expect("it is good").subject, "user-1");
+        let mut flipped = token.to_owned();
+        flipped.replace_range(token.len() - 10..token.len() - 9, "_");
+        assert_eq!(provider.verify(&flipped, NOW), Err(DisconnectReason::IdentitySignature));
+    }
+}
+
+#[test]
+fn each_way_of_not_being_good_has_its_own_reason() {
+    let issuer = Issuer::new(Algorithm::EdDSA);
+    let set = json!({"keys": [issuer.jwk("a")]}).to_string();
+    let provider = provider(Algorithm::EdDSA, set.as_bytes());
+    use DisconnectReason as R;
+    for (what, changed, reason) in [
+        ("expired", with("exp", json!(NOW_S - 6)), R::IdentityExpired),
+        ("not yet", with("nbf", json!(NOW_S + 6)), R::IdentityNotYetValid),
+        ("made later", with("iat", json!(NOW_S + 60)), R::IdentityNotYetValid),
+        ("for too long", with("exp", json!(NOW_S + 1000)), R::IdentityTooLong),
+        ("another issuer", with("iss", json!("https://evil.example")), R::IdentityIssuer),
+        ("no issuer", with("iss", Value::Null), R::IdentityIssuer),
+        ("another audience", with("aud", json!("other-game")), R::IdentityAudience),
+        ("no audience", with("aud", Value::Null), R::IdentityAudience),
+        ("no end", with("exp", Value::Null), R::IdentityMalformed),
+        ("an end beyond time", with("exp", json!(1e300)), R::IdentityMalformed),
+        ("nobody", with("sub", Value::Null), R::IdentityMalformed),
+        ("an empty nobody", with("sub", json!("")), R::IdentityMalformed),
+    ] {
+        let token = issuer.sign(Some("a"), &changed);
+        assert_eq!(provider.verify(&token, NOW), Err(reason), "{what}");
+    }
+    // The leeway, to the millisecond.
+    let token = issuer.sign(Some("a"), &with("exp", json!(NOW_S)));
+    assert!(provider.verify(&token, NOW + 4999).is_ok());
+    assert_eq!(provider.verify(&token, NOW + 5000), Err(R::IdentityExpired));
+    // An audience may be a list.
+    let token = issuer.sign(Some("a"), &with("aud", json!(["x", "my-game"])));
+    assert!(provider.verify(&token, NOW).is_ok());
+
+    let stranger = Issuer::new(Algorithm::EdDSA);
+    let forged = stranger.sign(Some("a"), &claims());
+    assert_eq!(provider.verify(&forged, NOW), Err(R::IdentitySignature));
+    let unknown = issuer.sign(Some("b"), &claims());
+    assert_eq!(provider.verify(&unknown, NOW), Err(R::IdentityKey));
+}
+
+#[test]
+fn the_tokens_word_on_its_algorithm_counts_for_nothing() {
+    let issuer = Issuer::new(Algorithm::EdDSA);
+    let provider = provider(Algorithm::EdDSA, issuer.pem().as_bytes());
+    let text = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let token = issuer.sign(None, &claims());
+    let signature = token.rsplit('.').next().expect("three parts").to_owned();
+    for alg in ["none", "None", "HS256", "RS256", "ES256", "eddsa", ""] {
+        for signature in ["", &signature] {
+            let head = text(&json!({"alg": alg, "typ": "JWT"}));
+            let token = format!("{head}.{}.{signature}", text(&claims()));
+            assert_eq!(
+                provider.verify(&token, NOW),
+                Err(DisconnectReason::IdentityAlgorithm),
+                "{alg}"
+            );
+        }
+    }
+    // The public key as a shared secret.
+    let header = Header::new(jsonwebtoken::Algorithm::HS256);
+    let secret = EncodingKey::from_secret(issuer.pem().as_bytes());
+    let token = encode(&header, &claims(), &secret).expect("it signs");
+    assert_eq!(provider.verify(&token, NOW), Err(DisconnectReason::IdentityAlgorithm));
+    // A key brought along.
+    let head =
+        json!({"alg": "EdDSA", "jwk": issuer.jwk("x"), "kid": "x", "jku": "https://evil.example"});
+    let token = format!("{}.{}.{signature}", text(&head), text(&claims()));
+    assert_eq!(provider.verify(&token, NOW), Err(DisconnectReason::IdentitySignature));
+}
+
+#[test]
+fn two_keys_are_good_at_once_while_one_follows_the_other() {
+    let (old, new) = (Issuer::new(Algorithm::ES256), Issuer::new(Algorithm::ES256));
+    let both = json!({"keys": [old.jwk("old"), new.jwk("new")]}).to_string();
+    let keys =
+        |set: &str| Arc::new(ProviderKeys::parse(set.as_bytes(), Algorithm::ES256).expect("keys"));
+    let mut provider = provider(Algorithm::ES256, both.as_bytes());
+    let (sender, receiver) = watch::channel(keys(&both));
+    provider.keys = receiver;
+    let tokens = [old.sign(Some("old"), &claims()), new.sign(Some("new"), &claims())];
+    assert!(tokens.iter().all(|token| provider.verify(token, NOW).is_ok()));
+    // Which one it is must be said.
+    let unnamed = new.sign(None, &claims());
+    assert_eq!(provider.verify(&unnamed, NOW), Err(DisconnectReason::IdentityKey));
+    sender.send_replace(keys(&json!({"keys": [new.jwk("new")]}).to_string()));
+    assert_eq!(provider.verify(&tokens[0], NOW), Err(DisconnectReason::IdentityKey));
+    assert!(provider.verify(&tokens[1], NOW).is_ok());
+    assert!(provider.verify(&unnamed, NOW).is_ok());
+}
+
+#[test]
+fn a_name_is_what_can_be_shown() {
+    let issuer = Issuer::new(Algorithm::EdDSA);
+    let provider = provider(Algorithm::EdDSA, issuer.pem().as_bytes());
+    for (claims, name) in [
+        (with("name", json!("  Grace \u{7}Hopper ")), "Grace Hopper"),
+        (
+            with("name", json!("a name that is far too long to be shown")),
+            "a name that is far too l",
+        ),
+        (with("name", json!("\u{7}")), "user-1"),
+        (with("name", Value::Null), "user-1"),
+        (with("preferred_username", json!("ada99")), "Ada"),
+    ] {
+        let identity = provider.verify(&issuer.sign(None, &claims), NOW).expect("it is good");
+        assert_eq!(identity.name, name);
+    }
+}
+
+#[test]
+fn a_file_without_a_key_for_the_algorithm_is_none() {
+    let issuer = Issuer::new(Algorithm::EdDSA);
+    let parse = |text: &str, algorithm| {
+        ProviderKeys::parse(text.as_bytes(), algorithm)
+            .map(|_| ())
+            .expect_err("no keys")
+            .to_string()
+    };
+    assert!(parse(&issuer.pem(), Algorithm::ES256).contains("no key in it is for ES256"));
+    let set = json!({"keys": [issuer.jwk("a")]}).to_string();
+    assert!(parse(&set, Algorithm::RS256).contains("no key in it is for RS256"));
+    assert!(parse("{}", Algorithm::EdDSA).contains("`keys`"));
+    assert!(parse("", Algorithm::EdDSA).contains("no key in it"));
+    let two = format!("{}{}", issuer.pem(), Issuer::new(Algorithm::EdDSA).pem());
+    assert!(parse(&two, Algorithm::EdDSA).contains("JSON Web Key Set"));
+    // A key of another purpose is not used.
+    let mut jwk = issuer.jwk("a");
+    jwk["use"] = json!("enc");
+    let set = json!({"keys": [jwk]}).to_string();
+    assert!(parse(&set, Algorithm::EdDSA).contains("no key in it"));
+}
