@@ -162,6 +162,7 @@ async fn play_to_the_end(client: &mut MatchClient<Arena>) -> (DisconnectReason, 
         loop {
             match client.next().await {
                 Ok(MatchEvent::InputDue(tick)) => client.send_input(tick, ArenaInput::default()),
+                Ok(MatchEvent::Joined(j)) => eprintln!("DEBUG joined {:?} {:?} tick {:?}", j.match_id, j.player, j.tick),
                 Ok(_) => {}
                 Err(ClientError::Disconnected(reason)) => return reason,
                 Err(error) => panic!("{error}"),
@@ -276,18 +277,18 @@ async fn who_is_banned_or_revoked_is_out_within_two_seconds() {
 async fn an_identity_is_refreshed_while_its_player_plays() {
     let (folder, key) = scene();
     let server = Guarded::start(folder).await;
+    let mut eve = server.join(key.token("eve", 60), Return::Never).await;
+    eve.refresh(text(key.token("ada", 60))).expect("it is short");
+    assert_eq!(play_to_the_end(&mut eve).await.0, DisconnectReason::IdentityMismatch);
     // Good for a second and its leeway of five.
     let mut ada = server.join(key.token("ada", 1), Return::Never).await;
     let mut ben = server.join(key.token("ben", 1), Return::Never).await;
-    let mut eve = server.join(key.token("eve", 60), Return::Never).await;
     play_for(&mut ada, Duration::from_secs(2)).await;
     ada.refresh(text(key.token("ada", 60))).expect("it is short");
     let (reason, _) = play_to_the_end(&mut ben).await;
     assert_eq!(reason, DisconnectReason::IdentityExpired);
     play_for(&mut ada, Duration::from_secs(5)).await;
 
-    eve.refresh(text(key.token("ada", 60))).expect("it is short");
-    assert_eq!(play_to_the_end(&mut eve).await.0, DisconnectReason::IdentityMismatch);
     let mut lobby = server.sign_in(key.token("ada", 60)).await.expect("she is believed");
     lobby.refresh::<Arena>(text(key.token("ada", 60))).await.expect("she is still Ada");
     let refusal = lobby.refresh::<Arena>(text(key.token("ben", 60))).await.expect_err("not Ada");
