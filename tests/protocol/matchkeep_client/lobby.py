@@ -1,0 +1,24 @@
+"""The lobby's messages: who am I, which match, where is it."""
+
+from .encoding import (BYTES, NOTHING, TEXT, U16, U32, U64, Choice, FixedBytes, IpAddress, Names,
+                       Option, Structure)
+from .reasons import REASONS
+
+ALPN = "matchkeep-lobby/1"
+
+GAME_VERSION = Structure(name=TEXT, rules=U32, schema=U64)
+
+REQUEST = Choice(
+    Authenticate=Structure(game=GAME_VERSION, name=TEXT),
+    FindMatch=Structure(mode=TEXT),
+    Locate=Structure(match=U64),
+    Leave=Structure(match=U64),
+)
+
+REPLY = Choice(
+    Authenticated=Structure(player=U64),
+    Assigned=Structure(match=U64, address=Option(IpAddress()), port=U16,
+                       fingerprint=FixedBytes(32), ticket=BYTES),
+    Left=NOTHING,
+    Refused=Structure(reason=Names(*REASONS)),
+)

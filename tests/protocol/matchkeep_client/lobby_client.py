@@ -1,0 +1,83 @@
+"""A conversation with the lobby: requests one after the other, an answer to each."""
+
+import asyncio
+from typing import NamedTuple
+
+from . import arena, frames, lobby
+from .connection import Closed, connect
+from .encoding import decode_message
+
+
+class Endpoint(NamedTuple):
+    """Where a server is, and the SHA-256 of the certificate it shows."""
+
+    address: str
+    port: int
+    fingerprint: bytes
+
+
+class Place(NamedTuple):
+    """Where a match is, and the ticket that lets one player into it."""
+
+    match: int
+    endpoint: Endpoint
+    ticket: bytes
+
+
+class Refused(Exception):
+    """The lobby said no; `reason` is a name of the table of reasons."""
+
+    def __init__(self, reason):
+        super().__init__(reason)
+        self.reason = reason
+
+
+class LobbyClient:
+    """An authenticated connection to the lobby."""
+
+    def __init__(self, connection, endpoint):
+        self._connection = connection
+        self._endpoint = endpoint
+        self._answers = asyncio.Queue()
+        self.player = None
+        connection.on_message = self._answers.put_nowait
+        connection.on_closed = self._answers.put_nowait
+
+    @classmethod
+    async def enter(cls, endpoint, name):
+        """Connects and says who is there."""
+        connection = await connect(*endpoint, lobby.ALPN, frames.LOBBY)
+        client = cls(connection, endpoint)
+        fields = await client.ask("Authenticate", game=arena.VERSION, name=name)
+        client.player = fields["player"]
+        return client
+
+    async def ask(self, request, **fields):
+        """The fields of the answer to a request."""
+        self._connection.send_message(lobby.REQUEST.encode((request, fields)), frames.LOBBY)
+        answer = await asyncio.wait_for(self._answers.get(), 5)
+        if isinstance(answer, Closed):
+            raise answer
+        name, fields = decode_message(lobby.REPLY, answer)
+        if name == "Refused":
+            raise Refused(fields["reason"])
+        return fields
+
+    async def find(self, mode):
+        """A place in a match of this mode."""
+        return self._place(await self.ask("FindMatch", mode=mode))
+
+    async def locate(self, match):
+        """The place in a match that the player is in."""
+        return self._place(await self.ask("Locate", match=match))
+
+    def end(self):
+        """The lobby is not needed while a match is played."""
+        if not self._connection.closed:
+            self._connection.end()
+
+    def _place(self, fields):
+        # No address: the match is where the lobby was reached.
+        endpoint = Endpoint(fields["address"] or self._endpoint.address, fields["port"],
+                            fields["fingerprint"])
+        return Place(fields["match"], endpoint, fields["ticket"])

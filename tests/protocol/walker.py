@@ -1,0 +1,79 @@
+"""Someone who walks where there is room."""
+
+import math
+
+from matchkeep_client.arena import Input
+
+# Half of a player's box to each side, and how far its top and bottom are from its origin.
+SIDE, UP, DOWN = 16, 32, 24
+TURN = 65536
+YAWS = 32
+
+
+def clear_distance(boxes, origin, yaw):
+    """How far a player can go from `origin` at this yaw before a box is in the way."""
+    x, y, z = origin
+    dx, dy = math.cos(yaw * math.tau / TURN), math.sin(yaw * math.tau / TURN)
+    return min((_distance_to(box, x, y, dx, dy) for box in boxes
+                if box["lowest"]["z"] < z + UP and box["highest"]["z"] > z - DOWN + 1), default=math.inf)
+
+
+def clearest_yaw(boxes, origin):
+    """The yaw at which a player can go farthest."""
+    return max((i * TURN // YAWS for i in range(YAWS)),
+               key=lambda yaw: clear_distance(boxes, origin, yaw))
+
+
+def _distance_to(box, x, y, dx, dy):
+    """How far along a ray the origin of a player meets a box, which is wider for it by half a player."""
+    enters, leaves = 0, math.inf
+    for axis, start, step in (("x", x, dx), ("y", y, dy)):
+        low, high = box["lowest"][axis] - SIDE, box["highest"][axis] + SIDE
+        if abs(step) < 1e-9:
+            if not low < start < high:
+                return math.inf
+        else:
+            first, second = sorted(((low - start) / step, (high - start) / step))
+            enters, leaves = max(enters, first), min(leaves, second)
+    return enters if enters < leaves else math.inf
+
+
+class Walker:
+    """Decides each tick's input: what it is told, or a walk of its own."""
+
+    def __init__(self):
+        self._boxes = None
+        self.ordered = None  # the input of each tick, while someone else decides
+        self._yaw = 0
+        self._position = None
+        self._alive = True
+        self._turned = 0
+        self.given = {}  # the input given for each tick
+
+    def knows(self, config):
+        """The map to walk on."""
+        self._boxes = config["map"]["boxes"]
+
+    def sees(self, own):
+        """Its own entity, from the newest snapshot."""
+        self._position = tuple(own.value(axis) for axis in "xyz")
+        self._alive = own.value("alive") == 1
+
+    def direction(self):
+        """The clearest yaw from where it is."""
+        return clearest_yaw(self._boxes, self._position)
+
+    def steer(self, tick):
+        """The input of a tick."""
+        self.given[tick] = self.ordered or self._walk(tick)
+        return self.given[tick]
+
+    def _walk(self, tick):
+        if not self._alive:
+            # Pressed and let go in turns: fire asks to be back sooner.
+            return Input(yaw=self._yaw, fire=tick % 8 == 0)
+        if self._position is not None and tick >= self._turned + 6:
+            self._turned = tick
+            if clear_distance(self._boxes, self._position, self._yaw) < 64:
+                self._yaw = self.direction()
+        return Input(yaw=self._yaw, forward=127, fire=tick % 32 < 4)
