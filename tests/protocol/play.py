@@ -9,6 +9,7 @@ import asyncio
 import json
 import math
 import pathlib
+import signal
 import sys
 import tempfile
 import time
@@ -301,6 +302,8 @@ def main():
     parser.add_argument("program", type=pathlib.Path, help="the server program")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     arguments = parser.parse_args()
+    # A server must not outlive who started it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     report = Report()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:

@@ -3,7 +3,7 @@
 import struct
 from typing import NamedTuple
 
-from .encoding import (BYTE, TEXT, U16, U64, Choice, List, Names, Option, Structure)
+from .encoding import BYTE, TEXT, U16, U64, Choice, DecodeError, List, Names, Option, Structure
 from .snapshot import Field, Kind
 
 VERSION = {"name": "arena", "rules": 1, "schema": 17195496005661348429}
@@ -35,8 +35,11 @@ def encode_input(bits, value):
 
 def decode_input(bits):
     """Reads an input."""
-    return Input(bits.take(16), bits.take(16), bits.signed(8), bits.signed(8), bits.flag(), bits.flag(),
-                 bits.take(2) if bits.flag() else None)
+    value = Input(bits.take(16), bits.take(16), bits.signed(8), bits.signed(8), bits.flag(), bits.flag(),
+                  bits.take(2) if bits.flag() else None)
+    if -128 in (value.forward, value.side):
+        raise DecodeError("forward and side go from -127 to 127")
+    return value
 
 
 def _position(bits, small, step):

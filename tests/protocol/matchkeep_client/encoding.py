@@ -115,11 +115,17 @@ class FixedBytes:
 class Bytes:
     """A list of bytes: its length, then the bytes."""
 
+    def __init__(self, most=None):
+        self._most = most
+
     def encode(self, value):
         return LENGTH.encode(len(value)) + bytes(value)
 
     def decode(self, reader):
-        return reader.take(LENGTH.decode(reader))
+        length = LENGTH.decode(reader)
+        if self._most is not None and length > self._most:
+            raise DecodeError(f"{length} bytes where {self._most} are allowed")
+        return reader.take(length)
 
 
 class Text:

@@ -9,16 +9,21 @@ ALPN = "matchkeep-lobby/1"
 GAME_VERSION = Structure(name=TEXT, rules=U32, schema=U64)
 
 REQUEST = Choice(
-    Authenticate=Structure(game=GAME_VERSION, name=TEXT),
+    Authenticate=Structure(game=GAME_VERSION, who=Choice(name=TEXT, identity=TEXT)),
     FindMatch=Structure(mode=TEXT),
     Locate=Structure(match=U64),
     Leave=Structure(match=U64),
+    CreatePrivate=Structure(request=U64, mode=TEXT),
+    JoinPrivate=Structure(code=TEXT),
 )
 
-REPLY = Choice(
+MESSAGE = Choice(
     Authenticated=Structure(player=U64),
     Assigned=Structure(match=U64, address=Option(IpAddress()), port=U16,
-                       fingerprint=FixedBytes(32), ticket=BYTES),
+                       fingerprint=FixedBytes(32), code=Option(TEXT), ticket=BYTES),
     Left=NOTHING,
     Refused=Structure(reason=Names(*REASONS)),
 )
+
+# An answer is to the oldest request that has none yet; nobody asked for news.
+REPLY = Choice(answer=MESSAGE, news=MESSAGE)

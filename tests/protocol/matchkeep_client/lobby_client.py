@@ -40,7 +40,7 @@ class LobbyClient:
         self._endpoint = endpoint
         self._answers = asyncio.Queue()
         self.player = None
-        connection.on_message = self._answers.put_nowait
+        connection.on_message = self._message
         connection.on_closed = self._answers.put_nowait
 
     @classmethod
@@ -48,7 +48,7 @@ class LobbyClient:
         """Connects and says who is there."""
         connection = await connect(*endpoint, lobby.ALPN, frames.LOBBY)
         client = cls(connection, endpoint)
-        fields = await client.ask("Authenticate", game=arena.VERSION, name=name)
+        fields = await client.ask("Authenticate", game=arena.VERSION, who=("name", name))
         client.player = fields["player"]
         return client
 
@@ -58,7 +58,7 @@ class LobbyClient:
         answer = await asyncio.wait_for(self._answers.get(), 5)
         if isinstance(answer, Closed):
             raise answer
-        name, fields = decode_message(lobby.REPLY, answer)
+        name, fields = answer
         if name == "Refused":
             raise Refused(fields["reason"])
         return fields
@@ -75,6 +75,12 @@ class LobbyClient:
         """The lobby is not needed while a match is played."""
         if not self._connection.closed:
             self._connection.end()
+
+    def _message(self, data):
+        kind, message = decode_message(lobby.REPLY, data)
+        # This client expects no news, and drops what there is.
+        if kind == "answer":
+            self._answers.put_nowait(message)
 
     def _place(self, fields):
         # No address: the match is where the lobby was reached.

@@ -1,14 +1,14 @@
 """The messages of a match's stream."""
 
-from .encoding import (BYTE, BYTES, I64, NOTHING, TEXT, U16, U32, U64, Choice, List, Option,
-                       Structure)
+from .encoding import (BYTE, BYTES, I64, NOTHING, TEXT, U16, U32, U64, Bytes, Choice, List,
+                       Option, Structure)
 from .lobby import GAME_VERSION
 
 ALPN = "matchkeep-match/1"
 PLAIN_CODEC = 1
 
 CLIENT_MESSAGE = Choice(
-    Join=Structure(game=GAME_VERSION, codecs=BYTES, credential=Choice(ticket=BYTES, token=BYTES)),
+    Join=Structure(game=GAME_VERSION, codecs=Bytes(8), credential=Choice(ticket=BYTES, token=BYTES)),
     Leave=NOTHING,
 )
 

@@ -38,6 +38,7 @@ REASONS = {
     "mode_unknown": 50,
     "storage_full": 51,
     "internal": 63,
+    "code_unknown": 64,
 }
 
 
