@@ -132,6 +132,8 @@ class Session:
             self.dropped += 1
             return
         header, entities = received
+        # One that was overtaken is held, to build on; it is no news.
+        overtaken = header.tick < self._snapshots.newest
         if self._clock is None or self._still != header.still:
             # At the first snapshot, and where ticks stop or go on again.
             self._clock = InputClock(self._rate, header.tick, now)
@@ -140,7 +142,8 @@ class Session:
         self._still = header.still
         if not self._first_snapshot.done():
             self._first_snapshot.set_result(None)
-        self.on_snapshot(header, entities)
+        if not overtaken:
+            self.on_snapshot(header, entities)
 
     def _over(self, closed):
         for future in (self._welcome, self._first_snapshot):
