@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 
-from matchkeep_client import frames, match
+from matchkeep_client import frames
 from matchkeep_client.arena import Input
 from matchkeep_client.connection import Closed, connect
 from matchkeep_client.player import Player

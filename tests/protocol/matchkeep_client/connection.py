@@ -111,14 +111,17 @@ async def connect(address, port, fingerprint, alpn, limit, timeout=1.5):
         lambda: Connection(QuicConnection(configuration=configuration), fingerprint, limit),
         local_addr=(family_any, 0))
     connection.connect((address, port))
+    connected = False
     try:
         async with asyncio.timeout(timeout):
             await connection.wait_connected()
+        connected = True
     except (ConnectionError, TimeoutError) as error:
-        if not connection.closed:
+        raise connection.closed or Closed("unreachable", "the handshake did not end in time") from error
+    finally:
+        # Also where whoever waited for it does not want it any more.
+        if not connected and not connection.closed:
             connection.end()
-            raise Closed("unreachable", str(error)) from error
-        raise connection.closed from error
     if connection.closed:
         raise connection.closed
     return connection

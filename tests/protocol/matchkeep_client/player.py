@@ -1,6 +1,7 @@
 """A player who keeps their place: comes back where the connection, or the server, is lost."""
 
 import asyncio
+import math
 
 from . import arena
 from .connection import Closed
@@ -13,7 +14,18 @@ SILENCE = 0.3
 # How long to wait between two attempts that failed, in seconds.
 PAUSE = 0.2
 # After these there is nothing to come back to, or someone does not want the player there.
-FINAL = {"left", "match_ended", "match_over", "replaced", "kicked", "match_quarantined", "undecodable"}
+FINAL = {"left", "match_ended", "match_over", "replaced", "kicked", "match_quarantined", "game_mismatch",
+         "codec_unknown", "undecodable"}
+# For so long after a second connection was tried, in seconds, `replaced` is by that one.
+OWN_REPLACEMENT = 5
+
+
+class Gone(Exception):
+    """There is nothing to come back to; `reason` is a name of the table of reasons."""
+
+    def __init__(self, reason):
+        super().__init__(reason)
+        self.reason = reason
 
 
 class Player:
@@ -30,6 +42,7 @@ class Player:
         self._endpoint = None
         self._token = None
         self._rescue = None
+        self._rescued = -math.inf  # when a second connection was last tried
         self._match = None
         self.session = None
         self.welcome = None
@@ -63,13 +76,17 @@ class Player:
         while True:
             await self.session.wait()
             self.session.send_inputs(self._steer)
-            if self.session.closed and self.session.closed.reason in FINAL:
+            if self.session.closed and self._is_final(self.session.closed.reason):
                 self._forget_rescue()
                 return self.session.closed.reason
             if self._rescue is None and self._is_lost():
                 self._rescue = asyncio.create_task(self._come_back())
             if self._rescue is not None:
-                self._finish_rescue()
+                self._rescued = _now()
+                try:
+                    self._finish_rescue()
+                except Gone as gone:
+                    return gone.reason
 
     def leave(self):
         """Gives up the place."""
@@ -80,8 +97,14 @@ class Player:
         self._token = None
 
     def _is_lost(self):
-        silence = asyncio.get_running_loop().time() - self.session.heard
-        return self.session.closed is not None or silence > SILENCE
+        return self.session.closed is not None or _now() - self.session.heard > SILENCE
+
+    def _is_final(self, reason):
+        # The server ends the older connection as soon as the newer one joins: before the newer one has
+        # brought a snapshot, and also where it was given up in that moment.
+        if reason == "replaced" and _now() - self._rescued < OWN_REPLACEMENT:
+            return False
+        return reason in FINAL
 
     def _finish_rescue(self):
         """Keeps whichever connection brought a snapshot first."""
@@ -112,10 +135,15 @@ class Player:
                     session = await self._locate()
                 await session.first_snapshot()
                 return how, session
-            except (Closed, Refused) as failure:
+            except Refused as refused:
+                # The lobby knows of every match that there is.
+                raise Gone(refused.reason) from refused
+            except Closed as closed:
+                if closed.reason in FINAL:
+                    raise Gone(closed.reason) from closed
                 # A server that does not answer may be back in a moment. One that refuses the token leads to
                 # the lobby, which knows where the match is now.
-                if failure.reason not in ("unreachable", "closed here"):
+                if closed.reason != "unreachable":
                     self._token = None
             except asyncio.CancelledError:
                 if session is not None:
@@ -143,12 +171,9 @@ class Player:
         self.session = session
         self.welcome = session.welcome
         session.on_message = self._message
-        session.on_snapshot = self._snapshot
+        session.on_snapshot = lambda header, entities: self.on_snapshot(header, entities)
         for name, fields in session.take_early():
             self._message(name, fields)
-
-    def _snapshot(self, header, entities):
-        self.on_snapshot(header, entities)
 
     def _message(self, name, fields):
         if name == "Welcome":
@@ -169,3 +194,7 @@ class Player:
             self.undone += len(self._told) - len(happened)
             self._told = happened
         self.epoch = epoch
+
+
+def _now():
+    return asyncio.get_running_loop().time()

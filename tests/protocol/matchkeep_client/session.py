@@ -46,8 +46,10 @@ class Session:
             async with asyncio.timeout(5):
                 session.welcome = await session._welcome
         except TimeoutError as error:
-            session.abandon()
             raise Closed("unreachable", "no welcome came") from error
+        finally:
+            if session.welcome is None:
+                session.abandon()
         return session
 
     @property
@@ -109,6 +111,8 @@ class Session:
         name, fields = decode_message(match.SERVER_MESSAGE, data)
         self.heard = asyncio.get_running_loop().time()
         if name == "Welcome":
+            if self._snapshots is not None:
+                raise DecodeError("a second welcome")
             self._begin(fields["epoch"], fields["tick"])
             self._rate = fields["rate"]
             self._welcome.set_result(fields)
@@ -120,6 +124,7 @@ class Session:
         """An epoch begins: nothing held of one before it is of use."""
         self._snapshots = Snapshots(arena.SCHEMA, epoch, tick)
         self._clock = None
+        self._still = False
         self._sent = None
         self._inputs.clear()
 
