@@ -49,7 +49,8 @@ class Observer:
             self._fault(at, f"{len(own)} entities are one's own")
             return
         self.own[at] = own[0]
-        self._walker.sees(own[0])
+        slot = self._player.welcome["slot"]
+        self._walker.sees(own[0], [player for other, player in self.players(at).items() if other != slot])
         self._check_own(at, own[0], entities)
 
     def players(self, at):

@@ -38,6 +38,13 @@ def _distance_to(box, x, y, dx, dy):
     return enters if enters < leaves else math.inf
 
 
+def player_box(player):
+    """The box that a player takes up."""
+    x, y, z = (player.value(axis) for axis in "xyz")
+    return {"lowest": {"x": x - SIDE, "y": y - SIDE, "z": z - DOWN},
+            "highest": {"x": x + SIDE, "y": y + SIDE, "z": z + UP}}
+
+
 class Walker:
     """Decides each tick's input: what it is told, or a walk of its own."""
 
@@ -47,6 +54,7 @@ class Walker:
         self._yaw = 0
         self._position = None
         self._alive = True
+        self._others = []
         self._turned = 0
         self.given = {}  # the input given for each tick
 
@@ -54,14 +62,15 @@ class Walker:
         """The map to walk on."""
         self._boxes = config["map"]["boxes"]
 
-    def sees(self, own):
-        """Its own entity, from the newest snapshot."""
+    def sees(self, own, others):
+        """Its own entity and the other players, from the newest snapshot."""
         self._position = tuple(own.value(axis) for axis in "xyz")
         self._alive = own.value("alive") == 1
+        self._others = others
 
     def direction(self):
-        """The clearest yaw from where it is."""
-        return clearest_yaw(self._boxes, self._position)
+        """The clearest yaw from where it is: players are in the way too."""
+        return clearest_yaw(self._boxes + [player_box(other) for other in self._others], self._position)
 
     def steer(self, tick):
         """The input of a tick."""

@@ -41,6 +41,7 @@ class Player:
         self._steer = steer
         self._endpoint = None
         self._token = None
+        self._leaving = False
         self._rescue = None
         self._rescued = -math.inf  # when a second connection was last tried
         self._match = None
@@ -79,7 +80,7 @@ class Player:
             if self.session.closed and self._is_final(self.session.closed.reason):
                 self._forget_rescue()
                 return self.session.closed.reason
-            if self._rescue is None and self._is_lost():
+            if self._rescue is None and self._is_lost() and not self._leaving:
                 self._rescue = asyncio.create_task(self._come_back())
             if self._rescue is not None:
                 self._rescued = _now()
@@ -90,7 +91,9 @@ class Player:
 
     def leave(self):
         """Gives up the place."""
-        self.session.leave()
+        self._leaving = True
+        if not self.session.closed:
+            self.session.leave()
 
     def lose_token(self):
         """For tests: what a client is in whose token is refused."""
@@ -102,6 +105,8 @@ class Player:
     def _is_final(self, reason):
         # The server ends the older connection as soon as the newer one joins: before the newer one has
         # brought a snapshot, and also where it was given up in that moment.
+        if self._leaving and self._rescue is None:
+            return True
         if reason == "replaced" and _now() - self._rescued < OWN_REPLACEMENT:
             return False
         return reason in FINAL
@@ -174,6 +179,9 @@ class Player:
         session.on_snapshot = lambda header, entities: self.on_snapshot(header, entities)
         for name, fields in session.take_early():
             self._message(name, fields)
+        if self._leaving:
+            # What was said on the connection before was not heard.
+            session.leave()
 
     def _message(self, name, fields):
         if name == "Welcome":

@@ -4,7 +4,7 @@ import asyncio
 import collections
 
 from . import arena, frames, match
-from .clock import InputClock
+from .clock import LEAD, InputClock
 from .connection import Closed, connect
 from .datagrams import INPUTS_MAX, InputDatagram, Snapshots
 from .encoding import DecodeError, decode_message
@@ -142,8 +142,10 @@ class Session:
         if self._clock is None or self._still != header.still:
             # At the first snapshot, and where ticks stop or go on again.
             self._clock = InputClock(self._rate, header.tick, now)
-        elif header.applied is not None and not header.still:
-            self._clock.correct(header.margin / 10_000)
+        elif not overtaken and not header.still:
+            # Before any input came the margin says 0, which is no measurement.
+            margin = header.margin / 10_000 if header.margin or header.applied is not None else LEAD
+            self._clock.correct(header.tick, now, margin)
         self._still = header.still
         if not self._first_snapshot.done():
             self._first_snapshot.set_result(None)
