@@ -189,7 +189,7 @@ def check_sight(report, name, walker, witness, epoch, since):
             if (epoch, tick) in walker.observer.own]
     report.check(f"{name}: seen where it is", len(both) > 100 and max(both) <= 2 * TOLERANCE,
                  f"{len(both)} ticks, {max(both, default=math.nan):.3f} units apart at most")
-    report.check(f"{name}: seen to walk", walked(path) > 300, f"{walked(path):.0f} units")
+    report.check(f"{name}: seen to walk", walked(path) > 150, f"{walked(path):.0f} units")
 
 
 async def check_state(report, name, server, participant):

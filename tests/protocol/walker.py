@@ -8,6 +8,8 @@ from matchkeep_client.arena import Input
 SIDE, UP, DOWN = 16, 32, 24
 TURN = 65536
 YAWS = 32
+# Not a simple part of a turn, so that the next tries differ.
+STUCK_TURN = TURN * 3 // 8 + 1000
 
 
 def clear_distance(boxes, origin, yaw):
@@ -55,7 +57,8 @@ class Walker:
         self._position = None
         self._alive = True
         self._others = []
-        self._turned = 0
+        self._looked = 0  # the tick of the last look around, and where that was
+        self._looked_from = None
         self.given = {}  # the input given for each tick
 
     def knows(self, config):
@@ -81,8 +84,11 @@ class Walker:
         if not self._alive:
             # Pressed and let go in turns: fire asks to be back sooner.
             return Input(yaw=self._yaw, fire=tick % 8 == 0)
-        if self._position is not None and tick >= self._turned + 6:
-            self._turned = tick
-            if clear_distance(self._boxes, self._position, self._yaw) < 64:
+        if self._position is not None and tick >= self._looked + 10:
+            if self._looked_from is not None and math.dist(self._position, self._looked_from) < 8:
+                # Something is in the way that is not on the map, or lower than one looks.
+                self._yaw = (self._yaw + STUCK_TURN) % TURN
+            elif clear_distance(self._boxes, self._position, self._yaw) < 64:
                 self._yaw = self.direction()
+            self._looked, self._looked_from = tick, self._position
         return Input(yaw=self._yaw, forward=127, fire=tick % 32 < 4)
