@@ -18,7 +18,9 @@ import traceback
 from matchkeep_client import frames
 from matchkeep_client.arena import Input
 from matchkeep_client.connection import Closed, connect
+from matchkeep_client.lobby_client import LobbyClient, Refused
 from matchkeep_client.player import Player
+from matchkeep_client.session import Session
 from losses import Losses
 from observer import TOLERANCE, Observer, differences, distance, position, walked
 from server import MODE, Server
@@ -87,6 +89,33 @@ async def check_certificate(report, lobby):
         report.check("another fingerprint is refused", False, "the connection was taken")
     except Closed as closed:
         report.check("another fingerprint is refused", closed.reason == "certificate", closed)
+
+
+async def check_private(report, lobby):
+    """A private match is led to by its code, and by nothing else."""
+    host, guest = await LobbyClient.enter(lobby, "host"), await LobbyClient.enter(lobby, "guest")
+    place = await host.create_private(1, MODE)
+    again, other = await host.create_private(1, MODE), await host.create_private(2, MODE)
+    report.check("a private match has a code", place.code is not None and len(place.code) == 8, place.code)
+    report.check("the same request leads to the same match", again[:3] == place[:3])
+    report.check("another request leads to another match", place.match != other.match and place.code != other.code)
+    joined = await guest.join_private(place.code.lower())
+    report.check("the code leads to it, in small letters too", joined.match == place.match)
+    found = await guest.find(MODE)
+    report.check("whoever looks for a match is not led to it", found.match not in (place.match, other.match))
+    try:
+        await guest.join_private("AAAAAAAA")
+        report.check("another code is refused", False)
+    except Refused as refused:
+        report.check("another code is refused", refused.reason == "code_unknown", refused.reason)
+    session = await Session.join(joined.endpoint, ("ticket", joined.ticket))
+    report.check("the ticket is for it", session.welcome["match"] == place.match)
+    session.leave()
+    await until(lambda: session.closed, 5, "who leaves is not let go")
+    for client, match in ((host, place.match), (host, other.match), (guest, found.match)):
+        await client.leave(match)
+    host.end()
+    guest.end()
 
 
 def check_arrival(report, first, second):
@@ -301,6 +330,7 @@ async def scenario(report, server):
     """All of it, in order."""
     lobby = await asyncio.to_thread(server.start)
     await check_certificate(report, lobby)
+    await check_private(report, lobby)
     walker, witness = Participant(lobby, "walker"), Participant(lobby, "witness")
     walker.walker.ordered = witness.walker.ordered = Input()
     await walker.enter()

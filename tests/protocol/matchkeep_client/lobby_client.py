@@ -21,6 +21,7 @@ class Place(NamedTuple):
 
     match: int
     endpoint: Endpoint
+    code: str | None  # what others join a private match with
     ticket: bytes
 
 
@@ -71,6 +72,21 @@ class LobbyClient:
         """The place in a match that the player is in."""
         return self._place(await self.ask("Locate", match=match))
 
+    async def create_private(self, request, mode):
+        """A place in a match that nobody is led to who does not know its code.
+
+        `request` is a number of one's own: the same one again leads to the same match.
+        """
+        return self._place(await self.ask("CreatePrivate", request=request, mode=mode))
+
+    async def join_private(self, code):
+        """A place in the private match with this code."""
+        return self._place(await self.ask("JoinPrivate", code=code))
+
+    async def leave(self, match):
+        """Gives up the place in a match."""
+        await self.ask("Leave", match=match)
+
     def end(self):
         """The lobby is not needed while a match is played."""
         if not self._connection.closed:
@@ -86,4 +102,4 @@ class LobbyClient:
         # No address: the match is where the lobby was reached.
         endpoint = Endpoint(fields["address"] or self._endpoint.address, fields["port"],
                             fields["fingerprint"])
-        return Place(fields["match"], endpoint, fields["ticket"])
+        return Place(fields["match"], endpoint, fields["code"], fields["ticket"])
