@@ -108,7 +108,7 @@ async def check_private(report, lobby):
         report.check("another code is refused", False)
     except Refused as refused:
         report.check("another code is refused", refused.reason == "code_unknown", refused.reason)
-    session = await Session.join(joined.endpoint, ("ticket", joined.ticket))
+    session = await Session.join(joined.endpoint, ("ticket", joined.credential))
     report.check("the ticket is for it", session.welcome["match"] == place.match)
     session.leave()
     await until(lambda: session.closed, 5, "who leaves is not let go")

@@ -3,7 +3,7 @@
 from .encoding import DecodeError
 
 # The longest message, in bytes, by who sends it.
-CLIENT_TO_MATCH, MATCH_TO_CLIENT, LOBBY = 1024, 49152, 4096
+CLIENT_TO_MATCH, MATCH_TO_CLIENT, LOBBY = 4096, 49152, 4096
 
 
 def frame(message, limit):

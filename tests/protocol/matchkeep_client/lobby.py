@@ -9,7 +9,8 @@ ALPN = "matchkeep-lobby/1"
 GAME_VERSION = Structure(name=TEXT, rules=U32, schema=U64)
 
 REQUEST = Choice(
-    Authenticate=Structure(game=GAME_VERSION, who=Choice(name=TEXT, identity=TEXT)),
+    Authenticate=Structure(game=GAME_VERSION, who=Choice(name=TEXT, identity=TEXT),
+                           binding=FixedBytes(32)),
     FindMatch=Structure(mode=TEXT),
     Locate=Structure(match=U64),
     Leave=Structure(match=U64),

@@ -1,6 +1,8 @@
 """A conversation with the lobby: requests one after the other, an answer to each."""
 
 import asyncio
+import hashlib
+import os
 from typing import NamedTuple
 
 from . import arena, frames, lobby
@@ -22,7 +24,7 @@ class Place(NamedTuple):
     match: int
     endpoint: Endpoint
     code: str | None  # what others join a private match with
-    ticket: bytes
+    credential: bytes  # the ticket, and the secret that shows whose it is
 
 
 class Refused(Exception):
@@ -40,6 +42,8 @@ class LobbyClient:
         self._connection = connection
         self._endpoint = endpoint
         self._answers = asyncio.Queue()
+        # A ticket that somebody else got to see is of no use to them without this.
+        self._secret = os.urandom(32)
         self.player = None
         connection.on_message = self._message
         connection.on_closed = self._answers.put_nowait
@@ -49,7 +53,8 @@ class LobbyClient:
         """Connects and says who is there."""
         connection = await connect(*endpoint, lobby.ALPN, frames.LOBBY)
         client = cls(connection, endpoint)
-        fields = await client.ask("Authenticate", game=arena.VERSION, who=("name", name))
+        fields = await client.ask("Authenticate", game=arena.VERSION, who=("name", name),
+                                  binding=hashlib.sha256(client._secret).digest())
         client.player = fields["player"]
         return client
 
@@ -102,4 +107,5 @@ class LobbyClient:
         # No address: the match is where the lobby was reached.
         endpoint = Endpoint(fields["address"] or self._endpoint.address, fields["port"],
                             fields["fingerprint"])
-        return Place(fields["match"], endpoint, fields["code"], fields["ticket"])
+        return Place(fields["match"], endpoint, fields["code"],
+                     fields["ticket"] + self._secret)

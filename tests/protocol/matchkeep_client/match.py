@@ -10,6 +10,7 @@ PLAIN_CODEC = 1
 CLIENT_MESSAGE = Choice(
     Join=Structure(game=GAME_VERSION, codecs=Bytes(8), credential=Choice(ticket=BYTES, token=BYTES)),
     Leave=NOTHING,
+    Identity=TEXT,
 )
 
 OUTCOME = Structure(
@@ -23,7 +24,7 @@ SERVER_MESSAGE = Choice(
                       codec=BYTE, hold=U32, token=BYTES, config=BYTES),
     Event=Structure(epoch=U32, tick=U64, event=BYTES),
     Ended=Structure(epoch=U32, tick=U64, outcome=OUTCOME),
-    Token=Structure(token=BYTES),
+    Token=BYTES,
     Resumed=Structure(epoch=U32, tick=U64),
     Notice=Structure(text=TEXT),
 )

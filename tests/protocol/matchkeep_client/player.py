@@ -163,11 +163,11 @@ class Player:
         finally:
             lobby.end()
         self._endpoint = place.endpoint
-        return await Session.join(place.endpoint, ("ticket", place.ticket))
+        return await Session.join(place.endpoint, ("ticket", place.credential))
 
     async def _take_place(self, place):
         self._endpoint, self._match = place.endpoint, place.match
-        session = await Session.join(place.endpoint, ("ticket", place.ticket))
+        session = await Session.join(place.endpoint, ("ticket", place.credential))
         self.config = decode_message(arena.CONFIG, session.welcome["config"])
         self._use(session)
 
@@ -188,7 +188,7 @@ class Player:
             self._token = fields["token"]
             self._begin(fields["epoch"], fields["resumed"])
         elif name == "Token":
-            self._token = fields["token"]
+            self._token = fields
         elif name == "Resumed":
             self._begin(fields["epoch"], fields["tick"])
         elif name == "Event":

@@ -39,6 +39,21 @@ REASONS = {
     "storage_full": 51,
     "internal": 63,
     "code_unknown": 64,
+    "identity_required": 65,
+    "identity_unsupported": 66,
+    "identity_malformed": 67,
+    "identity_algorithm": 68,
+    "identity_key": 69,
+    "identity_signature": 70,
+    "identity_expired": 71,
+    "identity_not_yet_valid": 72,
+    "identity_issuer": 73,
+    "identity_audience": 74,
+    "identity_too_long": 75,
+    "identity_revoked": 76,
+    "identity_mismatch": 77,
+    "banned": 78,
+    "ticket_stolen": 79,
 }
 
 
