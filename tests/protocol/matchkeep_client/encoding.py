@@ -131,12 +131,15 @@ class Bytes:
 class Text:
     """A text: the length of its UTF-8 in bytes, then those."""
 
+    def __init__(self, most=None):
+        self._bytes = Bytes(most)
+
     def encode(self, value):
-        return BYTES.encode(value.encode())
+        return self._bytes.encode(value.encode())
 
     def decode(self, reader):
         try:
-            return BYTES.decode(reader).decode()
+            return self._bytes.decode(reader).decode()
         except UnicodeDecodeError as error:
             raise DecodeError("the text is not UTF-8") from error
 

@@ -58,7 +58,7 @@ class LobbyClient:
         client.player = fields["player"]
         return client
 
-    async def ask(self, request, **fields):
+    async def ask(self, request, /, **fields):
         """The fields of the answer to a request."""
         self._connection.send_message(lobby.REQUEST.encode((request, fields)), frames.LOBBY)
         answer = await asyncio.wait_for(self._answers.get(), 5)

@@ -1,8 +1,8 @@
 """The messages of a match's stream."""
 
 from .encoding import (BYTE, BYTES, I64, NOTHING, TEXT, U16, U32, U64, Bytes, Choice, List,
-                       Option, Structure)
-from .lobby import GAME_VERSION
+                       Option, Structure, Text)
+from .lobby import GAME_VERSION, IDENTITY
 
 ALPN = "matchkeep-match/1"
 PLAIN_CODEC = 1
@@ -10,7 +10,7 @@ PLAIN_CODEC = 1
 CLIENT_MESSAGE = Choice(
     Join=Structure(game=GAME_VERSION, codecs=Bytes(8), credential=Choice(ticket=BYTES, token=BYTES)),
     Leave=NOTHING,
-    Identity=TEXT,
+    Identity=IDENTITY,
 )
 
 OUTCOME = Structure(
@@ -26,5 +26,5 @@ SERVER_MESSAGE = Choice(
     Ended=Structure(epoch=U32, tick=U64, outcome=OUTCOME),
     Token=BYTES,
     Resumed=Structure(epoch=U32, tick=U64),
-    Notice=Structure(text=TEXT),
+    Notice=Structure(text=Text(512)),
 )
