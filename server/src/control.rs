@@ -5,6 +5,7 @@
 //! Everything that can wake it is a [`ControlEvent`], a shard's report or the journal's news.
 
 pub mod core;
+mod creations;
 pub mod questions;
 pub(crate) mod retention;
 mod stats;
@@ -21,14 +22,17 @@ use matchkeep_shared::ids::ShardId;
 use matchkeep_shared::wire::lobby::{LobbyReply, LobbyRequest};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
+use tracing::Span;
 
 use self::core::{ControlAction, ControlCore, StoreAnswer, StoreFailed, StoreRequest};
+pub(crate) use self::creations::Creations;
 use self::questions::Question;
 pub use self::stats::NodeStats;
 use crate::journal::{JournalItem, JournalReport};
 use crate::lobby::core::ConnectionKey;
 use crate::shard::message::{Command, Report};
 use crate::shard::thread::ShardHandle;
+use crate::spans;
 use crate::store::{JournalHandle, NotTaken, Store, StoreError};
 use crate::wall::unix_ms;
 
@@ -53,6 +57,8 @@ pub enum ControlEvent {
         request: LobbyRequest,
         /// Where the answer goes.
         answer: oneshot::Sender<LobbyAnswer>,
+        /// What of it is within.
+        span: Span,
     },
     /// A lobby connection is gone.
     LobbyGone(ConnectionKey),
@@ -91,6 +97,8 @@ pub(crate) struct Control<G: Game> {
     pub(crate) ready: Option<oneshot::Sender<()>>,
     /// Who waits for an answer of the lobby.
     pub(crate) answers: HashMap<ConnectionKey, oneshot::Sender<LobbyAnswer>>,
+    /// Matches that are being made.
+    pub(crate) creations: Creations,
     /// Commands that a shard had no room for, to be tried again.
     pub(crate) undelivered: VecDeque<(ShardId, Command<G>)>,
     /// What the journal had no room for, to be tried again.
@@ -134,6 +142,7 @@ impl<G: Game> Control<G> {
                     self.deliver_again();
                     self.hand_over_again();
                     self.core.handle_time(unix_ms());
+                    self.creations.keep(|match_id| self.core.whereabouts(match_id).is_some());
                     if let Some(dead) = self.shards.iter().find(|shard| !shard.is_running()) {
                         break Err(ControlError::ShardDied(dead.shard));
                     }
@@ -154,6 +163,7 @@ impl<G: Game> Control<G> {
             self.core.handle_journal(unix_ms(), news)?;
         }
         while let Ok(Report { shard, event }) = self.reports.try_recv() {
+            self.creations.heard(&event);
             self.core.handle_report(unix_ms(), shard, event);
         }
         Ok(())
@@ -161,9 +171,12 @@ impl<G: Game> Control<G> {
 
     fn handle(&mut self, event: ControlEvent) -> Result<(), ControlError> {
         match event {
-            ControlEvent::LobbyRequest { from, request, answer } => {
+            ControlEvent::LobbyRequest { from, request, answer, span } => {
                 self.answers.insert(from, answer);
+                // What follows from it at once is seen within.
+                let _within = span.enter();
                 self.core.handle_request(unix_ms(), from, request);
+                self.act();
             }
             ControlEvent::LobbyGone(connection) => {
                 self.answers.remove(&connection);
@@ -193,9 +206,15 @@ impl<G: Game> Control<G> {
                 }
                 ControlAction::ToShard { shard, command } => self.send(shard, command),
                 ControlAction::ToStore(request) => {
+                    if let StoreRequest::Create(new) = &request {
+                        self.creations.begin(new);
+                    }
                     let (store, sender) = (self.store.clone(), self.sender.clone());
+                    let span = spans::store_request(&request);
                     tokio::spawn(async move {
                         let answer = carry_out(&store, request).await;
+                        spans::store_answered(&span, answer.error());
+                        drop(span);
                         let _ = sender.send(ControlEvent::Store(answer)).await;
                     });
                 }

@@ -28,6 +28,7 @@ pub mod recovery;
 pub mod replication;
 pub mod settings;
 pub mod shard;
+mod spans;
 pub mod store;
 pub mod tickets;
 pub mod travel;

@@ -22,6 +22,7 @@ use tokio::time::Instant;
 use super::core::ConnectionKey;
 use crate::control::{ControlEvent, LobbyAnswer};
 use crate::identity::{EndpointRole, IdentityError, ServerIdentity};
+use crate::spans;
 
 /// What is read from a stream at once, in bytes.
 const READ_BYTES: usize = 1024;
@@ -144,9 +145,12 @@ async fn ask(
     request: LobbyRequest,
 ) -> Result<LobbyReply, DisconnectReason> {
     let (answer, answered): (oneshot::Sender<LobbyAnswer>, _) = oneshot::channel();
-    let event = ControlEvent::LobbyRequest { from, request, answer };
+    let span = spans::lobby_request(&request);
+    let event = ControlEvent::LobbyRequest { from, request, answer, span: span.clone() };
     control.send(event).await.map_err(|_| DisconnectReason::ServerShutdown)?;
-    answered.await.map_err(|_| DisconnectReason::ServerShutdown)?
+    let answer = answered.await.map_err(|_| DisconnectReason::ServerShutdown)?;
+    spans::lobby_answered(&span, &answer);
+    answer
 }
 
 /// The next request; `None` where the client is done.

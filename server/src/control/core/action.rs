@@ -77,3 +77,13 @@ pub enum StoreAnswer {
         result: Result<(), StoreError>,
     },
 }
+
+impl StoreAnswer {
+    /// What went wrong.
+    pub fn error(&self) -> Option<&StoreError> {
+        match self {
+            Self::Account { result, .. } => result.as_ref().err(),
+            Self::Done { result, .. } => result.as_ref().err(),
+        }
+    }
+}

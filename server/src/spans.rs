@@ -1,0 +1,159 @@
+//! The spans of a node: all that a trace shows of it, each with its name and attributes. `docs/OPERATIONS.md` lists
+//! them.
+//!
+//! They stand at what operators and players ask for, and at what a node does once. Must not know: who takes them, if
+//! anybody does; where nobody does they cost a look at an atomic. Nothing in a tick makes one.
+
+use axum::http::Method;
+use matchkeep_shared::disconnect::DisconnectReason;
+use matchkeep_shared::ids::{MatchId, ShardId};
+use matchkeep_shared::wire::lobby::{LobbyReply, LobbyRequest};
+use tracing::{Span, field, info_span};
+
+use crate::control::LobbyAnswer;
+use crate::control::core::StoreRequest;
+use crate::store::StoreError;
+
+/// By this they are known from all other spans; none of them is printed with a line of the log.
+pub(crate) const TARGET: &str = "matchkeep::spans";
+/// The field that names a span, where its name is only known when it begins.
+pub(crate) const NAME: &str = "otel.name";
+/// The field that says that somebody else waits for it.
+pub(crate) const IS_ASKED: &str = "otel.is_asked";
+/// The field that says what went wrong.
+pub(crate) const FAULT: &str = "otel.fault";
+
+/// From the start of the process until players may come.
+pub(crate) fn start() -> Span {
+    info_span!(target: TARGET, "node start")
+}
+
+/// What is left of the process before is read and judged.
+pub(crate) fn recovery() -> Span {
+    info_span!(
+        target: TARGET,
+        "recovery",
+        matches.returning = field::Empty,
+        matches.finished = field::Empty,
+        matches.quarantined = field::Empty,
+        matches.foreign = field::Empty,
+    )
+}
+
+/// A player's client asks the lobby.
+pub(crate) fn lobby_request(request: &LobbyRequest) -> Span {
+    let (kind, match_id) = match request {
+        LobbyRequest::Authenticate { .. } => ("authenticate", None),
+        LobbyRequest::FindMatch { .. } => ("find_match", None),
+        LobbyRequest::Locate { match_id } => ("locate", Some(match_id)),
+        LobbyRequest::Leave { match_id } => ("leave", Some(match_id)),
+    };
+    let span = info_span!(
+        target: TARGET,
+        "lobby request",
+        otel.name = field::Empty,
+        otel.is_asked = true,
+        otel.fault = field::Empty,
+        lobby.kind = kind,
+        lobby.outcome = field::Empty,
+        r#match.id = match_id.map(field::display),
+    );
+    if !span.is_disabled() {
+        span.record(NAME, format!("lobby {kind}"));
+    }
+    span
+}
+
+/// What the lobby answered. A refusal is an answer; a connection that the server ends is a fault.
+pub(crate) fn lobby_answered(span: &Span, answer: &LobbyAnswer) {
+    if span.is_disabled() {
+        return;
+    }
+    let outcome = match answer {
+        Ok(LobbyReply::Authenticated { .. }) => "authenticated",
+        Ok(LobbyReply::Assigned(assignment)) => {
+            span.record("match.id", field::display(assignment.match_id));
+            "assigned"
+        }
+        Ok(LobbyReply::Left) => "left",
+        Ok(LobbyReply::Refused { reason }) => reason.label(),
+        Err(reason) => {
+            span.record(FAULT, reason.text());
+            DisconnectReason::label(*reason)
+        }
+    };
+    span.record("lobby.outcome", outcome);
+}
+
+/// A match is made: from the decision until its shard has it.
+pub(crate) fn match_creation(match_id: MatchId, mode: &str, shard: ShardId) -> Span {
+    info_span!(
+        target: TARGET,
+        "match create",
+        otel.fault = field::Empty,
+        r#match.id = %match_id,
+        r#match.mode = mode,
+        shard = shard.0,
+    )
+}
+
+/// Control has the store write something, or look up an account, and waits for it to be durable.
+pub(crate) fn store_request(request: &StoreRequest) -> Span {
+    let kind = match request {
+        StoreRequest::Account { .. } => "account",
+        StoreRequest::Create(_) => "create",
+        StoreRequest::Quarantine { .. } => "quarantine",
+        StoreRequest::Result(_) => "result",
+    };
+    let match_id = match request {
+        StoreRequest::Account { .. } => None,
+        StoreRequest::Create(new) => Some(new.id),
+        StoreRequest::Quarantine { match_id, .. } => Some(*match_id),
+        StoreRequest::Result(finished) => Some(finished.id),
+    };
+    info_span!(
+        target: TARGET,
+        "store write",
+        otel.fault = field::Empty,
+        store.kind = kind,
+        r#match.id = match_id.map(field::display),
+    )
+}
+
+/// What came of that.
+pub(crate) fn store_answered(span: &Span, error: Option<&StoreError>) {
+    if let Some(error) = error {
+        span.record(FAULT, field::display(error));
+    }
+}
+
+/// Somebody asks the admin interface, for what this route gives; `None` where there is none. A method that is none of
+/// HTTP's own is not told: strangers choose it.
+pub(crate) fn admin_request(method: &Method, route: Option<&str>) -> Span {
+    let method = match method.as_str() {
+        known @ ("GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "PATCH" | "OPTIONS") => known,
+        _ => "_OTHER",
+    };
+    let span = info_span!(
+        target: TARGET,
+        "admin request",
+        otel.name = field::Empty,
+        otel.is_asked = true,
+        otel.fault = field::Empty,
+        http.request.method = method,
+        http.route = route,
+        http.response.status_code = field::Empty,
+    );
+    if let Some(route) = route.filter(|_| !span.is_disabled()) {
+        span.record(NAME, format!("{method} {route}"));
+    }
+    span
+}
+
+/// With which status that was answered.
+pub(crate) fn admin_answered(span: &Span, status: u16) {
+    span.record("http.response.status_code", status);
+    if status >= 500 {
+        span.record(FAULT, format!("status {status}"));
+    }
+}
