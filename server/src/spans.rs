@@ -20,6 +20,8 @@ pub(crate) const TARGET: &str = "matchkeep::spans";
 pub(crate) const NAME: &str = "otel.name";
 /// The field that says that somebody else waits for it.
 pub(crate) const IS_ASKED: &str = "otel.is_asked";
+/// The field that says that it is over, while something that follows from it is still under way.
+pub(crate) const IS_OVER: &str = "otel.is_over";
 /// The field that says what went wrong.
 pub(crate) const FAULT: &str = "otel.fault";
 
@@ -53,6 +55,7 @@ pub(crate) fn lobby_request(request: &LobbyRequest) -> Span {
         "lobby request",
         otel.name = field::Empty,
         otel.is_asked = true,
+        otel.is_over = field::Empty,
         otel.fault = field::Empty,
         lobby.kind = kind,
         lobby.outcome = field::Empty,
@@ -83,6 +86,7 @@ pub(crate) fn lobby_answered(span: &Span, answer: &LobbyAnswer) {
         }
     };
     span.record("lobby.outcome", outcome);
+    span.record(IS_OVER, true);
 }
 
 /// A match is made: from the decision until its shard has it.
@@ -139,6 +143,7 @@ pub(crate) fn admin_request(method: &Method, route: Option<&str>) -> Span {
         "admin request",
         otel.name = field::Empty,
         otel.is_asked = true,
+        otel.is_over = field::Empty,
         otel.fault = field::Empty,
         http.request.method = method,
         http.route = route,
@@ -156,4 +161,5 @@ pub(crate) fn admin_answered(span: &Span, status: u16) {
     if status >= 500 {
         span.record(FAULT, format!("status {status}"));
     }
+    span.record(IS_OVER, true);
 }

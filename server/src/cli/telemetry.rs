@@ -21,7 +21,7 @@ use self::courier::{Courier, now};
 use self::message::{KeyValue, Resource, Value};
 use self::outbox::Outbox;
 use self::record::Record;
-use self::recorder::Recorder;
+pub(super) use self::recorder::Recorder;
 use self::variables::{Plan, Target, VariableError};
 use super::CliError;
 use super::credentials::roots_in;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use rustix::process::Signal;
 
@@ -102,7 +103,6 @@ fn a_collector_gets_the_log_and_the_spans() {
     assert_eq!(said(asked, "lobby.kind").as_deref(), Some("find_match"));
     assert_eq!(said(asked, "lobby.outcome").as_deref(), Some("assigned"));
     assert_eq!(said(asked, "match.id").as_ref(), Some(&match_id));
-    assert_eq!(said(asked, "lobby.kind").as_deref(), Some("find_match"));
     let made = named(&spans, "match create");
     assert_eq!(said(made, "match.id").as_ref(), Some(&match_id));
     assert!(said(made, "match.mode").is_some() && made.status.is_none(), "{made:?}");
@@ -261,6 +261,12 @@ fn what_a_collector_takes_later_is_sent_again_and_not_lost() {
     stop(serve);
     let log = std::fs::read_to_string(&log).expect("a file");
     assert_eq!(times(&log, "not everything"), 0, "{log}");
+    let said = |(_, record): &(String, LogRecord)| shown(record.body.as_ref());
+    let logs: Vec<String> = collector.logs().iter().map(said).collect();
+    for line in ["settings: ", "stopping: SIGTERM"] {
+        assert!(logs.iter().any(|log| log.starts_with(line)), "{line} in {logs:?}");
+    }
+    assert!(logs.iter().all(|log| !log.contains("collector")), "{logs:?}");
 }
 
 #[test]

@@ -94,7 +94,10 @@ impl<T: Record> Round<T> {
     fn run(&mut self) {
         while let Some(batch) = self.gather() {
             self.deliver(batch);
-            self.losses.tell(T::NAME);
+            // What is lost at the end is told in all, by whoever waits for it.
+            if self.stop_at.is_none() {
+                self.losses.tell(T::NAME);
+            }
         }
     }
 

@@ -41,6 +41,12 @@ impl Recorder {
         Self { logs, spans, random: SystemRandom::new() }
     }
 
+    /// One that hears and sends nothing.
+    #[cfg(test)]
+    pub(in crate::cli) fn deaf() -> Self {
+        Self::new(None, None)
+    }
+
     /// A name that nothing else has.
     fn id<const BYTES: usize>(&self) -> Vec<u8> {
         let mut id = vec![0; BYTES];
@@ -60,6 +66,7 @@ impl Open {
             match (&*attribute.key, value) {
                 (spans::NAME, Some(Value::Text(name))) => self.0.name = name,
                 (spans::IS_ASKED, Some(Value::Bool(true))) => self.0.kind = 2,
+                (spans::IS_OVER, Some(Value::Bool(true))) => self.0.end_unix_ns = unix_ns(),
                 (spans::FAULT, Some(Value::Text(message))) => {
                     self.0.status = Some(Status { message, code: 2 });
                 }
@@ -115,7 +122,10 @@ where
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let (Some(outbox), Some(span)) = (&self.spans, context.span(&id)) else { return };
         if let Some(Open(mut span)) = span.extensions_mut().remove::<Open>() {
-            span.end_unix_ns = unix_ns();
+            // One within another keeps it open: it may have been over before.
+            if span.end_unix_ns == 0 {
+                span.end_unix_ns = unix_ns();
+            }
             outbox.put(span);
         }
     }
@@ -162,3 +172,6 @@ fn severity(level: Level) -> (i32, &'static str) {
         Level::ERROR => (17, "ERROR"),
     }
 }
+
+#[cfg(test)]
+mod tests;
