@@ -24,14 +24,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::http::StatusCode;
-use axum::middleware;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::serve::Listener;
 use matchkeep_shared::limits::ADMIN_BODY_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
+use tracing::Instrument;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -39,6 +40,7 @@ use crate::control::questions::{self, Question, Reply, Unanswered};
 use crate::control::{ControlEvent, NodeStats};
 use crate::node::Endpoints;
 use crate::shard::order::OrderRefused;
+use crate::spans;
 use crate::store::Store;
 pub(crate) use access::Gate;
 use metrics::Metrics;
@@ -134,6 +136,7 @@ pub(crate) fn serve(
             )
         })
         .layer(DefaultBodyLimit::max(ADMIN_BODY_BYTES_MAX))
+        .layer(middleware::from_fn(traced))
         .with_state(admin);
     let router = Router::from(router);
     match certificate {
@@ -141,6 +144,21 @@ pub(crate) fn serve(
         None => run(listener, router),
     }
     Ok(())
+}
+
+/// What is asked again and again by machines, and would be all that a trace shows.
+const UNTRACED: [&str; 3] = ["/livez", "/readyz", "/metrics"];
+
+/// Answers within a span. Of a path that there is not, the path itself is not told: strangers choose it.
+async fn traced(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    if route.is_some_and(|route| UNTRACED.contains(&route)) {
+        return next.run(request).await;
+    }
+    let span = spans::admin_request(request.method(), route);
+    let response = next.run(request).instrument(span.clone()).await;
+    spans::admin_answered(&span, response.status().as_u16());
+    response
 }
 
 fn run<L>(listener: L, router: Router)

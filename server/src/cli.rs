@@ -25,6 +25,7 @@ mod serve;
 mod service;
 mod settings_args;
 mod table;
+mod telemetry;
 mod token;
 mod top;
 mod watch;
@@ -63,7 +64,8 @@ Exit codes:
 Environment:
   MATCHKEEP_SERVER_*  the settings of `serve`, one for each flag
   MATCHKEEP_TOKEN     the token that a verb shows a server; --token-file names a file instead
-  NO_COLOR            set to anything, nothing is coloured";
+  NO_COLOR            set to anything, nothing is coloured
+  OTEL_*              where `serve` sends traces and logs, as OpenTelemetry names it; unset: nowhere";
 
 /// An authoritative real-time game server that keeps its matches alive.
 #[derive(Debug, Parser)]

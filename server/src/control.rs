@@ -6,6 +6,7 @@
 
 pub(crate) mod barring;
 pub mod core;
+mod creations;
 pub mod questions;
 pub(crate) mod retention;
 mod stats;
@@ -22,8 +23,10 @@ use matchkeep_shared::ids::ShardId;
 use matchkeep_shared::wire::lobby::{LobbyMessage, LobbyRequest};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
+use tracing::Span;
 
 use self::core::{ControlAction, ControlCore, Note, StoreAnswer, StoreFailed, StoreRequest};
+pub(crate) use self::creations::Creations;
 use self::questions::Question;
 pub use self::stats::NodeStats;
 use crate::accounts::Barred;
@@ -31,6 +34,7 @@ use crate::journal::{JournalItem, JournalReport};
 use crate::lobby::core::ConnectionKey;
 use crate::shard::message::{Command, Report};
 use crate::shard::thread::ShardHandle;
+use crate::spans;
 use crate::store::{JournalHandle, NotTaken, Pending, Store, StoreError};
 use crate::wall::unix_ms;
 
@@ -75,6 +79,8 @@ pub enum ControlEvent {
         from: ConnectionKey,
         /// What.
         request: LobbyRequest,
+        /// What of it is within.
+        span: Span,
     },
     /// A lobby connection is gone.
     LobbyGone(ConnectionKey),
@@ -115,6 +121,8 @@ pub(crate) struct Control<G: Game> {
     pub(crate) ready: Option<oneshot::Sender<()>>,
     /// The lobby's connections.
     pub(crate) connections: HashMap<ConnectionKey, mpsc::Sender<LobbySaid>>,
+    /// Matches that are being made.
+    pub(crate) creations: Creations,
     /// Commands that a shard had no room for, to be tried again.
     pub(crate) undelivered: VecDeque<(ShardId, Command<G>)>,
     /// What the journal had no room for, to be tried again.
@@ -158,6 +166,7 @@ impl<G: Game> Control<G> {
                     self.deliver_again();
                     self.hand_over_again();
                     self.core.handle_time(unix_ms());
+                    self.creations.keep(|match_id| self.core.whereabouts(match_id).is_some());
                     if let Some(dead) = self.shards.iter().find(|shard| !shard.is_running()) {
                         break Err(ControlError::ShardDied(dead.shard));
                     }
@@ -178,6 +187,7 @@ impl<G: Game> Control<G> {
             self.core.handle_journal(unix_ms(), news)?;
         }
         while let Ok(Report { shard, event }) = self.reports.try_recv() {
+            self.creations.heard(&event);
             self.core.handle_report(unix_ms(), shard, event);
         }
         Ok(())
@@ -186,8 +196,11 @@ impl<G: Game> Control<G> {
     fn handle(&mut self, event: ControlEvent) -> Result<(), ControlError> {
         match event {
             ControlEvent::LobbyOpened { key, said } => drop(self.connections.insert(key, said)),
-            ControlEvent::LobbyRequest { from, request } => {
+            ControlEvent::LobbyRequest { from, request, span } => {
+                // What follows from it at once is seen within.
+                let _within = span.enter();
                 self.core.handle_request(unix_ms(), from, request);
+                self.act();
             }
             ControlEvent::LobbyGone(connection) => {
                 self.connections.remove(&connection);
@@ -219,9 +232,15 @@ impl<G: Game> Control<G> {
                 }
                 ControlAction::ToShard { shard, command } => self.send(shard, command),
                 ControlAction::ToStore(request) => {
+                    if let StoreRequest::Note(Note::Create(new)) = &request {
+                        self.creations.begin(new);
+                    }
                     let (store, sender) = (self.store.clone(), self.sender.clone());
+                    let span = spans::store_request(&request);
                     tokio::spawn(async move {
                         let answer = carry_out(&store, request).await;
+                        spans::store_answered(&span, answer.error());
+                        drop(span);
                         let _ = sender.send(ControlEvent::Store(answer)).await;
                     });
                 }

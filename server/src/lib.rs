@@ -31,6 +31,7 @@ pub mod replication;
 pub mod reservations;
 pub mod settings;
 pub mod shard;
+mod spans;
 pub mod store;
 pub mod tickets;
 pub mod travel;

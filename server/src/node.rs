@@ -25,7 +25,7 @@ use crate::admin::{self, Admin, Gate};
 use crate::control;
 use crate::control::core::{ControlConfig, ControlCore};
 use crate::control::questions::{self, Question, Reply, Unanswered};
-use crate::control::{Control, ControlError, ControlEvent, NodeStats, barring};
+use crate::control::{Control, ControlError, ControlEvent, Creations, NodeStats, barring};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::identity::{EndpointRole, IdentityError, ServerIdentity};
 use crate::journal::{JournalItem, JournalReport};
@@ -36,6 +36,7 @@ use crate::recovery::{Recovered, RecoveryError, gather};
 use crate::settings::{IdentitySettings, Settings};
 use crate::shard::core::CoreConfig;
 use crate::shard::thread::{self, ThreadConfig};
+use crate::spans;
 use crate::store::{
     History, JournalHandle, NotTaken, SqliteDirectory, SqliteJournal, Store, StoreError,
     StoreOpenError,
@@ -176,7 +177,14 @@ impl Node {
         let hung = watchdog::read_note(data.path()).map_err(StartError::Note)?;
         let journal = SqliteJournal::open(data.path())?;
         let recovered = if settings.journal {
-            gather(&journal, &directory, &hung, unix_ms())?
+            let span = spans::recovery();
+            let recovered =
+                span.in_scope(|| gather::<G>(&journal, &directory, &hung, unix_ms()))?;
+            span.record("matches.returning", recovered.matches.len());
+            span.record("matches.finished", recovered.finished.len());
+            span.record("matches.quarantined", recovered.quarantined.len());
+            span.record("matches.foreign", recovered.foreign);
+            recovered
         } else {
             Recovered::default()
         };
@@ -293,6 +301,7 @@ impl Node {
             recovery: None,
             ready: Some(ready_sender),
             connections: HashMap::new(),
+            creations: Creations::default(),
             undelivered: VecDeque::new(),
             unjournaled: VecDeque::new(),
         };

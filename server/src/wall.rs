@@ -1,19 +1,29 @@
 //! What the operating system knows and control asks it: the wall clock, and what the kernel dropped.
 
 use std::sync::OnceLock;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Milliseconds of Unix time, by the system's clock as it was when the process first asked and a clock
+/// Milliseconds of Unix time.
+pub(crate) fn unix_ms() -> u64 {
+    unix().as_millis() as u64
+}
+
+/// Nanoseconds of Unix time, by the same clock: good until 2554.
+pub(crate) fn unix_ns() -> u64 {
+    unix().as_nanos() as u64
+}
+
+/// Unix time, by the system's clock as it was when the process first asked and a clock
 /// that nobody sets since then: tickets and promises do not end early or live on when somebody sets the
 /// system's clock, and lobby and shards agree.
 #[expect(clippy::disallowed_methods, reason = "the one place where the node reads the time of day")]
-pub(crate) fn unix_ms() -> u64 {
-    static START: OnceLock<(Instant, u64)> = OnceLock::new();
-    let (start, start_unix_ms) = START.get_or_init(|| {
+fn unix() -> Duration {
+    static START: OnceLock<(Instant, Duration)> = OnceLock::new();
+    let (start, start_unix) = START.get_or_init(|| {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH);
-        (Instant::now(), unix.map_or(0, |since| since.as_millis() as u64))
+        (Instant::now(), unix.unwrap_or_default())
     });
-    start_unix_ms + start.elapsed().as_millis() as u64
+    *start_unix + start.elapsed()
 }
 
 /// Datagrams that the kernel dropped for all sockets on this UDP port, because their buffers were full.

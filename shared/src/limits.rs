@@ -255,6 +255,33 @@ pub const JOURNAL_RETAIN_EVERY: Duration = Duration::from_secs(60);
 /// Damaged records that recovery names one by one for each match; the others it counts.
 pub const JOURNAL_LOST_NAMED_MAX: usize = 1_000;
 
+// Telemetry
+
+/// Log records and spans, each, that wait to be sent; above that new ones are lost and counted.
+pub const TELEMETRY_RECORDS_MAX: usize = 2048;
+/// Of these, what is sent at once.
+pub const TELEMETRY_BATCH_RECORDS_MAX: usize = 512;
+/// A text in such a record, in bytes; the rest is cut off.
+pub const TELEMETRY_TEXT_BYTES_MAX: usize = 4096;
+/// What waits is sent this long after the first of it came.
+pub const TELEMETRY_EVERY: Duration = Duration::from_secs(1);
+/// How long a collector may take for an answer, at most and unless it is said.
+pub const TELEMETRY_TIMEOUT_MAX: Duration = Duration::from_secs(600);
+/// As the specification has it.
+pub const TELEMETRY_TIMEOUT: Duration = Duration::from_secs(10);
+/// What a collector says, in bytes.
+pub const TELEMETRY_ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// From the first try to send something to the second; each later pause is twice as long,
+pub const TELEMETRY_PAUSE_MIN: Duration = Duration::from_secs(1);
+/// up to this, also where the collector asks for more.
+pub const TELEMETRY_PAUSE_MAX: Duration = Duration::from_secs(15);
+/// What was not taken for so long is given up for what came after it.
+pub const TELEMETRY_TRIED_MAX: Duration = Duration::from_secs(60);
+/// How often it is said that something was lost.
+pub const TELEMETRY_LOSS_EVERY: Duration = Duration::from_secs(60);
+/// How long a server that ends waits for what is still to be sent.
+pub const TELEMETRY_FLUSH_MAX: Duration = Duration::from_secs(2);
+
 // Files
 
 /// A map file, in bytes.

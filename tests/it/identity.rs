@@ -162,7 +162,9 @@ async fn play_to_the_end(client: &mut MatchClient<Arena>) -> (DisconnectReason, 
         loop {
             match client.next().await {
                 Ok(MatchEvent::InputDue(tick)) => client.send_input(tick, ArenaInput::default()),
-                Ok(MatchEvent::Joined(j)) => eprintln!("DEBUG joined {:?} {:?} tick {:?}", j.match_id, j.player, j.tick),
+                Ok(MatchEvent::Joined(j)) => {
+                    eprintln!("DEBUG joined {:?} {:?} tick {:?}", j.match_id, j.player, j.tick)
+                }
                 Ok(_) => {}
                 Err(ClientError::Disconnected(reason)) => return reason,
                 Err(error) => panic!("{error}"),

@@ -52,6 +52,7 @@ fn a_planted_fault_is_found() {
         ("client/src/link.rs", "links: HashMap<Handle, Link>,", "HashMap"),
         ("server/src/settings.rs", "let a: Arena;", "Arena"),
         ("server/src/lobby/core.rs", "std::fs::read(path)", "std::fs"),
+        ("server/src/control/core/act.rs", "let span = crate::spans::start();", "crate::spans"),
         ("server/src/journal/writer.rs", "use crate::matches::Match;", "crate::matches"),
         ("server/src/travel/seek.rs", "use crate::store::SqliteJournalReader;", "crate::store"),
         ("server/src/cli/screen/draw/map.rs", "use crate::cli::http;", "crate::cli::http"),

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::settings_args::{SETTINGS_HELP, SettingsArgs};
 use super::table::{Align, table};
+use super::telemetry::Wanted;
 use super::{CliError, emit};
 use crate::admin::tls;
 use crate::settings::{Origin, Setting, SettingsFile};
@@ -47,6 +48,7 @@ fn check<G: Game>(args: &SettingsVerbArgs) -> Result<(), CliError> {
     if let Some(files) = &settings.admin_tls {
         tls::load(files).map_err(|error| CliError::Usage(error.to_string()))?;
     }
+    Wanted::from_environment()?;
     let names: Vec<&str> = settings.modes.iter().map(|mode| mode.name.as_str()).collect();
     let file = args.settings.config();
     if args.json {

@@ -51,28 +51,35 @@ impl Credentials {
 }
 
 fn roots(path: &Path) -> Result<Vec<Certificate<'static>>, CliError> {
-    let pem = read("admin-ca", path, ADMIN_PEM_BYTES_MAX)?;
+    roots_in(path).map_err(|cause| CliError::flag("admin-ca", path.display(), cause))
+}
+
+/// The certificates in a file, or what is wrong with it.
+pub(super) fn roots_in(path: &Path) -> Result<Vec<Certificate<'static>>, String> {
+    let pem = bounded(path, ADMIN_PEM_BYTES_MAX)?;
     let mut roots = Vec::new();
     for item in parse_pem(pem.as_bytes()) {
-        let fault = |error: ureq::Error| CliError::flag("admin-ca", path.display(), error);
-        if let PemItem::Certificate(root) = item.map_err(fault)? {
+        if let PemItem::Certificate(root) = item.map_err(|error| error.to_string())? {
             roots.push(root);
         }
     }
     if roots.is_empty() {
-        return Err(CliError::flag("admin-ca", path.display(), "it holds no certificate in PEM"));
+        return Err("it holds no certificate in PEM".into());
     }
     Ok(roots)
 }
 
 fn read(flag: &str, path: &Path, bytes_max: usize) -> Result<String, CliError> {
-    let fault = |cause: String| CliError::flag(flag, path.display(), cause);
-    let file = File::open(path).map_err(|error| fault(error.to_string()))?;
+    bounded(path, bytes_max).map_err(|cause| CliError::flag(flag, path.display(), cause))
+}
+
+fn bounded(path: &Path, bytes_max: usize) -> Result<String, String> {
+    let file = File::open(path).map_err(|error| error.to_string())?;
     let mut text = String::new();
     let mut bounded = file.take(bytes_max as u64 + 1);
-    bounded.read_to_string(&mut text).map_err(|error| fault(error.to_string()))?;
+    bounded.read_to_string(&mut text).map_err(|error| error.to_string())?;
     if text.len() > bytes_max {
-        return Err(fault(format!("longer than {bytes_max} bytes")));
+        return Err(format!("longer than {bytes_max} bytes"));
     }
     Ok(text)
 }

@@ -65,16 +65,11 @@ impl Server {
             Some(roots) => RootCerts::new_with_certs(roots),
             None => RootCerts::WebPki,
         };
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .root_certs(roots)
-            .build();
         let config = ureq::Agent::config_builder()
             .timeout_global(Some(TIMEOUT))
             .http_status_as_error(false)
             .proxy(None)
-            .tls_config(tls);
+            .tls_config(ring_tls(roots));
         Self {
             name: admin.to_string(),
             url: admin.url(),
@@ -190,4 +185,13 @@ impl Server {
             _ => HttpError::Refused(error),
         })
     }
+}
+
+/// TLS as this program speaks it, with whoever these certificates stand for.
+pub(super) fn ring_tls(roots: RootCerts) -> TlsConfig {
+    TlsConfig::builder()
+        .provider(TlsProvider::Rustls)
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .root_certs(roots)
+        .build()
 }

@@ -7,14 +7,17 @@ use clap::Args;
 use matchkeep_shared::Game;
 use matchkeep_shared::limits::SOCKET_BUFFER_BYTES;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::Instrument;
 
 use super::admin_address::AdminAddress;
 use super::config::by_origin;
 use super::service::Service;
 use super::settings_args::SettingsArgs;
+use super::telemetry::Wanted;
 use super::{CliError, log, runtime};
 use crate::node::Node;
 use crate::settings::Settings;
+use crate::spans;
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
@@ -31,8 +34,9 @@ pub(super) struct ServeArgs {
 pub(super) fn run<G: Game>(args: ServeArgs) -> Result<(), CliError> {
     let layers = args.settings.layers()?;
     let (settings, _) = layers.resolve::<G>()?;
-    log::start(&layers.values());
-    let effective = by_origin(&layers.settings());
+    let wanted = Wanted::from_environment()?;
+    let effective = by_origin(&layers.settings()) + &wanted.describe();
+    let telemetry = log::start(&layers.values(), wanted)?;
     if args.json {
         // Standard output is for the program that reads it.
         for line in effective.lines() {
@@ -46,6 +50,7 @@ pub(super) fn run<G: Game>(args: ServeArgs) -> Result<(), CliError> {
     let served = runtime.block_on(serve::<G>(settings, args.json, args.until_stdin_closes));
     // A read of standard input that is still under way must not hold the process.
     runtime.shutdown_background();
+    telemetry.stop();
     served
 }
 
@@ -57,8 +62,10 @@ async fn serve<G: Game>(
     let mut terminate = signal(SignalKind::terminate()).map_err(CliError::failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::failed)?;
     let service = Arc::new(Service::from_environment());
-    let mut node = Node::start::<G>(settings).await?;
+    let starting = spans::start();
+    let mut node = Node::start::<G>(settings).instrument(starting.clone()).await?;
     service.while_starting(node.ready()).await;
+    drop(starting);
     let endpoints = node.endpoints();
     // Whoever started us may not read what we print.
     let mut out = std::io::stdout();

@@ -18,10 +18,12 @@ use matchkeep_shared::wire::lobby::{LobbyMessage, LobbyReply, LobbyRequest};
 use quinn::{Connection, Endpoint, RecvStream, SendStream, VarInt};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tracing::Span;
 
 use super::core::ConnectionKey;
 use crate::control::{ControlEvent, Farewell};
 use crate::identity::{EndpointRole, IdentityError, ServerIdentity};
+use crate::spans;
 
 /// What is read from a stream at once, in bytes.
 const READ_BYTES: usize = 1024;
@@ -115,6 +117,7 @@ async fn converse(
     let mut window = (Instant::now(), 0);
     // The next request is read when the one before has its answer.
     let mut awaits_answer = false;
+    let mut span = Span::none();
     let mut authenticated = false;
     loop {
         tokio::select! {
@@ -128,16 +131,25 @@ async fn converse(
                     return Err(DisconnectReason::RequestFlood.into());
                 }
                 awaits_answer = true;
-                tell(control, ControlEvent::LobbyRequest { from: key, request }).await?;
+                span = spans::lobby_request(&request);
+                let event =
+                    ControlEvent::LobbyRequest { from: key, request, span: span.clone() };
+                tell(control, event).await?;
             }
             said = outbox.recv() => {
                 let message = match said {
-                    Some(said) => said?,
+                    Some(Ok(message)) => message,
+                    Some(Err(farewell)) => {
+                        spans::lobby_closed(&span, farewell.reason);
+                        return Err(farewell);
+                    }
                     None if control.is_closed() => return Err(DisconnectReason::ServerShutdown.into()),
                     None => return Err(DisconnectReason::SlowReader.into()),
                 };
                 if let LobbyMessage::Answer(reply) = &message {
                     awaits_answer = false;
+                    spans::lobby_answered(&span, reply);
+                    span = Span::none();
                     authenticated |= matches!(reply, LobbyReply::Authenticated { .. });
                 }
                 if !write(&mut send, &message).await {

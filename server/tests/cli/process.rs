@@ -15,7 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) fn matchkeep() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_matchkeep"));
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("MATCHKEEP") {
+        let known = name.to_string_lossy();
+        if known.starts_with("MATCHKEEP") || known.starts_with("OTEL_") {
             command.env_remove(name);
         }
     }
@@ -189,6 +190,11 @@ impl Serve {
         let (_, body) = self.get("/v1/stats");
         let stats: Value = serde_json::from_str(&body).expect("JSON");
         stats[name].as_u64().unwrap_or_else(|| panic!("no {name} in {body}"))
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends it a signal.

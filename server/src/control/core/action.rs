@@ -131,3 +131,14 @@ pub enum StoreAnswer {
         result: Result<(), StoreError>,
     },
 }
+
+impl StoreAnswer {
+    /// What went wrong.
+    pub fn error(&self) -> Option<&StoreError> {
+        match self {
+            Self::Account { result, .. } | Self::Vouched { result, .. } => result.as_ref().err(),
+            Self::Reserved { result, .. } => result.as_ref().err(),
+            Self::Noted { result, .. } => result.as_ref().err(),
+        }
+    }
+}
