@@ -155,7 +155,7 @@ async fn traced(request: Request, next: Next) -> Response {
     if route.is_some_and(|route| UNTRACED.contains(&route)) {
         return next.run(request).await;
     }
-    let span = spans::admin_request(request.method(), route);
+    let span = spans::admin_request(request.method().as_str(), route);
     let response = next.run(request).instrument(span.clone()).await;
     spans::admin_answered(&span, response.status().as_u16());
     response

@@ -4,7 +4,6 @@
 //! They stand at what operators and players ask for, and at what a node does once. Must not know: who takes them, if
 //! anybody does; where nobody does they cost a look at an atomic. Nothing in a tick makes one.
 
-use axum::http::Method;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, ShardId};
 use matchkeep_shared::wire::lobby::{LobbyReply, LobbyRequest};
@@ -133,8 +132,8 @@ pub(crate) fn store_answered(span: &Span, error: Option<&StoreError>) {
 
 /// Somebody asks the admin interface, for what this route gives; `None` where there is none. A method that is none of
 /// HTTP's own is not told: strangers choose it.
-pub(crate) fn admin_request(method: &Method, route: Option<&str>) -> Span {
-    let method = match method.as_str() {
+pub(crate) fn admin_request(method: &str, route: Option<&str>) -> Span {
+    let method = match method {
         known @ ("GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "PATCH" | "OPTIONS") => known,
         _ => "_OTHER",
     };

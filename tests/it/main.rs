@@ -26,3 +26,4 @@ mod steering;
 mod tickets;
 mod travel;
 mod trust;
+mod vectors;

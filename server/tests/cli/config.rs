@@ -25,6 +25,9 @@ fn another(key: &str, value: &Value) -> Value {
         ("log", _) => json!("debug"),
         ("log_format", _) => json!("json"),
         ("admin_certificate" | "admin_key", _) => json!("elsewhere.pem"),
+        ("identity_keys", _) => json!("keys.json"),
+        ("identity_algorithm", _) => json!("ES256"),
+        ("identity_issuer" | "identity_audience", _) => json!("somebody"),
         (key, value) => panic!("{key} = {value}: what else can it be?"),
     }
 }
@@ -34,6 +37,9 @@ fn companion(key: &str) -> &'static [&'static str] {
     match key {
         "admin_certificate" => &["--admin-key", "key.pem"],
         "admin_key" => &["--admin-certificate", "certificate.pem"],
+        "identity_keys" => &["--identity-issuer", "us", "--identity-audience", "it"],
+        "identity_issuer" => &["--identity-keys", "keys.json", "--identity-audience", "it"],
+        "identity_audience" => &["--identity-keys", "keys.json", "--identity-issuer", "us"],
         _ => &[],
     }
 }

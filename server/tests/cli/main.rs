@@ -12,6 +12,7 @@ mod live;
 mod manners;
 mod metrics;
 mod packaging;
+mod players;
 mod process;
 mod pty;
 mod recordings;

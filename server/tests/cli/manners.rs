@@ -9,7 +9,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::process::{arg, matchkeep, run, run_ok, text};
 
-const VERBS: [&str; 12] = [
+const VERBS: [&str; 13] = [
     "demo",
     "serve",
     "bots",
@@ -17,6 +17,7 @@ const VERBS: [&str; 12] = [
     "match",
     "top",
     "node",
+    "player",
     "token",
     "audit",
     "config",
