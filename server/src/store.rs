@@ -1,4 +1,5 @@
-//! What is durable: players, matches, their results and their journals, in `matches.db`.
+//! What is durable: players, matches, their results and their journals, who waits for a match and how good they
+//! are, in `matches.db`.
 //!
 //! Owns: the [`Directory`] seam, its SQLite form and the journal's, the one thread that writes, and how
 //! operators read.
@@ -17,6 +18,8 @@ mod history;
 mod journal;
 mod pending;
 mod query;
+mod queue;
+mod ratings;
 mod record;
 mod schema;
 mod sqlite;
@@ -29,6 +32,9 @@ pub use handle::{JournalHandle, NotTaken};
 pub use history::History;
 pub use journal::{SqliteJournal, SqliteJournalReader};
 pub use pending::Pending;
+pub use queue::{
+    FormMatch, Formed, LobbyId, NewTicket, Promised, Queue, QueueEnd, QueueState, Queued, Taken,
+};
 pub use record::{
     FinishedMatch, ListFilter, MatchRecord, MatchState, MatchSummary, NewMatch, PlayerRecord, Stat,
 };
