@@ -197,8 +197,13 @@ impl Matchmaker {
             if !mode.pool.is_free(anchor.id) {
                 continue;
             }
+            // A match on its way that has places left is for who comes now: for everybody where ratings do not
+            // matter, else at least no second one like it is begun.
+            let may_form = mode.partial.is_none() || mode.rules.is_rated;
             let may_be_partial = mode.partial.is_none();
-            let formed = form(&mode.pool, &mode.rules, &anchor, now_unix_ms, may_be_partial);
+            let formed = may_form
+                .then(|| form(&mode.pool, &mode.rules, &anchor, now_unix_ms, may_be_partial))
+                .flatten();
             if let Some(group) = formed {
                 self.propose(index, group);
             } else if mode.rules.is_over(anchor.waited_ms(now_unix_ms)) {
@@ -267,3 +272,6 @@ impl Mode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

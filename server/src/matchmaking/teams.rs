@@ -233,3 +233,6 @@ fn has_room(parties: &[(usize, f64)], chosen: &[usize], teams: usize, places: us
     }
     sizes.iter().all(|size| *size <= places)
 }
+
+#[cfg(test)]
+mod tests;

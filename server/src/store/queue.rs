@@ -27,6 +27,8 @@ pub struct NewTicket {
     pub members: Vec<PlayerId>,
     /// Since when, in milliseconds of Unix time.
     pub queued_unix_ms: u64,
+    /// The match they had last, which is over for them as far as whoever writes this knows.
+    pub done_with: Option<MatchId>,
 }
 
 /// A party in the queue, or that was there a little while ago.
@@ -107,6 +109,8 @@ pub struct Promised {
     pub match_id: MatchId,
     /// Who promised it.
     pub lobby: LobbyId,
+    /// When, in milliseconds of Unix time.
+    pub unix_ms: u64,
     /// Its parties, each with its team.
     pub tickets: Vec<(QueueTicket, Option<u8>)>,
 }
@@ -114,7 +118,8 @@ pub struct Promised {
 /// The part of the directory that keeps the queue and ratings. What is said of writes there is so here.
 pub trait Queue {
     /// Has a party wait. One of the same players, with the same leader and for the same mode, that waits
-    /// already is the answer, with the time since when it waits.
+    /// already is the answer, with the time since when it waits. So is one that was taken for a match that goes
+    /// on, unless they are done with that: whoever asks again because an answer was lost has a match already.
     ///
     /// # Errors
     /// [`StoreError::WaitsElsewhere`] where one of them waits in another party or for another mode,

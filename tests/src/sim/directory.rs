@@ -31,6 +31,12 @@ impl Tables {
         self.players.get(index).cloned()
     }
 
+    /// Whether a match is promised, or played.
+    pub(super) fn goes_on(&self, id: MatchId) -> bool {
+        let found = self.matches.iter().find(|found| found.id == id);
+        found.is_none_or(|found| found.state == MatchState::Running)
+    }
+
     /// Whether a match was made.
     pub(super) fn has_match(&self, id: MatchId) -> bool {
         self.matches.iter().any(|found| found.id == id)

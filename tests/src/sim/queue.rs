@@ -31,6 +31,16 @@ struct Row {
     change: u64,
 }
 
+impl Row {
+    /// Whether it is the same party, for the same mode.
+    fn is_party_of(&self, new: &NewTicket) -> bool {
+        self.mode == new.mode
+            && self.members[0] == new.members[0]
+            && self.members.len() == new.members.len()
+            && new.members.iter().all(|player| self.members.contains(player))
+    }
+}
+
 impl QueueTables {
     fn next_change(&mut self) -> u64 {
         self.change += 1;
@@ -95,15 +105,21 @@ impl Queue for MemoryDirectory {
             Some((*id, *player, row))
         });
         if let Some((ticket, player, row)) = known {
-            let is_same = row.mode == new.mode
-                && row.members[0] == new.members[0]
-                && row.members.len() == new.members.len()
-                && new.members.iter().all(|player| row.members.contains(player));
-            if is_same {
+            if row.is_party_of(new) {
                 return Ok(tables.queued(ticket).expect("it was just found"));
             }
             let player = tables.name(player).unwrap_or_default();
             return Err(StoreError::WaitsElsewhere { player, ticket });
+        }
+        let mut rows = tables.queue.tickets.iter().rev();
+        let newest = rows.find(|(_, row)| row.members.contains(&new.members[0]));
+        if let Some((id, row)) = newest
+            && let QueueState::Taken(taken) = row.state
+            && new.done_with != Some(taken.match_id)
+            && row.is_party_of(new)
+            && tables.goes_on(taken.match_id)
+        {
+            return Ok(tables.queued(*id).expect("it was just found"));
         }
         if waiting().count() as u64 >= QUEUE_TICKETS_MAX {
             return Err(StoreError::QueueCrowded);
@@ -187,24 +203,25 @@ impl Queue for MemoryDirectory {
 
     fn promised(&self) -> Result<Vec<Promised>, StoreError> {
         Ok(self.read(|tables| {
-            let mut promised: Vec<(u64, Promised)> = Vec::new();
+            let mut promised: Vec<Promised> = Vec::new();
             for (id, row) in &tables.queue.tickets {
                 let QueueState::Taken(taken) = row.state else { continue };
                 if tables.has_match(taken.match_id) {
                     continue;
                 }
                 let Some(Queued { ticket, .. }) = tables.queued(*id) else { continue };
-                let (match_id, lobby, team) = (taken.match_id, taken.lobby, taken.team);
-                match promised.iter_mut().find(|(_, known)| known.match_id == match_id) {
-                    Some((_, known)) => known.tickets.push((ticket, team)),
+                let Taken { match_id, team, lobby, unix_ms } = taken;
+                match promised.iter_mut().find(|known| known.match_id == match_id) {
+                    Some(known) => known.tickets.push((ticket, team)),
                     None => {
                         let tickets = vec![(ticket, team)];
-                        promised.push((taken.unix_ms, Promised { match_id, lobby, tickets }));
+                        promised.push(Promised { match_id, lobby, unix_ms, tickets });
                     }
                 }
             }
-            promised.sort_by_key(|(unix_ms, promised)| (*unix_ms, promised.match_id.to_string()));
-            promised.into_iter().map(|(_, promised)| promised).take(QUEUE_CHANGES_MAX).collect()
+            promised.sort_by_key(|promised| (promised.unix_ms, promised.match_id));
+            promised.truncate(QUEUE_CHANGES_MAX);
+            promised
         }))
     }
 

@@ -40,6 +40,9 @@ pub(in super::super) fn enqueue(
             Err(StoreError::WaitsElsewhere { player, ticket: known.ticket.id }.into())
         };
     }
+    if let Some(taken) = taken_before(connection, players[0], new)? {
+        return Ok(taken);
+    }
     let waiting: u64 = connection
         .prepare_cached("SELECT waiting FROM queue")?
         .query_row((), |row| row.get::<_, i64>(0))?
@@ -62,6 +65,30 @@ pub(in super::super) fn enqueue(
         insert.execute((id, position as i64, player))?;
     }
     find(connection, id)
+}
+
+/// The same party, taken for a match that goes on, or that is promised.
+fn taken_before(
+    connection: &Connection,
+    leader: i64,
+    new: &NewTicket,
+) -> Result<Option<Queued>, QueryError> {
+    let newest = newest_of(connection, leader)?;
+    let Some(known) = newest.map(|id| find(connection, id)).transpose()? else { return Ok(None) };
+    let QueueState::Taken(taken) = known.state else { return Ok(None) };
+    if new.done_with == Some(taken.match_id) || !is_same_party(&known.ticket, new) {
+        return Ok(None);
+    }
+    let sql = "SELECT state = 'running' FROM matches WHERE id = ?";
+    let mut statement = connection.prepare_cached(sql)?;
+    let goes_on = statement.query_row([taken.match_id.to_string()], |row| row.get(0)).optional()?;
+    Ok(goes_on.unwrap_or(true).then_some(known))
+}
+
+/// The party that a player was in last.
+fn newest_of(connection: &Connection, player: i64) -> Result<Option<i64>, QueryError> {
+    let sql = "SELECT ticket FROM queue_members WHERE player = ? ORDER BY ticket DESC LIMIT 1";
+    Ok(connection.prepare_cached(sql)?.query_row([player], |row| row.get(0)).optional()?)
 }
 
 /// The players of a new party, each with an account and there once.
@@ -175,10 +202,7 @@ pub(in super::super) fn of_player(
 ) -> Result<Option<Queued>, QueryError> {
     let Ok(player) = integer("player", player.0) else { return Ok(None) };
     // A party that waits is newer than any that waited.
-    let sql = "SELECT ticket FROM queue_members WHERE player = ? ORDER BY ticket DESC LIMIT 1";
-    let newest: Option<i64> =
-        connection.prepare_cached(sql)?.query_row([player], |row| row.get(0)).optional()?;
-    newest.map(|id| find(connection, id)).transpose()
+    newest_of(connection, player)?.map(|id| find(connection, id)).transpose()
 }
 
 pub(in super::super) fn promised(connection: &Connection) -> Result<Vec<Promised>, QueryError> {
@@ -192,10 +216,13 @@ pub(in super::super) fn promised(connection: &Connection) -> Result<Vec<Promised
     let mut promised: Vec<Promised> = Vec::new();
     while let Some(row) = rows.next()? {
         let Queued { ticket, state, .. } = queued(connection, row)?;
-        let QueueState::Taken(Taken { match_id, team, lobby, .. }) = state else { continue };
+        let QueueState::Taken(Taken { match_id, team, lobby, unix_ms }) = state else { continue };
         match promised.iter_mut().find(|known| known.match_id == match_id) {
             Some(known) => known.tickets.push((ticket, team)),
-            None => promised.push(Promised { match_id, lobby, tickets: vec![(ticket, team)] }),
+            None => {
+                let tickets = vec![(ticket, team)];
+                promised.push(Promised { match_id, lobby, unix_ms, tickets });
+            }
         }
     }
     Ok(promised)

@@ -36,7 +36,7 @@ impl Place {
 
     fn new_ticket(&self, members: &[usize], queued_unix_ms: u64) -> NewTicket {
         let members = members.iter().map(|n| self.players[*n]).collect();
-        NewTicket { mode: "squad".to_owned(), members, queued_unix_ms }
+        NewTicket { mode: "squad".to_owned(), members, queued_unix_ms, done_with: None }
     }
 
     fn state(&self, id: QueueTicketId) -> QueueState {
@@ -104,7 +104,8 @@ fn who_asks_again_waits_on_and_nobody_waits_twice() {
 fn a_party_that_cannot_be_is_refused_with_the_reason() {
     let mut place = place(2);
     let error = |members: Vec<PlayerId>, place: &mut Place| {
-        let new = NewTicket { mode: "squad".to_owned(), members, queued_unix_ms: 1 };
+        let new =
+            NewTicket { mode: "squad".to_owned(), members, queued_unix_ms: 1, done_with: None };
         let error = place.directory.enqueue(&new).expect_err("it cannot be");
         assert!(matches!(error, StoreError::PartyInvalid { .. }), "{error}");
         error.to_string()
@@ -149,6 +150,31 @@ fn a_match_takes_all_its_parties_or_none() {
     // One more party for the running match is the same write.
     let late = place.enqueue(&[4], 960).expect("room").ticket.id;
     assert_eq!(place.directory.form(&form(9, &[late])), Ok(Formed::Taken));
+}
+
+#[test]
+fn who_was_taken_and_asks_again_is_told_of_the_match_while_it_goes_on() {
+    let mut place = place(2);
+    let waiting = place.enqueue(&[0, 1], 1).expect("room");
+    let id = waiting.ticket.id;
+    place.directory.form(&form(3, &[id])).expect("written");
+    // Promised, then running.
+    assert_eq!(place.enqueue(&[0, 1], 2).expect("taken").ticket.id, id);
+    place.directory.create(&new_match(3, None)).expect("new");
+    let taken = place.enqueue(&[0, 1], 2).expect("taken");
+    assert!(matches!(taken.state, QueueState::Taken(taken) if taken.match_id == MatchId(3)));
+    // Alone it is another party. Who is done with the match waits for another, and so does everybody when it
+    // is over.
+    let alone = place.enqueue(&[0], 3).expect("free").ticket.id;
+    place.directory.cancel_queued(alone, QueueEnd::Cancelled, 4).expect("it waited");
+    let done = NewTicket { done_with: Some(MatchId(3)), ..place.new_ticket(&[0, 1], 5) };
+    let next = place.directory.enqueue(&done).expect("free").ticket.id;
+    assert!(next > alone);
+    place.directory.form(&form(3, &[next])).expect("written");
+    let players = place.players.clone();
+    place.directory.finish(&finished(3, &players, 1)).expect("first");
+    let after = place.enqueue(&[0, 1], 6).expect("free");
+    assert_eq!(after.state, QueueState::Waiting);
 }
 
 #[test]
@@ -302,8 +328,12 @@ fn a_result_changes_ratings_once_and_where_it_counts() {
 fn the_store_answers_for_the_queue_when_it_is_durable() {
     let Place { folder, directory, players } = place(2);
     let (store, _) = Store::open(directory).expect("started");
-    let new =
-        |player| NewTicket { mode: "squad".to_owned(), members: vec![player], queued_unix_ms: 3 };
+    let new = |player| NewTicket {
+        mode: "squad".to_owned(),
+        members: vec![player],
+        queued_unix_ms: 3,
+        done_with: None,
+    };
     let one = store.enqueue(new(players[0])).expect("room").wait().expect("free");
     let two = store.enqueue(new(players[1])).expect("room").wait().expect("free");
     let ids = [one.ticket.id, two.ticket.id];
