@@ -65,6 +65,8 @@ pub(super) struct Lobby {
     listening: BTreeMap<QueueTicketId, usize>,
     own: BTreeMap<MatchId, Own>,
     pub(super) inbox: Vec<Request>,
+    /// What the matchmaker wants, not written down yet.
+    wishes: Vec<Wish>,
     random: Rng,
     /// What each look of the matchmaker took, in microseconds of the wall's clock.
     pub(super) look_us: Vec<f64>,
@@ -96,6 +98,7 @@ impl Lobby {
             listening: BTreeMap::new(),
             own: BTreeMap::new(),
             inbox: Vec::new(),
+            wishes: Vec::new(),
             random: Rng::new(seed),
             look_us: Vec::new(),
             refused: 0,
@@ -114,8 +117,9 @@ impl Lobby {
         Ok(lobby)
     }
 
-    /// A round: what was asked, what others wrote, what the matchmaker wishes. Between them it may die.
-    pub(super) fn round(
+    /// The first half of a round: what was asked, what others wrote, and what the matchmaker wishes then. Between
+    /// them it may die.
+    pub(super) fn look(
         &mut self,
         now_ms: u64,
         mut dies: impl FnMut() -> bool,
@@ -141,7 +145,18 @@ impl Lobby {
         if is_due {
             self.look_us.push(looked.elapsed().as_secs_f64() * 1e6);
         }
-        let wishes: Vec<Wish> = std::iter::from_fn(|| self.matchmaker.poll()).collect();
+        self.wishes.extend(std::iter::from_fn(|| self.matchmaker.poll()));
+        Ok(Ok(()))
+    }
+
+    /// The second half: its wishes are written down, unless another lobby was quicker.
+    pub(super) fn act(
+        &mut self,
+        now_ms: u64,
+        mut dies: impl FnMut() -> bool,
+        say: &mut Vec<News>,
+    ) -> Result<Result<(), Died>> {
+        let wishes = std::mem::take(&mut self.wishes);
         if wishes.is_empty() {
             return Ok(Ok(()));
         }

@@ -79,6 +79,13 @@ enum Wake {
     Back(usize),
 }
 
+/// A round of the lobbies has two.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Half {
+    Look,
+    Act,
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Stage {
     Away,
@@ -171,8 +178,13 @@ impl World<'_> {
                 Wake::Back(lobby) => self.begin(lobby)?,
             }
         }
-        for index in 0..self.lobbies.len() {
-            self.round(index, now_ms)?;
+        // All look before any of them acts: so they want the same parties, and one is too late.
+        let mut order: Vec<usize> = (0..self.lobbies.len()).collect();
+        order.rotate_left(self.rng.below(order.len() as u32) as usize);
+        for half in [Half::Look, Half::Act] {
+            for index in &order {
+                self.round(*index, half, now_ms)?;
+            }
         }
         Ok(())
     }
@@ -185,17 +197,20 @@ impl World<'_> {
         Ok(())
     }
 
-    fn round(&mut self, index: usize, now_ms: u64) -> Result<()> {
+    fn round(&mut self, index: usize, half: Half, now_ms: u64) -> Result<()> {
         let Some(mut lobby) = self.lobbies[index].take() else { return Ok(()) };
-        if now_ms.is_multiple_of(FORGET_EVERY_MS) {
+        if half == Half::Look && now_ms.is_multiple_of(FORGET_EVERY_MS) {
             lobby.forget(now_ms)?;
         }
-        // The last of two dies, so that somebody is always there to ask.
+        // One of two dies, so that somebody is always there to ask.
         let may_die = index > 0;
         let mut news = Vec::new();
         let rng = &mut self.rng;
         let dies = || may_die && rng.below(DEATH_ONE_IN) == 0;
-        let outcome = lobby.round(now_ms, dies, &mut news)?;
+        let outcome = match half {
+            Half::Look => lobby.look(now_ms, dies, &mut news)?,
+            Half::Act => lobby.act(now_ms, dies, &mut news)?,
+        };
         // What was said before it died was heard.
         for news in news {
             self.hear(news, index, now_ms)?;

@@ -3,8 +3,8 @@
 //! Owns: which rating system is used (Weng and Lin's, of the library `skillratings`) and how a result of a
 //! match becomes games between its sides. Must not know: where ratings are kept, and which matches count.
 //!
-//! A result with many sides is rated between neighbours: each side against the one placed before it and the
-//! one after it. Rated against everybody, sixteen newcomers would be thrown as far as after fifteen matches,
+//! A result is rated as games of every two sides. With more than three sides each game weighs less, so that all
+//! of them weigh as much as [`GAMES_MAX`]: else sixteen newcomers would be thrown as far as by fifteen matches,
 //! and be held to be known for certain after one.
 
 use std::collections::BTreeSet;
@@ -16,6 +16,10 @@ use skillratings::weng_lin::{WengLinConfig, WengLinRating, weng_lin_multi_team};
 
 /// What a match adds to the doubt about everybody in it: people change. Without it ratings would freeze.
 const DRIFT: f64 = 25.0 / 300.0;
+/// As how many games a match counts at the most, however many sides it has.
+const GAMES_MAX: f64 = 2.0;
+/// The share of a rating's variance that a match leaves at least.
+const VARIANCE_LEFT_MIN: f64 = 0.25;
 
 /// A player's rating. A newcomer is at 25; who is 4 higher wins two matches of three.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,46 +61,83 @@ struct Side {
     team: Option<u8>,
     players: Vec<PlayerId>,
     ratings: Vec<Rating>,
+    /// What the games do to each of them.
+    moves: Vec<Move>,
 }
 
 /// What a result makes of its players' ratings: each account once, in the order of the places. Nobody's is
 /// changed where there is nobody to be compared with.
 pub fn rate(finishers: &[Finisher]) -> Vec<(PlayerId, Rating)> {
-    let sides = sides(finishers);
-    let config = WengLinConfig::new();
-    let mut rated = Vec::with_capacity(finishers.len());
-    for (index, side) in sides.iter().enumerate() {
-        let around = &sides[index.saturating_sub(1)..sides.len().min(index + 2)];
-        let doubted: Vec<Vec<WengLinRating>> = around.iter().map(Side::doubted).collect();
-        let games: Vec<_> = around
-            .iter()
-            .zip(&doubted)
-            .map(|(side, ratings)| (ratings.as_slice(), MultiTeamOutcome::new(side.place as usize)))
-            .collect();
-        let own = usize::from(index > 0);
-        let after: Vec<Rating> = if games.len() < 2 {
-            side.ratings.clone()
-        } else {
-            let after = weng_lin_multi_team(&games, &config).swap_remove(own);
-            after.into_iter().map(Rating::from).collect()
-        };
-        // Sums beyond what its exponentials can hold give no number: such a result says nothing.
-        let is_sound = |r: &Rating| r.mean.is_finite() && r.deviation.is_finite();
-        let after = if after.iter().all(is_sound) { after } else { side.ratings.clone() };
-        rated.extend(side.players.iter().copied().zip(after));
+    let mut sides = sides(finishers);
+    for first in 0..sides.len() {
+        for second in first + 1..sides.len() {
+            let (before, after) = sides.split_at_mut(second);
+            play(&mut before[first], &mut after[0]);
+        }
     }
-    rated
+    let opponents = sides.len().saturating_sub(1) as f64;
+    let weight = if opponents > 0.0 { (GAMES_MAX / opponents).min(1.0) } else { 0.0 };
+    let rated = |side: Side| {
+        let Side { players, ratings, moves, .. } = side;
+        let after =
+            ratings.into_iter().zip(moves).map(move |(rating, by)| by.apply(rating, weight));
+        players.into_iter().zip(after)
+    };
+    sides.into_iter().flat_map(rated).collect()
+}
+
+/// One game of two sides, as the library rates it.
+fn play(one: &mut Side, other: &mut Side) {
+    let doubted = [one.doubted(), other.doubted()];
+    let games = [
+        (doubted[0].as_slice(), MultiTeamOutcome::new(one.place as usize)),
+        (doubted[1].as_slice(), MultiTeamOutcome::new(other.place as usize)),
+    ];
+    let after = weng_lin_multi_team(&games, &WengLinConfig::new());
+    for ((side, before), after) in [one, other].into_iter().zip(&doubted).zip(&after) {
+        for ((moved, before), after) in side.moves.iter_mut().zip(before).zip(after) {
+            moved.mean += after.rating - before.rating;
+            moved.certainty += 1.0 - (after.uncertainty / before.uncertainty).powi(2);
+        }
+    }
+}
+
+/// What games do to a rating.
+#[derive(Clone, Copy, Default)]
+struct Move {
+    /// What is added to the mean.
+    mean: f64,
+    /// Which shares of the variance they take away, added up.
+    certainty: f64,
+}
+
+impl Move {
+    /// The rating after it, where each game weighs so much; without games it stays.
+    fn apply(self, rating: Rating, weight: f64) -> Rating {
+        if weight == 0.0 {
+            return rating;
+        }
+        let left = (1.0 - weight * self.certainty).max(VARIANCE_LEFT_MIN);
+        let mean = rating.mean + weight * self.mean;
+        let deviation = doubt(rating.deviation) * left.sqrt();
+        // Sums beyond what the library's exponentials can hold give no number: such a result says nothing.
+        if mean.is_finite() && deviation.is_finite() { Rating { mean, deviation } } else { rating }
+    }
+}
+
+/// How unsure a rating is when a match begins: a little less certain than it was.
+fn doubt(deviation: f64) -> f64 {
+    deviation.hypot(DRIFT).min(Rating::default().deviation)
 }
 
 impl Side {
-    /// What the library is told: each rating a little less certain than it was.
+    /// What the library is told.
     fn doubted(&self) -> Vec<WengLinRating> {
-        let newcomers = Rating::default().deviation;
-        let doubt = |rating: &Rating| WengLinRating {
+        let doubted = |rating: &Rating| WengLinRating {
             rating: rating.mean,
-            uncertainty: rating.deviation.hypot(DRIFT).min(newcomers),
+            uncertainty: doubt(rating.deviation),
         };
-        self.ratings.iter().map(doubt).collect()
+        self.ratings.iter().map(doubted).collect()
     }
 }
 
@@ -115,12 +156,14 @@ fn sides(finishers: &[Finisher]) -> Vec<Side> {
             Some(side) => {
                 side.players.push(line.player);
                 side.ratings.push(line.rating);
+                side.moves.push(Move::default());
             }
             None => sides.push(Side {
                 place: line.place,
                 team: line.team,
                 players: vec![line.player],
                 ratings: vec![line.rating],
+                moves: vec![Move::default()],
             }),
         }
     }
@@ -166,10 +209,11 @@ mod tests {
         let rated = rate(&many);
         assert_eq!(rated.len(), 64);
         for (player, rating) in &rated {
-            assert!((rating.mean - 25.0).abs() < 6.0, "{player}: {rating:?}");
+            assert!((rating.mean - 25.0).abs() < 5.5, "{player}: {rating:?}");
             assert!(rating.deviation > 6.0, "{player}: {rating:?}");
         }
-        assert!(mean(&rated, 0) > mean(&rated, 1) && mean(&rated, 62) > mean(&rated, 63));
+        // Whoever did better is rated higher, in the middle too.
+        assert!((1..64).all(|n| mean(&rated, n - 1) > mean(&rated, n)), "{rated:?}");
     }
 
     #[test]
