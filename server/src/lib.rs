@@ -11,8 +11,8 @@
 //! ```
 //!
 //! Data flows one way: [`shard`] receives, [`matches`] step, [`replication`] tells the clients; what ends
-//! goes through [`control`] into the [`store`]. The [`lobby`] finds players their match; [`admin`] shows
-//! what is going on. `ARCHITECTURE.md` is the map.
+//! goes through [`control`] into the [`store`]. The [`lobby`] finds players their match, by [`matchmaking`];
+//! [`admin`] shows what is going on. `ARCHITECTURE.md` is the map.
 
 pub mod access;
 pub mod accounts;
@@ -25,6 +25,7 @@ pub mod identity;
 pub mod journal;
 pub mod lobby;
 pub mod matches;
+pub mod matchmaking;
 pub mod node;
 pub mod recovery;
 pub mod replication;

@@ -210,6 +210,7 @@ impl<G: Game> Recovered<G> {
         let record = NewMatch {
             id: match_id,
             mode: spec.mode.clone(),
+            ladder: None,
             game: header.game,
             rules_version: header.rules_version,
             map: header.map,

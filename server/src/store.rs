@@ -1,4 +1,5 @@
-//! What is durable: players, matches, their results and their journals, in `matches.db`.
+//! What is durable: players, matches, their results and their journals, who waits for a match and how good they
+//! are, in `matches.db`.
 //!
 //! Owns: the [`Directory`] seam, its SQLite form and the journal's, the one thread that writes, and how
 //! operators read.
@@ -20,6 +21,8 @@ mod pending;
 mod players;
 mod private;
 mod query;
+mod queue;
+mod ratings;
 mod record;
 mod schema;
 mod sqlite;
@@ -33,6 +36,9 @@ pub use history::History;
 pub use journal::{SqliteJournal, SqliteJournalReader};
 pub use pending::Pending;
 pub use players::{PlayerBook, PlayerError, PlayerRow};
+pub use queue::{
+    FormMatch, Formed, LobbyId, NewTicket, Promised, Queue, QueueEnd, QueueState, Queued, Taken,
+};
 pub use record::{
     FinishedMatch, ListFilter, MatchRecord, MatchState, MatchSummary, NewMatch, PlayerRecord, Stat,
 };

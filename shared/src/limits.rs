@@ -281,6 +281,24 @@ pub const TELEMETRY_TRIED_MAX: Duration = Duration::from_secs(60);
 pub const TELEMETRY_LOSS_EVERY: Duration = Duration::from_secs(60);
 /// How long a server that ends waits for what is still to be sent.
 pub const TELEMETRY_FLUSH_MAX: Duration = Duration::from_secs(2);
+// Matchmaking
+
+/// Teams of one match.
+pub const TEAMS_PER_MATCH_MAX: u8 = 8;
+/// The longest that a mode may let somebody wait for a match.
+pub const QUEUE_WAIT_MAX: Duration = Duration::from_secs(3600);
+/// Parties that wait for a match, of all modes; one more is refused.
+pub const QUEUE_TICKETS_MAX: u64 = 65_536;
+/// While somebody waits, it is looked so often whether a match can be formed.
+pub const MATCHMAKING_EVERY: Duration = Duration::from_millis(500);
+/// Ways to split a group into teams that are tried, all of them or so many steps towards a good one.
+pub const TEAM_SPLITS_MAX: usize = 20_000;
+/// Changes of the queue that the store hands out at once.
+pub const QUEUE_CHANGES_MAX: usize = 1000;
+/// What became of a party that waited is kept for so long: whoever comes back asks.
+pub const QUEUE_KEPT: Duration = Duration::from_secs(600);
+/// Parties that one step of letting go removes: nobody's write waits for more.
+pub const QUEUE_FORGOTTEN_MAX: usize = 1000;
 
 // Files
 

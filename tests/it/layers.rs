@@ -47,6 +47,7 @@ fn a_planted_fault_is_found() {
         ("server/src/shard/core.rs", "use tokio::sync::mpsc;", "tokio"),
         ("server/src/matches/seat.rs", "a\nuse crate::shard::core::Core;", "crate::shard"),
         ("server/src/replication.rs", "fn f<G: Game>() {}", "Game"),
+        ("server/src/matchmaking/pool.rs", "use crate::store::Queued;", "crate::store"),
         ("client/src/netcode.rs", "use quinn::Connection;", "quinn"),
         ("client/src/link/player.rs", "tokio::spawn(x)", "tokio"),
         ("client/src/link.rs", "links: HashMap<Handle, Link>,", "HashMap"),

@@ -13,6 +13,7 @@ mod isolation;
 mod journal;
 mod layers;
 mod lobby;
+mod matchmaking;
 mod messages;
 mod paths;
 mod playing;

@@ -18,6 +18,7 @@ pub mod lobby;
 pub mod network;
 pub mod node;
 pub mod plan;
+mod queue;
 pub mod quic;
 pub mod runner;
 pub mod script;

@@ -270,6 +270,7 @@ impl<G: Game> ControlCore<G> {
         let new = NewMatch {
             id: match_id,
             mode: mode.name.clone(),
+            ladder: None,
             game: G::NAME.to_owned(),
             rules_version: G::RULES_VERSION,
             map: mode.map.clone(),

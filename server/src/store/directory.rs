@@ -4,12 +4,14 @@
 //! know: SQLite, channels, threads.
 
 use matchkeep_shared::ids::{MatchId, PlayerId};
-use matchkeep_shared::limits::{PLAYER_NAME_BYTES_MAX, STORE_WRITES_MAX};
+use matchkeep_shared::limits::{PLAYER_NAME_BYTES_MAX, QUEUE_TICKETS_MAX, STORE_WRITES_MAX};
 
 use super::audit::{AuditEntry, AuditKey, AuditOutcome};
+use super::queue::Queue;
 use super::record::{FinishedMatch, ListFilter, MatchRecord, MatchSummary, NewMatch};
 use crate::accounts::{Account, AccountKey};
 use crate::journal::JournalError;
+use crate::matchmaking::QueueTicketId;
 use crate::reservations::{PrivateMatch, Reserved};
 
 /// Why a call to the store failed. Cloned to everyone whose write shared the transaction.
@@ -65,6 +67,25 @@ pub enum StoreError {
          space at either end"
     )]
     NameInvalid(String),
+    /// A player of a party waits already: with others, or for another mode.
+    #[error(
+        "{player} waits already (ticket {ticket}), with others or for another mode: cancel that first"
+    )]
+    WaitsElsewhere {
+        /// The player's name.
+        player: String,
+        /// Where.
+        ticket: QueueTicketId,
+    },
+    /// As many wait as there is room for.
+    #[error("{QUEUE_TICKETS_MAX} parties wait for a match already: try later")]
+    QueueCrowded,
+    /// Such a party cannot be.
+    #[error("the party cannot wait: {why}")]
+    PartyInvalid {
+        /// What is wrong.
+        why: String,
+    },
     /// A number that the database has no room for.
     #[error("{what} = {value} cannot be stored: allowed are 0 to {}", i64::MAX)]
     TooLarge {
@@ -91,10 +112,14 @@ impl StoreError {
             | Self::ResultDiffers(_)
             | Self::UnknownPlayer { .. }
             | Self::NameInvalid(_)
+            | Self::PartyInvalid { .. }
             | Self::TooLarge { .. }
             | Self::Damaged { .. } => true,
             // A match the store does not know yet may be on its way there.
             Self::UnknownMatch(_)
+            // Others may leave the queue.
+            | Self::WaitsElsewhere { .. }
+            | Self::QueueCrowded
             | Self::QueueFull
             | Self::Closed
             | Self::Full { .. }
@@ -113,6 +138,9 @@ impl StoreError {
             | Self::ResultDiffers(_)
             | Self::UnknownPlayer { .. }
             | Self::NameInvalid(_)
+            | Self::WaitsElsewhere { .. }
+            | Self::QueueCrowded
+            | Self::PartyInvalid { .. }
             | Self::TooLarge { .. }
             // Found while reading, before the call wrote anything.
             | Self::Damaged { .. } => true,
@@ -132,13 +160,13 @@ impl From<JournalError> for StoreError {
     }
 }
 
-/// What is durable beside the journal: players, matches, results, the audit log.
+/// What is durable beside the journal: players, matches, results, the audit log, the queue and ratings.
 ///
 /// Called on the store's thread alone. Writes lie between [`begin`](Self::begin) and
 /// [`commit`](Self::commit), and are durable when `commit` returned `Ok`. A write that fails by the
 /// caller's mistake changes nothing and leaves the transaction good; after any other error the
 /// transaction is rolled back.
-pub trait Directory: Send {
+pub trait Directory: Queue + Send {
     /// Begins a transaction.
     ///
     /// # Errors
@@ -190,7 +218,8 @@ pub trait Directory: Send {
     fn create(&mut self, new: &NewMatch) -> Result<(), StoreError>;
 
     /// Notes a match's result. The same result again changes nothing; when it was first told stays.
-    /// A match that was interrupted can still get its result.
+    /// A match that was interrupted can still get its result. Where the match counts for a ladder, its players'
+    /// ratings change with it, once.
     ///
     /// # Errors
     /// [`StoreError::UnknownMatch`], [`StoreError::UnknownPlayer`], [`StoreError::ResultDiffers`], or

@@ -16,6 +16,8 @@ pub struct NewMatch {
     pub id: MatchId,
     /// The operator's mode it is played in.
     pub mode: String,
+    /// The ladder whose ratings its result changes; none where it is not rated.
+    pub ladder: Option<String>,
     /// The game's name.
     pub game: String,
     /// The version of the game's rules.

@@ -12,12 +12,15 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, ffi, params};
 use super::audit::{self, AuditEntry, AuditKey, AuditOutcome};
 use super::directory::{Directory, StoreError};
 use super::query::{self, QueryError};
+use super::queue::{FormMatch, Formed, NewTicket, Promised, Queue, QueueEnd, Queued, tables};
+use super::ratings;
 use super::record::{
     FinishedMatch, ListFilter, MatchRecord, MatchState, MatchSummary, NewMatch, PlayerRecord,
 };
 use super::schema::{self, DATABASE_FILE, StoreOpenError};
 use super::{players, private};
 use crate::accounts::{Account, AccountKey};
+use crate::matchmaking::{QueueTicketId, Rating};
 use crate::reservations::{PrivateMatch, Reserved};
 
 /// Players, matches and results in `matches.db` (write-ahead log, `synchronous=FULL`).
@@ -79,13 +82,17 @@ impl SqliteDirectory {
         match query::show(&self.connection, new.id) {
             Err(QueryError::Store(StoreError::UnknownMatch(_))) => {}
             Err(error) => return Err(error),
-            Ok(found) if is_same_match(&found.summary, new) => return Ok(()),
+            Ok(found)
+                if is_same_match(&found.summary, new) && self.ladder(new.id)? == new.ladder =>
+            {
+                return Ok(());
+            }
             Ok(_) => return Err(StoreError::MatchDiffers(new.id).into()),
         }
         let mut insert = self.connection.prepare(
             "INSERT INTO matches (id, mode, game, rules_version, map, shard, tick_rate_hz,
-                created_unix_ms, state)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'running')",
+                created_unix_ms, ladder, state)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'running')",
         )?;
         insert.execute(params![
             new.id.to_string(),
@@ -96,8 +103,15 @@ impl SqliteDirectory {
             new.shard.0,
             u16::from(new.tick_rate),
             integer("created_unix_ms", new.created_unix_ms)?,
+            new.ladder,
         ])?;
         Ok(())
+    }
+
+    /// The ladder that a match counts for.
+    fn ladder(&self, id: MatchId) -> Result<Option<String>, QueryError> {
+        let mut statement = self.connection.prepare("SELECT ladder FROM matches WHERE id = ?")?;
+        Ok(statement.query_row([id.to_string()], |row| row.get(0))?)
     }
 
     fn try_finish(&self, finished: &FinishedMatch) -> Result<(), QueryError> {
@@ -121,6 +135,12 @@ impl SqliteDirectory {
                 return Err(unknown.into());
             }
         }
+
+        let ladder = self.ladder(id)?;
+        let rated = match &ladder {
+            Some(ladder) => ratings::after(&self.connection, ladder, &finished.outcome)?,
+            None => Vec::new(),
+        };
 
         let match_text = id.to_string();
         self.connection
@@ -153,6 +173,9 @@ impl SqliteDirectory {
                 insert_stat
                     .execute(params![match_text, position, player, nth as i64, name, value])?;
             }
+        }
+        if let Some(ladder) = &ladder {
+            ratings::write(&self.connection, ladder, &rated, ended)?;
         }
         Ok(())
     }
@@ -251,6 +274,46 @@ impl Directory for SqliteDirectory {
 
     fn show(&self, id: MatchId) -> Result<MatchRecord, StoreError> {
         self.query(query::show(&self.connection, id))
+    }
+}
+
+impl Queue for SqliteDirectory {
+    fn enqueue(&mut self, new: &NewTicket) -> Result<Queued, StoreError> {
+        self.query(tables::enqueue(&self.connection, new))
+    }
+
+    fn cancel_queued(
+        &mut self,
+        id: QueueTicketId,
+        end: QueueEnd,
+        now_unix_ms: u64,
+    ) -> Result<bool, StoreError> {
+        self.query(tables::cancel(&self.connection, id, end, now_unix_ms))
+    }
+
+    fn form(&mut self, form: &FormMatch) -> Result<Formed, StoreError> {
+        self.query(tables::form(&self.connection, form))
+    }
+
+    fn queue_changes(&self, after: u64, limit: usize) -> Result<Vec<Queued>, StoreError> {
+        self.query(tables::changes(&self.connection, after, limit))
+    }
+
+    fn queue_of(&self, player: PlayerId) -> Result<Option<Queued>, StoreError> {
+        self.query(tables::of_player(&self.connection, player))
+    }
+
+    fn promised(&self) -> Result<Vec<Promised>, StoreError> {
+        self.query(tables::promised(&self.connection))
+    }
+
+    fn forget_queued(&mut self, before_unix_ms: u64) -> Result<u64, StoreError> {
+        self.query(tables::forget(&self.connection, before_unix_ms))
+    }
+
+    fn ratings(&self, ladder: &str, players: &[PlayerId]) -> Result<Vec<Rating>, StoreError> {
+        let read = |player: &PlayerId| ratings::read(&self.connection, ladder, *player);
+        self.query(players.iter().map(read).collect())
     }
 }
 

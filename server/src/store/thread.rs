@@ -10,6 +10,7 @@
 
 mod batch;
 mod journals;
+mod queue;
 mod run;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -31,6 +32,7 @@ use crate::journal::{
 use crate::reservations::{PrivateMatch, Reserved};
 pub use journals::OnReport;
 use journals::{Ask, Journals};
+use queue::QueueCall;
 use run::run;
 
 /// A write to the directory.
@@ -44,6 +46,7 @@ enum Write {
     Quarantine { match_id: MatchId, why: String, answer: Answer<()> },
     Audit { key: AuditKey, entry: Box<AuditEntry>, answer: Answer<()> },
     Settle { key: AuditKey, outcome: AuditOutcome, why: Option<String>, answer: Answer<()> },
+    Queue(Box<QueueCall>),
 }
 
 enum Message {

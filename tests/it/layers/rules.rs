@@ -80,6 +80,27 @@ pub(super) fn rules() -> Vec<(Rule, &'static [&'static [&'static str]])> {
         ),
         (
             rule(
+                &["server/src/matchmaking"],
+                &[],
+                &[
+                    "Instant",
+                    "HashMap",
+                    "HashSet",
+                    "quinn_proto",
+                    "crate::store",
+                    "crate::lobby",
+                    "crate::control",
+                    "crate::shard",
+                    "crate::matches",
+                    "crate::node",
+                ],
+                "who plays with whom follows from who waits and what time it is, in the same order on every \
+                 machine; that somebody waits is the store's to keep",
+            ),
+            &[CLOCKS, SOCKETS, RUNTIMES, FILES, THREADS],
+        ),
+        (
+            rule(
                 &["server/src/replication"],
                 &[],
                 &[

@@ -11,6 +11,8 @@ use matchkeep_server::store::{
 };
 use matchkeep_shared::ids::{MatchId, PlayerId};
 
+use super::queue::QueueTables;
+
 /// What outlives processes.
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
@@ -20,6 +22,28 @@ pub struct Tables {
     results: BTreeMap<MatchId, FinishedMatch>,
     private: Vec<PrivateMatch>,
     audit: Vec<(AuditKey, AuditEntry)>,
+    /// The ladders of matches that count for one.
+    ladders: BTreeMap<MatchId, String>,
+    pub(super) queue: QueueTables,
+}
+
+impl Tables {
+    /// The name of an account.
+    pub(super) fn name(&self, player: PlayerId) -> Option<String> {
+        let index = usize::try_from(player.0.checked_sub(1)?).ok()?;
+        self.players.get(index).cloned()
+    }
+
+    /// Whether a match is promised, or played.
+    pub(super) fn goes_on(&self, id: MatchId) -> bool {
+        let found = self.matches.iter().find(|found| found.id == id);
+        found.is_none_or(|found| found.state == MatchState::Running)
+    }
+
+    /// Whether a match was made.
+    pub(super) fn has_match(&self, id: MatchId) -> bool {
+        self.matches.iter().any(|found| found.id == id)
+    }
 }
 
 /// The disk under it; clones share it.
@@ -71,7 +95,15 @@ impl MemoryDirectory {
         Self { disk: disk.clone(), working: None, journaled }
     }
 
-    fn working(&mut self) -> &mut Tables {
+    /// Reads within the transaction that is open, or what is durable.
+    pub(super) fn read<T>(&self, read: impl FnOnce(&Tables) -> T) -> T {
+        match &self.working {
+            Some(working) => read(working),
+            None => read(&self.disk.lock().durable),
+        }
+    }
+
+    pub(super) fn working(&mut self) -> &mut Tables {
         self.working.as_mut().expect("a transaction was begun")
     }
 
@@ -158,6 +190,9 @@ impl Directory for MemoryDirectory {
             reason: None,
             player_count: 0,
         });
+        if let Some(ladder) = &new.ladder {
+            self.working().ladders.insert(new.id, ladder.clone());
+        }
         Ok(())
     }
 
@@ -174,6 +209,9 @@ impl Directory for MemoryDirectory {
             return Err(StoreError::UnknownPlayer { match_id: id, player: stranger.player });
         }
         self.working().results.insert(id, finished.clone());
+        if let Some(ladder) = self.working().ladders.get(&id).cloned() {
+            self.working().queue.rate(&ladder, &finished.outcome);
+        }
         let found = self.find(id)?;
         found.state = MatchState::Finished;
         found.ticks = Some(finished.ticks.0);

@@ -209,4 +209,57 @@ pub(super) const MIGRATIONS: &[&str] = &[
     ) STRICT;
     CREATE INDEX revocations_by_time ON revocations (unix_ms);
 ",
+    "
+    -- One row: the number of the queue's last change, and how many parties wait. Numbers are never given twice,
+    -- also where the party with the last one is let go of.
+    CREATE TABLE queue (
+        only INTEGER PRIMARY KEY CHECK (only = 1),
+        change INTEGER NOT NULL,
+        waiting INTEGER NOT NULL CHECK (waiting >= 0)
+    ) STRICT;
+    INSERT INTO queue VALUES (1, 0, 0);
+
+    -- Parties that wait, and for some minutes those that waited. `match` is no reference: parties are taken for
+    -- a match before it is made. `change` is the last change of the row; a lobby reads on from the last it saw.
+    CREATE TABLE queue_tickets (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        mode TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'taken', 'cancelled', 'given_up')),
+        queued_unix_ms INTEGER NOT NULL,
+        ended_unix_ms INTEGER,
+        match TEXT,
+        team INTEGER,
+        lobby INTEGER,
+        change INTEGER NOT NULL,
+        CHECK ((state = 'waiting') = (ended_unix_ms IS NULL)),
+        CHECK ((state = 'taken') = (match IS NOT NULL AND lobby IS NOT NULL))
+    ) STRICT;
+    CREATE UNIQUE INDEX queue_tickets_by_change ON queue_tickets (change);
+    CREATE INDEX queue_tickets_by_end ON queue_tickets (ended_unix_ms) WHERE state <> 'waiting';
+
+    -- The leader is at `position` 0. `waits` is 1 for as long as the party does: nobody waits twice.
+    CREATE TABLE queue_members (
+        ticket INTEGER NOT NULL REFERENCES queue_tickets (id),
+        position INTEGER NOT NULL,
+        player INTEGER NOT NULL REFERENCES players (id),
+        waits INTEGER NOT NULL CHECK (waits IN (0, 1)),
+        PRIMARY KEY (ticket, position)
+    ) STRICT, WITHOUT ROWID;
+    CREATE UNIQUE INDEX queue_members_waiting ON queue_members (player) WHERE waits = 1;
+    CREATE INDEX queue_members_by_player ON queue_members (player, ticket);
+
+    -- How good a player is on a ladder, as far as results tell; written with each result, once.
+    CREATE TABLE ratings (
+        player INTEGER NOT NULL REFERENCES players (id),
+        ladder TEXT NOT NULL,
+        mean REAL NOT NULL,
+        deviation REAL NOT NULL,
+        matches INTEGER NOT NULL,
+        changed_unix_ms INTEGER NOT NULL,
+        PRIMARY KEY (player, ladder)
+    ) STRICT, WITHOUT ROWID;
+
+    -- The ladder that a match's result counts for; none where it is not rated.
+    ALTER TABLE matches ADD COLUMN ladder TEXT;
+",
 ];

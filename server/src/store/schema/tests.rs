@@ -135,6 +135,9 @@ fn an_older_version_is_brought_up_to_date_with_all_that_is_in_it() {
         let whole = whole.replace("name =", "match_players.name =");
         assert_eq!(number(&whole), 1);
         assert_eq!(number("SELECT count(*) FROM journals"), 0);
+        assert_eq!(number("SELECT count(*) FROM queue WHERE change = 0 AND waiting = 0"), 1);
+        assert_eq!(number("SELECT count(*) FROM queue_tickets"), 0);
+        assert_eq!(number("SELECT count(*) FROM matches WHERE ladder IS NOT NULL"), 0);
     }
     // The children still refer to the table of that name, and what a match may be is wider.
     let connection = open_for_writing(temporary.path()).expect("ours");

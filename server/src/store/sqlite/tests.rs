@@ -15,6 +15,7 @@ fn new_match(id: u64) -> NewMatch {
     NewMatch {
         id: MatchId(id),
         mode: if id % 2 == 1 { "duel" } else { "team" }.to_owned(),
+        ladder: None,
         game: "arena".to_owned(),
         rules_version: 3,
         map: Some("dm2".to_owned()),

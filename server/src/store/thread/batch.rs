@@ -2,13 +2,9 @@
 //!
 //! Owns: one transaction for everyone who waits, and answering after it. Must not know: queues.
 
-use matchkeep_shared::ids::PlayerId;
-
 use super::super::directory::{Directory, StoreError};
 use super::super::pending::Answer;
 use super::Write;
-use crate::accounts::Account;
-use crate::reservations::Reserved;
 
 /// One transaction with the writes of everyone who waited.
 pub(super) struct Batch<'a, D> {
@@ -26,37 +22,36 @@ impl<'a, D: Directory> Batch<'a, D> {
     pub(super) fn apply(&mut self, write: Write) -> Applied {
         match write {
             Write::Player { name, now_unix_ms, answer } => {
-                Applied::Player(answer, self.attempt(|d| d.player(&name, now_unix_ms)))
+                Applied::new(answer, self.attempt(|d| d.player(&name, now_unix_ms)))
             }
             Write::Account { key, now_unix_ms, answer } => {
-                Applied::Account(answer, self.attempt(|d| d.account(&key, now_unix_ms)))
+                Applied::new(answer, self.attempt(|d| d.account(&key, now_unix_ms)))
             }
             Write::Reserve { wanted, answer } => {
-                Applied::Reserved(answer, self.attempt(|d| d.reserve(&wanted)))
+                Applied::new(answer, self.attempt(|d| d.reserve(&wanted)))
             }
-            Write::Create { new, answer } => {
-                Applied::Match(answer, self.attempt(|d| d.create(&new)))
-            }
+            Write::Create { new, answer } => Applied::new(answer, self.attempt(|d| d.create(&new))),
             Write::Finish { finished, answer } => {
-                Applied::Match(answer, self.attempt(|d| d.finish(&finished)))
+                Applied::new(answer, self.attempt(|d| d.finish(&finished)))
             }
             Write::InterruptRunning { answer } => {
-                Applied::Match(answer, self.attempt(|d| d.interrupt_running().map(|_| ())))
+                Applied::new(answer, self.attempt(|d| d.interrupt_running().map(|_| ())))
             }
             Write::Quarantine { match_id, why, answer } => {
-                Applied::Match(answer, self.attempt(|d| d.quarantine(match_id, &why)))
+                Applied::new(answer, self.attempt(|d| d.quarantine(match_id, &why)))
             }
             Write::Audit { key, entry, answer } => {
-                Applied::Match(answer, self.attempt(|d| d.audit(key, &entry)))
+                Applied::new(answer, self.attempt(|d| d.audit(key, &entry)))
             }
             Write::Settle { key, outcome, why, answer } => {
                 let settle = |d: &mut D| d.settle_audit(key, outcome, why.as_deref());
-                Applied::Match(answer, self.attempt(settle))
+                Applied::new(answer, self.attempt(settle))
             }
+            Write::Queue(call) => self.apply_to_queue(*call),
         }
     }
 
-    fn attempt<T>(
+    pub(super) fn attempt<T>(
         &mut self,
         write: impl FnOnce(&mut D) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
@@ -100,22 +95,17 @@ impl<'a, D: Directory> Batch<'a, D> {
 }
 
 /// A write that waits for its transaction's end.
-pub(super) enum Applied {
-    Player(Answer<PlayerId>, Result<PlayerId, StoreError>),
-    Account(Answer<Account>, Result<Account, StoreError>),
-    Reserved(Answer<Reserved>, Result<Reserved, StoreError>),
-    Match(Answer<()>, Result<(), StoreError>),
-}
+pub(super) struct Applied(Box<dyn FnOnce(Option<&StoreError>)>);
 
 impl Applied {
-    pub(super) fn answer(self, failed: Option<&StoreError>) {
+    /// What came of it so far, and who is told.
+    pub(super) fn new<T: 'static>(answer: Answer<T>, result: Result<T, StoreError>) -> Self {
         // Whoever asked may have stopped listening; the write stands all the same.
-        match self {
-            Self::Player(answer, result) => drop(answer.send(outcome(result, failed))),
-            Self::Account(answer, result) => drop(answer.send(outcome(result, failed))),
-            Self::Reserved(answer, result) => drop(answer.send(outcome(result, failed))),
-            Self::Match(answer, result) => drop(answer.send(outcome(result, failed))),
-        }
+        Self(Box::new(move |failed| drop(answer.send(outcome(result, failed)))))
+    }
+
+    pub(super) fn answer(self, failed: Option<&StoreError>) {
+        (self.0)(failed);
     }
 }
 

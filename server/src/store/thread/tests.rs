@@ -7,8 +7,10 @@ use crossbeam_channel::Receiver;
 use matchkeep_shared::ids::{MatchId, ShardId};
 use matchkeep_shared::time::TickRate;
 
+use super::super::queue::{FormMatch, Formed, NewTicket, Promised, Queue, QueueEnd, Queued};
 use super::super::record::{ListFilter, MatchRecord, MatchSummary};
 use super::*;
+use crate::matchmaking::{QueueTicketId, Rating};
 
 /// What a commit is told to do, one after the other; [`Script::commits`] hears of each one first.
 type Verdict = Result<(), StoreError>;
@@ -123,6 +125,40 @@ impl Directory for Scripted {
     }
 }
 
+impl Queue for Scripted {
+    fn enqueue(&mut self, _: &NewTicket) -> Result<Queued, StoreError> {
+        unreachable!("no test waits here")
+    }
+
+    fn cancel_queued(&mut self, _: QueueTicketId, _: QueueEnd, _: u64) -> Result<bool, StoreError> {
+        unreachable!("no test waits here")
+    }
+
+    fn form(&mut self, _: &FormMatch) -> Result<Formed, StoreError> {
+        unreachable!("no test forms a match here")
+    }
+
+    fn queue_changes(&self, _: u64, _: usize) -> Result<Vec<Queued>, StoreError> {
+        unreachable!("no test asks for changes here")
+    }
+
+    fn queue_of(&self, _: PlayerId) -> Result<Option<Queued>, StoreError> {
+        unreachable!("no test asks for a player here")
+    }
+
+    fn promised(&self) -> Result<Vec<Promised>, StoreError> {
+        unreachable!("no test asks for promises here")
+    }
+
+    fn forget_queued(&mut self, _: u64) -> Result<u64, StoreError> {
+        unreachable!("no test lets go of anything here")
+    }
+
+    fn ratings(&self, _: &str, _: &[PlayerId]) -> Result<Vec<Rating>, StoreError> {
+        unreachable!("no test asks for ratings here")
+    }
+}
+
 fn full() -> StoreError {
     StoreError::Full { database: "matches.db".to_owned() }
 }
@@ -131,6 +167,7 @@ fn new_match(id: u64) -> NewMatch {
     NewMatch {
         id: MatchId(id),
         mode: "duel".to_owned(),
+        ladder: None,
         game: "arena".to_owned(),
         rules_version: 1,
         map: None,

@@ -50,6 +50,7 @@ fn new_match(id: u64) -> NewMatch {
     NewMatch {
         id: MatchId(id),
         mode: "duel".to_owned(),
+        ladder: None,
         game: "arena".to_owned(),
         rules_version: 1,
         map: None,

@@ -1,0 +1,277 @@
+//! The matchmaker as a state machine.
+//!
+//! Owns: who waits in which mode, which wishes are out, and when it is looked again. Must not know: how a
+//! match is formed; that is `forming`.
+//!
+//! What happened goes in by `handle_*`; a call of [`Matchmaker::handle_time`] after it makes wishes, and
+//! [`Matchmaker::poll`] hands them out. Each is answered once by `handle_accepted` or `handle_refused`, and
+//! parties it is about are in no other wish until then.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use matchkeep_shared::ids::MatchId;
+use matchkeep_shared::limits::MATCHMAKING_EVERY;
+
+use super::forming::{Group, form};
+use super::open::{OpenMatch, OpenMatches};
+use super::pool::{Pool, Waiting};
+use super::rules::{ModeRules, RulesError};
+use super::ticket::{QueueTicket, QueueTicketId, TicketError};
+use super::wish::{Placed, ProposalId, Wish};
+
+const EVERY_MS: u64 = MATCHMAKING_EVERY.as_millis() as u64;
+
+/// Forms and fills matches of all modes.
+#[derive(Debug)]
+pub struct Matchmaker {
+    modes: Vec<Mode>,
+    /// The mode of each party that waits.
+    tickets: BTreeMap<QueueTicketId, usize>,
+    /// The mode of each match that is open.
+    matches: BTreeMap<MatchId, usize>,
+    proposals: BTreeMap<ProposalId, Proposal>,
+    next_proposal: u64,
+    wishes: VecDeque<Wish>,
+}
+
+#[derive(Debug)]
+struct Mode {
+    name: String,
+    rules: ModeRules,
+    pool: Pool,
+    open: OpenMatches,
+    /// When it is looked again; 0 is at once.
+    due_unix_ms: u64,
+    /// The wish for a match with places left: who comes meanwhile waits for it, else everybody would begin
+    /// a match of their own.
+    partial: Option<ProposalId>,
+}
+
+/// A wish that nobody answered yet.
+#[derive(Debug)]
+struct Proposal {
+    mode: usize,
+    tickets: Vec<QueueTicketId>,
+    /// The match it would fill, the team and for how many.
+    fills: Option<(MatchId, usize, usize)>,
+}
+
+impl Matchmaker {
+    /// For these modes, each by its name.
+    ///
+    /// # Errors
+    /// [`RulesError`] of the first mode whose rules cannot be.
+    pub fn new(modes: impl IntoIterator<Item = (String, ModeRules)>) -> Result<Self, RulesError> {
+        let mode = |(name, rules): (String, ModeRules)| {
+            rules.check()?;
+            let (pool, open) = (Pool::default(), OpenMatches::default());
+            Ok(Mode { name, rules, pool, open, due_unix_ms: 0, partial: None })
+        };
+        Ok(Self {
+            modes: modes.into_iter().map(mode).collect::<Result<_, _>>()?,
+            tickets: BTreeMap::new(),
+            matches: BTreeMap::new(),
+            proposals: BTreeMap::new(),
+            next_proposal: 1,
+            wishes: VecDeque::new(),
+        })
+    }
+
+    /// A mode's rules.
+    pub fn rules(&self, mode: &str) -> Option<&ModeRules> {
+        self.modes.iter().find(|known| known.name == mode).map(|known| &known.rules)
+    }
+
+    /// How many parties wait, those that wishes are about among them.
+    pub fn waiting(&self) -> usize {
+        self.tickets.len()
+    }
+
+    /// A party waits, and that is durable. One that is known already changes nothing.
+    ///
+    /// # Errors
+    /// [`TicketError`]: it can never have a match of that mode.
+    pub fn handle_ticket(&mut self, ticket: &QueueTicket) -> Result<(), TicketError> {
+        let mode = self.modes.iter().position(|mode| mode.name == ticket.mode);
+        let index = mode.ok_or_else(|| TicketError::UnknownMode(ticket.mode.clone()))?;
+        let mode = &mut self.modes[index];
+        mode.rules.check_party(ticket.members.len())?;
+        if self.tickets.contains_key(&ticket.id) {
+            return Ok(());
+        }
+        self.tickets.insert(ticket.id, index);
+        // With others waiting already the next round is soon enough: looking costs more the more they are.
+        if !mode.pool.has_free() {
+            mode.due_unix_ms = 0;
+        }
+        mode.pool.add(ticket, mode.rules.is_rated);
+        Ok(())
+    }
+
+    /// A party waits no longer: it was cancelled, or taken, by whomever.
+    pub fn handle_gone(&mut self, id: QueueTicketId) {
+        if let Some(mode) = self.tickets.remove(&id) {
+            self.modes[mode].pool.remove(id);
+        }
+    }
+
+    /// A match runs and has free places, or has others than before. One that a wish of this matchmaker began
+    /// is told of before [`handle_accepted`](Self::handle_accepted).
+    pub fn handle_open_match(&mut self, open: &OpenMatch) {
+        let Some(index) = self.modes.iter().position(|mode| mode.name == open.mode) else { return };
+        let mode = &mut self.modes[index];
+        self.matches.insert(open.match_id, index);
+        mode.open.set(open, &mode.rules);
+        mode.due_unix_ms = 0;
+    }
+
+    /// A match is full for good, over or gone.
+    pub fn handle_closed_match(&mut self, match_id: MatchId) {
+        if let Some(mode) = self.matches.remove(&match_id) {
+            self.modes[mode].open.remove(match_id);
+        }
+    }
+
+    /// The wish is written down: its parties have their match.
+    pub fn handle_accepted(&mut self, proposal: ProposalId) {
+        let Some(Proposal { mode, tickets, fills }) = self.proposals.remove(&proposal) else {
+            return;
+        };
+        for ticket in tickets {
+            self.handle_gone(ticket);
+        }
+        let mode = &mut self.modes[mode];
+        mode.settle(proposal, fills, true);
+        mode.due_unix_ms = 0;
+    }
+
+    /// The wish was not written down, because these parties are gone; or, where none is, for a reason that may
+    /// pass. The others wait on.
+    pub fn handle_refused(&mut self, proposal: ProposalId, gone: &[QueueTicketId]) {
+        let Some(Proposal { mode, tickets, fills }) = self.proposals.remove(&proposal) else {
+            return;
+        };
+        for ticket in gone {
+            self.handle_gone(*ticket);
+        }
+        let mode = &mut self.modes[mode];
+        for ticket in tickets {
+            mode.pool.release(ticket);
+        }
+        mode.settle(proposal, fills, false);
+        // What may pass does not pass at once.
+        if !gone.is_empty() {
+            mode.due_unix_ms = 0;
+        }
+    }
+
+    /// Looks who can have a match now, in every mode in which that is due.
+    pub fn handle_time(&mut self, now_unix_ms: u64) {
+        for index in 0..self.modes.len() {
+            let mode = &self.modes[index];
+            if mode.pool.has_free() && mode.due_unix_ms <= now_unix_ms {
+                self.look(index, now_unix_ms);
+                self.modes[index].due_unix_ms = now_unix_ms + EVERY_MS;
+            }
+        }
+    }
+
+    /// When [`handle_time`](Self::handle_time) is wanted; `None` while nobody waits.
+    pub fn next_time_unix_ms(&self) -> Option<u64> {
+        let due = self.modes.iter().filter(|mode| mode.pool.has_free());
+        due.map(|mode| mode.due_unix_ms).min()
+    }
+
+    /// The next wish.
+    pub fn poll(&mut self) -> Option<Wish> {
+        self.wishes.pop_front()
+    }
+
+    /// Running matches first, the longest waiting first; then new ones; then whose time is up.
+    fn look(&mut self, index: usize, now_unix_ms: u64) {
+        for waiting in self.modes[index].pool.oldest_first() {
+            self.fill(index, &waiting, now_unix_ms);
+        }
+        for anchor in self.modes[index].pool.oldest_first() {
+            let mode = &self.modes[index];
+            if !mode.pool.is_free(anchor.id) {
+                continue;
+            }
+            // A match on its way that has places left is for who comes now: for everybody where ratings do not
+            // matter, else at least no second one like it is begun.
+            let may_form = mode.partial.is_none() || mode.rules.is_rated;
+            let may_be_partial = mode.partial.is_none();
+            let formed = may_form
+                .then(|| form(&mode.pool, &mode.rules, &anchor, now_unix_ms, may_be_partial))
+                .flatten();
+            if let Some(group) = formed {
+                self.propose(index, group);
+            } else if mode.rules.is_over(anchor.waited_ms(now_unix_ms)) {
+                self.handle_gone(anchor.id);
+                self.wishes.push_back(Wish::GiveUp { ticket: anchor.id });
+            }
+        }
+    }
+
+    fn fill(&mut self, index: usize, waiting: &Waiting, now_unix_ms: u64) {
+        let mode = &mut self.modes[index];
+        let window = mode.rules.window(waiting.waited_ms(now_unix_ms));
+        let found = mode.open.find(waiting.size, waiting.mean, window);
+        let Some((match_id, team)) = found else { return };
+        mode.open.ask(match_id, team, waiting.size);
+        let ticket = mode.placed(waiting.id, team);
+        let proposal = self.wish_of(index, vec![waiting.id], Some((match_id, team, waiting.size)));
+        self.wishes.push_back(Wish::Fill { proposal, match_id, ticket });
+    }
+
+    fn propose(&mut self, index: usize, group: Group) {
+        let ids = group.tickets.iter().map(|(ticket, _)| ticket.id).collect();
+        let proposal = self.wish_of(index, ids, None);
+        let mode = &mut self.modes[index];
+        if group.players < mode.rules.places {
+            mode.partial = Some(proposal);
+        }
+        let placed = group.tickets.iter().map(|(ticket, team)| mode.placed(ticket.id, *team));
+        let (tickets, mode) = (placed.collect(), mode.name.clone());
+        self.wishes.push_back(Wish::Form { proposal, mode, tickets });
+    }
+
+    fn wish_of(
+        &mut self,
+        mode: usize,
+        tickets: Vec<QueueTicketId>,
+        fills: Option<(MatchId, usize, usize)>,
+    ) -> ProposalId {
+        for ticket in &tickets {
+            self.modes[mode].pool.hold(*ticket);
+        }
+        let proposal = ProposalId(self.next_proposal);
+        self.next_proposal += 1;
+        self.proposals.insert(proposal, Proposal { mode, tickets, fills });
+        proposal
+    }
+}
+
+impl Mode {
+    fn placed(&self, ticket: QueueTicketId, team: usize) -> Placed {
+        Placed { ticket, team: (self.rules.teams > 0).then_some(team as u8) }
+    }
+
+    /// A wish is answered.
+    fn settle(
+        &mut self,
+        proposal: ProposalId,
+        fills: Option<(MatchId, usize, usize)>,
+        is_given: bool,
+    ) {
+        if self.partial == Some(proposal) {
+            self.partial = None;
+        }
+        if let Some((match_id, team, size)) = fills {
+            self.open.answered(match_id, team, size, is_given);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
