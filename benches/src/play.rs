@@ -39,7 +39,7 @@ pub fn config(players: usize) -> ArenaConfig {
 /// Who sits in a slot.
 pub fn player(slot: Slot) -> PlayerInfo {
     let id = PlayerId(u64::from(slot.0) + 1);
-    PlayerInfo { id, name: format!("player {id}") }
+    PlayerInfo { id, name: format!("player {id}"), team: None }
 }
 
 /// What everyone wishes for, tick after tick.

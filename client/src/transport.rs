@@ -22,7 +22,7 @@ use matchkeep_shared::wire::{ALPN_LOBBY, ALPN_MATCH};
 use quinn::{Connection, ConnectionError, Endpoint, VarInt};
 
 pub use game::MatchClient;
-pub use lobby::LobbyClient;
+pub use lobby::{LobbyClient, LobbyNews, Sought};
 pub use return_path::Return;
 pub use secret::Secret;
 pub use tls::{Fingerprint, FingerprintError};

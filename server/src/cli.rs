@@ -19,6 +19,7 @@ mod node;
 mod place;
 mod player;
 mod progress;
+mod queue;
 mod running;
 mod screen;
 mod serve;
@@ -103,6 +104,9 @@ enum Verb {
     /// See who plays here, and who may not
     #[command(after_help = player::PLAYER_HELP)]
     Player(player::PlayerArgs),
+    /// See who waits for a match
+    #[command(after_help = queue::QUEUE_HELP)]
+    Queue(queue::QueueArgs),
     /// Make, list and revoke the tokens that open the admin interface
     #[command(after_help = token::TOKEN_HELP)]
     Token(token::TokenArgs),
@@ -174,6 +178,7 @@ pub fn run<G: Playable>() -> ExitCode {
         Verb::Top(args) => top::run(&args),
         Verb::Node(args) => node::run(args),
         Verb::Player(args) => player::run(args),
+        Verb::Queue(args) => queue::run(args),
         Verb::Token(args) => token::run(args),
         Verb::Audit(args) => audit::run(args),
         Verb::Config(args) => config::run::<G>(args),

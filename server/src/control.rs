@@ -390,6 +390,10 @@ async fn carry_out(store: &Store, request: StoreRequest) -> StoreAnswer {
             let result = answer(store.reserve(wanted)).await;
             StoreAnswer::Reserved { to, mode, result }
         }
+        StoreRequest::Queue { to, ask } => {
+            let result = answer(store.queue(ask.clone())).await;
+            StoreAnswer::Queue { to, ask, result }
+        }
         StoreRequest::Note(note) => {
             let pending = match &note {
                 Note::Create(new) => store.create((**new).clone()),

@@ -5,4 +5,6 @@
 
 pub mod core;
 pub mod endpoint;
+mod hall;
+mod parties;
 mod placement;

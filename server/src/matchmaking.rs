@@ -14,6 +14,7 @@ mod forming;
 mod matchmaker;
 mod open;
 mod pool;
+mod queued;
 mod rating;
 mod rules;
 mod teams;
@@ -22,6 +23,10 @@ mod wish;
 
 pub use matchmaker::Matchmaker;
 pub use open::OpenMatch;
+pub use queued::{
+    FormMatch, Formed, LobbyId, NewTicket, Promised, QueueAsk, QueueEnd, QueueSaid, QueueState,
+    Queued, Taken,
+};
 pub use rating::{Finisher, Rating, rate};
 pub use rules::{ModeRules, RulesError};
 pub use ticket::{Member, QueueTicket, QueueTicketId, TicketError};

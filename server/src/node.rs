@@ -246,7 +246,7 @@ impl Node {
         };
         let mode = |mode: &crate::settings::Mode<G::Config>| ModeEntry {
             name: mode.name.clone(),
-            places: mode.places,
+            rules: mode.rules,
         };
         let lobby = Lobby::new(LobbyConfig {
             game: GameVersion::of::<G>(),

@@ -28,6 +28,7 @@ pub use layers::{Layers, Origin, Setting};
 pub use mode::MODE_KEYS;
 
 use crate::accounts::ProviderRules;
+use crate::matchmaking::ModeRules;
 use crate::shard::message::MatchPolicy;
 
 /// The lobby's UDP port, unless set.
@@ -111,8 +112,8 @@ pub struct Settings<C> {
 pub struct Mode<C> {
     /// Its name.
     pub name: String,
-    /// Places in a match.
-    pub places: usize,
+    /// How its matches are formed, places among it.
+    pub rules: ModeRules,
     /// Its tick rate.
     pub rate: TickRate,
     /// How long a place is held for a player who lost the connection.

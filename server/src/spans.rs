@@ -10,6 +10,7 @@ use matchkeep_shared::wire::lobby::{LobbyReply, LobbyRequest};
 use tracing::{Span, field, info_span};
 
 use crate::control::core::{Note, StoreRequest};
+use crate::matchmaking::QueueAsk;
 use crate::store::StoreError;
 
 /// By this they are known from all other spans; none of them is printed with a line of the log.
@@ -49,6 +50,10 @@ pub(crate) fn lobby_request(request: &LobbyRequest) -> Span {
         LobbyRequest::Leave { match_id } => ("leave", Some(match_id)),
         LobbyRequest::CreatePrivate { .. } => ("create_private", None),
         LobbyRequest::JoinPrivate { .. } => ("join_private", None),
+        LobbyRequest::Cancel => ("cancel", None),
+        LobbyRequest::OpenParty => ("open_party", None),
+        LobbyRequest::JoinParty { .. } => ("join_party", None),
+        LobbyRequest::LeaveParty => ("leave_party", None),
     };
     let span = info_span!(
         target: TARGET,
@@ -78,6 +83,9 @@ pub(crate) fn lobby_answered(span: &Span, reply: &LobbyReply) {
             span.record("match.id", field::display(assignment.match_id));
             "assigned"
         }
+        LobbyReply::Queued(_) => "queued",
+        LobbyReply::Unqueued { .. } => "unqueued",
+        LobbyReply::Party(_) => "party",
         LobbyReply::Left => "left",
         LobbyReply::Refused { reason } => reason.label(),
     };
@@ -110,6 +118,15 @@ pub(crate) fn store_request(request: &StoreRequest) -> Span {
         StoreRequest::Account { .. } => ("account", None),
         StoreRequest::Vouch { showing, .. } => ("vouch", Some(showing.match_id)),
         StoreRequest::Reserve { wanted, .. } => ("reserve", Some(wanted.match_id)),
+        StoreRequest::Queue { ask, .. } => match ask {
+            QueueAsk::Enqueue(_) => ("enqueue", None),
+            QueueAsk::End { .. } => ("unqueue", None),
+            QueueAsk::Form(form) => ("form", Some(form.match_id)),
+            // Nobody waits for these, and they come all the time.
+            QueueAsk::Changes { .. } | QueueAsk::Promised | QueueAsk::Forget { .. } => {
+                return Span::none();
+            }
+        },
         StoreRequest::Note(Note::Create(new)) => ("create", Some(new.id)),
         StoreRequest::Note(Note::Quarantine { match_id, .. }) => ("quarantine", Some(*match_id)),
         StoreRequest::Note(Note::Result(finished)) => ("result", Some(finished.id)),

@@ -36,9 +36,7 @@ pub use history::History;
 pub use journal::{SqliteJournal, SqliteJournalReader};
 pub use pending::Pending;
 pub use players::{PlayerBook, PlayerError, PlayerRow};
-pub use queue::{
-    FormMatch, Formed, LobbyId, NewTicket, Promised, Queue, QueueEnd, QueueState, Queued, Taken,
-};
+pub use queue::Queue;
 pub use record::{
     FinishedMatch, ListFilter, MatchRecord, MatchState, MatchSummary, NewMatch, PlayerRecord, Stat,
 };

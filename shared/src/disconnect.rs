@@ -143,6 +143,24 @@ reasons! {
     Banned = 78, "banned", "the player is banned";
     /// Whoever shows the ticket is not the one that it was given to.
     TicketStolen = 79, "ticket_stolen", "the ticket was given to somebody else";
+    /// The party waited as long as its mode lets anybody wait.
+    QueueTimeout = 80, "queue_timeout", "no match was found for as long as this mode lets anybody wait";
+    /// The party waits no longer.
+    QueueCancelled = 81, "queue_cancelled", "the party waits no longer: one of it wished so, or was away for too long";
+    /// As many parties wait as there is room for.
+    QueueCrowded = 82, "queue_crowded", "too many wait for a match already; try later";
+    /// Somebody of the party waits already.
+    QueuedElsewhere = 83, "queued_elsewhere", "one of the party waits already, for another mode or with others";
+    /// Who does not wait cannot stop waiting.
+    NotQueued = 84, "not_queued", "nobody waits for a match here who could be taken out";
+    /// The match takes only those whom matchmaking sends there.
+    MatchmakingOnly = 85, "matchmaking_only", "matches of this mode are joined by looking for one";
+    /// A party plays in one team, and this one does not fit.
+    PartyTooLarge = 86, "party_too_large", "no team of this mode has room for the whole party";
+    /// The party takes nobody more.
+    PartyFull = 87, "party_full", "the party has no place left";
+    /// Another player decides where the party plays.
+    NotLeader = 88, "not_leader", "the party's leader looks for its matches";
 }
 
 impl DisconnectReason {

@@ -179,6 +179,9 @@ pub struct PlayerInfo {
     pub id: PlayerId,
     /// The name to show; at most [`crate::limits::PLAYER_NAME_BYTES_MAX`] bytes, printable.
     pub name: String,
+    /// The team that matchmaking chose, counting from 0, in a mode with teams. Parties and fair sides depend on it:
+    /// a game that has teams should take its word.
+    pub team: Option<u8>,
 }
 
 /// The inputs of one tick, by slot.

@@ -285,6 +285,12 @@ pub const TELEMETRY_FLUSH_MAX: Duration = Duration::from_secs(2);
 
 /// Teams of one match.
 pub const TEAMS_PER_MATCH_MAX: u8 = 8;
+/// Players of one party.
+pub const PARTY_PLAYERS_MAX: usize = 16;
+/// A party that waits is kept for so long while somebody of it is away; it gets no match meanwhile.
+pub const QUEUE_HELD: Duration = Duration::from_secs(30);
+/// How long a promise of another lobby may stay unkept before this one keeps it.
+pub const PROMISE_KEPT_WITHIN: Duration = Duration::from_secs(10);
 /// The longest that a mode may let somebody wait for a match.
 pub const QUEUE_WAIT_MAX: Duration = Duration::from_secs(3600);
 /// Parties that wait for a match, of all modes; one more is refused.

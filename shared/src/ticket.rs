@@ -26,6 +26,8 @@ pub struct TicketClaims {
     pub binding: [u8; BINDING_BYTES],
     /// When what the player showed to the lobby ends, in milliseconds of Unix time; [`NEVER`] for a name.
     pub identity_until_unix_ms: u64,
+    /// The team it is for, counting from 0, where matchmaking chose one.
+    pub team: Option<u8>,
 }
 
 /// The end of what does not end.
@@ -38,7 +40,7 @@ pub const BINDING_BYTES: usize = 32;
 pub const SIGNATURE_BYTES: usize = 64;
 /// The most bytes a ticket can have.
 pub const TICKET_BYTES_MAX: usize =
-    16 + 9 + 9 + 9 + 9 + PLAYER_NAME_BYTES_MAX + BINDING_BYTES + 9 + SIGNATURE_BYTES;
+    16 + 9 + 9 + 9 + 9 + PLAYER_NAME_BYTES_MAX + BINDING_BYTES + 9 + 2 + SIGNATURE_BYTES;
 /// The most bytes a ticket can have as it is shown: the secret is behind it.
 pub const SHOWN_TICKET_BYTES_MAX: usize = TICKET_BYTES_MAX + SECRET_BYTES;
 /// What is signed begins with this, so that a signature for one purpose serves no other.

@@ -48,7 +48,7 @@ fn a_step_takes_no_memory_once_warm() {
     let mut inputs = Inputs::new(places);
     for slot in 0..PLAYERS {
         let id = PlayerId(u64::from(slot) + 1);
-        arena.join(Slot(slot), &PlayerInfo { id, name: "somebody".into() });
+        arena.join(Slot(slot), &PlayerInfo { id, name: "somebody".into(), team: None });
     }
     let mut events = Events::default();
     let (mut taken, mut happened) = (0, 0);

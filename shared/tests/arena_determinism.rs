@@ -39,7 +39,7 @@ impl Script {
                     // Some come back under the account they had.
                     self.accounts += u64::from(self.rng.below(4) > 0);
                     let id = PlayerId(self.accounts);
-                    arena.join(slot, &PlayerInfo { id, name: format!("p{id}") });
+                    arena.join(slot, &PlayerInfo { id, name: format!("p{id}"), team: None });
                     self.inputs.set(slot, Some(ArenaInput::default()));
                 }
                 Some(_) if self.rng.below(1500) == 0 => {

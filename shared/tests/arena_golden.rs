@@ -30,7 +30,7 @@ fn play(players: usize, hz: u16, rules: &str) -> Golden {
     let mut inputs = Inputs::new(players);
     for index in 0..players {
         let id = PlayerId(index as u64 + 1);
-        arena.join(Slot(index as u8), &PlayerInfo { id, name: format!("player {id}") });
+        arena.join(Slot(index as u8), &PlayerInfo { id, name: format!("player {id}"), team: None });
         inputs.set(Slot(index as u8), Some(ArenaInput::default()));
     }
     let mut events = Events::default();

@@ -17,6 +17,7 @@ mod matchmaking;
 mod messages;
 mod paths;
 mod playing;
+mod queueing;
 mod replays;
 mod results;
 mod returning;

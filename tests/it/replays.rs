@@ -65,7 +65,7 @@ fn play<G: Game>(config: G::Config, seed: u64, ticks: u64) -> (MatchSpec<G::Conf
         match rng.below(300) {
             0..=9 => {
                 let id = u64::from(rng.below(6)) + 1;
-                let player = PlayerInfo { id: PlayerId(id), name: format!("p{id}") };
+                let player = PlayerInfo { id: PlayerId(id), name: format!("p{id}"), team: None };
                 // Full, mostly.
                 let _ = game.join(&player, None);
             }

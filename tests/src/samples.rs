@@ -18,7 +18,9 @@ use matchkeep_shared::time::{Tick, TickRate};
 use matchkeep_shared::wire::client::{Ack, ClientDatagram};
 use matchkeep_shared::wire::codec::CodecId;
 use matchkeep_shared::wire::frame::write_frame;
-use matchkeep_shared::wire::lobby::{Assignment, LobbyMessage, LobbyReply, LobbyRequest, Who};
+use matchkeep_shared::wire::lobby::{
+    Assignment, LobbyMessage, LobbyReply, LobbyRequest, Party, PartyMember, Queued, Who,
+};
 use matchkeep_shared::wire::message::{
     ClientMessage, Credential, GameVersion, Join, ServerMessage, Welcome,
 };
@@ -49,7 +51,7 @@ pub fn full_match(players: usize, journaled: bool) -> Match<Arena> {
     };
     let mut game = Match::new(spec, MatchOptions { journaled, ..MatchOptions::default() });
     for i in 1..=players as u64 {
-        let player = PlayerInfo { id: PlayerId(i), name: format!("player{i}") };
+        let player = PlayerInfo { id: PlayerId(i), name: format!("player{i}"), team: None };
         game.join(&player, None).expect("a place is free");
     }
     game
@@ -186,6 +188,10 @@ pub fn lobby_requests() -> Vec<Vec<u8>> {
         LobbyRequest::Leave { match_id },
         LobbyRequest::CreatePrivate { request: 7, mode: "duel".into() },
         LobbyRequest::JoinPrivate { code: "KLMNPQRS".into() },
+        LobbyRequest::Cancel,
+        LobbyRequest::OpenParty,
+        LobbyRequest::JoinParty { code: "TUVWXYZ2".into() },
+        LobbyRequest::LeaveParty,
     ]
     .iter()
     .map(encode)
@@ -208,6 +214,17 @@ pub fn lobby_messages() -> Vec<Vec<u8>> {
         LobbyMessage::Answer(LobbyReply::Left),
         LobbyMessage::Answer(LobbyReply::Refused { reason: DisconnectReason::MatchFull }),
         LobbyMessage::News(LobbyReply::Assigned(Assignment { code: None, ..assignment })),
+        LobbyMessage::Answer(LobbyReply::Queued(Queued {
+            mode: "squad".into(),
+            waited_ms: 10_000,
+            limit_ms: 120_000,
+        })),
+        LobbyMessage::News(LobbyReply::Unqueued { reason: DisconnectReason::QueueTimeout }),
+        LobbyMessage::Answer(LobbyReply::Party(None)),
+        LobbyMessage::News(LobbyReply::Party(Some(Party {
+            code: "TUVWXYZ2".into(),
+            members: vec![member(300, "Ada"), member(7, "Bob")],
+        }))),
     ]
     .iter()
     .map(encode)
@@ -224,6 +241,7 @@ pub fn ticket_claims() -> Vec<Vec<u8>> {
         expires_unix_ms: 1_800_000_000_000,
         binding: [player as u8; 32],
         identity_until_unix_ms: u64::MAX - player,
+        team: (player % 2 == 0).then_some(player as u8),
     };
     vec![encode(&claims(1, "Ada")), encode(&claims(77, "a name of 24 letters, ok"))]
 }

@@ -172,6 +172,7 @@ impl TestServer {
             expires_unix_ms: unix_ms() + 60_000,
             binding: secret().binding(),
             identity_until_unix_ms: NEVER,
+            team: None,
         }
     }
 

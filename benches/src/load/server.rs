@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::Args;
 use matchkeep_server::control::NodeStats;
+use matchkeep_server::matchmaking::ModeRules;
 use matchkeep_server::node::Node;
 use matchkeep_server::settings::{Kept, Mode, Settings};
 use matchkeep_server::shard::message::MatchPolicy;
@@ -113,7 +114,7 @@ pub fn run(args: &ServerArgs) -> anyhow::Result<()> {
 fn settings(args: &ServerArgs, rate: TickRate, config: ArenaConfig) -> Settings<ArenaConfig> {
     let mode = Mode {
         name: MODE.into(),
-        places: args.per_match,
+        rules: ModeRules::immediate(args.per_match),
         rate,
         hold: Duration::from_secs(1),
         policy: MatchPolicy::default(),

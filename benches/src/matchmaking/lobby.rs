@@ -9,12 +9,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use matchkeep_server::matchmaking::{
-    Matchmaker, OpenMatch, Placed, ProposalId, QueueTicket, QueueTicketId, Wish,
+    FormMatch, Formed, LobbyId, Matchmaker, NewTicket, OpenMatch, Placed, ProposalId, QueueEnd,
+    QueueState, QueueTicket, QueueTicketId, Queued, Taken, Wish,
 };
-use matchkeep_server::store::{
-    Directory, FormMatch, Formed, LobbyId, NewTicket, Queue, QueueEnd, QueueState, Queued,
-    SqliteDirectory, StoreError, Taken,
-};
+use matchkeep_server::store::{Directory, Queue, SqliteDirectory, StoreError};
 use matchkeep_shared::ids::MatchId;
 use matchkeep_shared::limits::{QUEUE_CHANGES_MAX, QUEUE_FORGOTTEN_MAX, QUEUE_KEPT};
 use matchkeep_shared::rng::Rng;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use matchkeep_server::matchmaking::{QueueTicket, QueueTicketId};
-use matchkeep_server::store::{Directory, NewTicket, Queue, SqliteDirectory};
+use matchkeep_server::matchmaking::{NewTicket, QueueTicket, QueueTicketId};
+use matchkeep_server::store::{Directory, Queue, SqliteDirectory};
 use matchkeep_shared::ids::MatchId;
 use matchkeep_shared::rng::Rng;
 

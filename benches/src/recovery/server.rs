@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use matchkeep_server::matchmaking::ModeRules;
 use matchkeep_server::node::Node;
 use matchkeep_server::settings::{Kept, Mode, Settings};
 use matchkeep_server::shard::message::MatchPolicy;
@@ -65,7 +66,7 @@ pub fn run(args: &ServerArgs) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mode = Mode {
         name: MODE.into(),
-        places: args.per_match,
+        rules: ModeRules::immediate(args.per_match),
         rate: TickRate::try_from(args.hz)?,
         hold: Duration::from_secs(60),
         policy: MatchPolicy::default(),

@@ -1,14 +1,17 @@
-//! A client's connection to the lobby: one request at a time, one answer for each.
+//! A client's connection to the lobby: one request at a time, one answer for each, and news in between.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, PlayerId};
-use matchkeep_shared::limits::LOBBY_MESSAGE_BYTES_MAX;
+use matchkeep_shared::limits::{LOBBY_BACKLOG_MAX, LOBBY_MESSAGE_BYTES_MAX};
 use matchkeep_shared::wire::ALPN_LOBBY;
 use matchkeep_shared::wire::frame::{FrameReader, write_frame};
-use matchkeep_shared::wire::lobby::{Assignment, LobbyMessage, LobbyReply, LobbyRequest, Who};
+use matchkeep_shared::wire::lobby::{
+    Assignment, LobbyMessage, LobbyReply, LobbyRequest, Party, Queued, Who,
+};
 use matchkeep_shared::wire::message::GameVersion;
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
 
@@ -18,6 +21,30 @@ use crate::netcode::ProtocolError;
 /// What is read from the stream at once, in bytes.
 const READ_BYTES: usize = 1024;
 
+/// What the lobby says unasked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LobbyNews {
+    /// The party has a match: where this player's place is.
+    Assigned(Assignment),
+    /// The party waits for a match.
+    Queued(Queued),
+    /// The party waits no longer.
+    Unqueued(DisconnectReason),
+    /// The match that was found cannot be played.
+    Refused(DisconnectReason),
+    /// The party as it is now.
+    Party(Option<Party>),
+}
+
+/// What comes of looking for a match.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sought {
+    /// A place at once.
+    Found(Assignment),
+    /// It comes as [`LobbyNews`].
+    Waits(Queued),
+}
+
 /// A connection to the lobby, authenticated.
 #[derive(Debug)]
 pub struct LobbyClient {
@@ -25,6 +52,8 @@ pub struct LobbyClient {
     send: SendStream,
     receive: RecvStream,
     reader: FrameReader,
+    /// News that came while an answer was waited for.
+    news: VecDeque<LobbyReply>,
     player: PlayerId,
     secret: Secret,
 }
@@ -46,9 +75,9 @@ impl LobbyClient {
         let connection = connect(endpoint, address, fingerprint, ALPN_LOBBY).await?;
         let opened = connection.open_bi().await;
         let (send, receive) = opened.map_err(|error| ended(address, &error))?;
-        let reader = FrameReader::default();
+        let (reader, news) = (FrameReader::default(), VecDeque::new());
         let player = PlayerId(0);
-        let mut lobby = Self { connection, send, receive, reader, player, secret };
+        let mut lobby = Self { connection, send, receive, reader, news, player, secret };
         lobby.authenticate::<G>(who.into()).await?;
         Ok(lobby)
     }
@@ -75,12 +104,109 @@ impl LobbyClient {
         self.player
     }
 
-    /// Asks for a place in a match of this mode; the empty name is the server's first mode.
+    /// Looks for a match of this mode and waits for it, with the party of whoever leads one; the empty name is the
+    /// server's first mode.
+    ///
+    /// # Errors
+    /// [`ClientError`]: no such mode, no room, nobody to play with for as long as the mode lets anybody wait.
+    pub async fn find_match(&mut self, mode: &str) -> Result<Assignment, ClientError> {
+        if let Sought::Found(assignment) = self.seek(mode).await? {
+            return Ok(assignment);
+        }
+        self.found().await
+    }
+
+    /// Waits for the match that the party waits for.
+    ///
+    /// # Errors
+    /// [`ClientError`]: it waits no longer, or the lobby is gone.
+    pub async fn found(&mut self) -> Result<Assignment, ClientError> {
+        loop {
+            match self.news().await? {
+                LobbyNews::Assigned(assignment) => return Ok(assignment),
+                LobbyNews::Unqueued(reason) | LobbyNews::Refused(reason) => {
+                    return Err(ClientError::Refused(reason));
+                }
+                LobbyNews::Queued(_) | LobbyNews::Party(_) => {}
+            }
+        }
+    }
+
+    /// Looks for a match of this mode; who has to wait for it hears of it by [`news`](Self::news).
     ///
     /// # Errors
     /// [`ClientError`]: no such mode, no room.
-    pub async fn find_match(&mut self, mode: &str) -> Result<Assignment, ClientError> {
-        self.assigned(&LobbyRequest::FindMatch { mode: mode.to_owned() }).await
+    pub async fn seek(&mut self, mode: &str) -> Result<Sought, ClientError> {
+        match self.request(&LobbyRequest::FindMatch { mode: mode.to_owned() }).await? {
+            LobbyReply::Assigned(assignment) => Ok(Sought::Found(self.completed(assignment))),
+            LobbyReply::Queued(queued) => Ok(Sought::Waits(queued)),
+            _ => Err(out_of_place()),
+        }
+    }
+
+    /// Waits for a match no longer, with the whole party.
+    ///
+    /// # Errors
+    /// [`ClientError`]: nobody waited, or a match was found just before.
+    pub async fn cancel(&mut self) -> Result<(), ClientError> {
+        match self.request(&LobbyRequest::Cancel).await? {
+            LobbyReply::Unqueued { .. } => Ok(()),
+            _ => Err(out_of_place()),
+        }
+    }
+
+    /// A party with a code by which others come into it; the one that the player is in, if any.
+    ///
+    /// # Errors
+    /// [`ClientError`] where the lobby is gone.
+    pub async fn open_party(&mut self) -> Result<Party, ClientError> {
+        self.party(&LobbyRequest::OpenParty).await?.ok_or_else(out_of_place)
+    }
+
+    /// Into the party of this code, and out of another.
+    ///
+    /// # Errors
+    /// [`ClientError`]: no party has this code, it is full.
+    pub async fn join_party(&mut self, code: &str) -> Result<Party, ClientError> {
+        let joined = self.party(&LobbyRequest::JoinParty { code: code.to_owned() }).await?;
+        joined.ok_or_else(out_of_place)
+    }
+
+    /// Out of the party.
+    ///
+    /// # Errors
+    /// [`ClientError`] where the lobby is gone.
+    pub async fn leave_party(&mut self) -> Result<(), ClientError> {
+        self.party(&LobbyRequest::LeaveParty).await.map(drop)
+    }
+
+    async fn party(&mut self, request: &LobbyRequest) -> Result<Option<Party>, ClientError> {
+        match self.request(request).await? {
+            LobbyReply::Party(party) => Ok(party),
+            _ => Err(out_of_place()),
+        }
+    }
+
+    /// The next that the lobby says unasked. Nothing is lost where the future is dropped before its end.
+    ///
+    /// # Errors
+    /// [`ClientError`] where the lobby is gone.
+    pub async fn news(&mut self) -> Result<LobbyNews, ClientError> {
+        let reply = match self.news.pop_front() {
+            Some(reply) => reply,
+            None => match self.hear().await? {
+                LobbyMessage::News(reply) => reply,
+                LobbyMessage::Answer(_) => return Err(out_of_place()),
+            },
+        };
+        Ok(match reply {
+            LobbyReply::Assigned(assignment) => LobbyNews::Assigned(self.completed(assignment)),
+            LobbyReply::Queued(queued) => LobbyNews::Queued(queued),
+            LobbyReply::Unqueued { reason } => LobbyNews::Unqueued(reason),
+            LobbyReply::Refused { reason } => LobbyNews::Refused(reason),
+            LobbyReply::Party(party) => LobbyNews::Party(party),
+            LobbyReply::Authenticated { .. } | LobbyReply::Left => return Err(out_of_place()),
+        })
     }
 
     /// Asks where a match is: to join it, or to come back to it.
@@ -130,14 +256,17 @@ impl LobbyClient {
 
     async fn assigned(&mut self, request: &LobbyRequest) -> Result<Assignment, ClientError> {
         match self.request(request).await? {
-            LobbyReply::Assigned(mut assignment) => {
-                // A lobby that listens everywhere names no address: its shards are where it was found.
-                assignment.address.get_or_insert(self.connection.remote_address().ip());
-                assignment.ticket = self.secret.show(assignment.ticket);
-                Ok(assignment)
-            }
+            LobbyReply::Assigned(assignment) => Ok(self.completed(assignment)),
             _ => Err(out_of_place()),
         }
+    }
+
+    /// As a match takes it.
+    fn completed(&self, mut assignment: Assignment) -> Assignment {
+        // A lobby that listens everywhere names no address: its shards are where it was found.
+        assignment.address.get_or_insert(self.connection.remote_address().ip());
+        assignment.ticket = self.secret.show(assignment.ticket);
+        assignment
     }
 
     async fn request(&mut self, request: &LobbyRequest) -> Result<LobbyReply, ClientError> {
@@ -149,17 +278,29 @@ impl LobbyClient {
             return Err(ended(address, &self.connection.closed().await));
         }
         loop {
+            match self.hear().await? {
+                LobbyMessage::Answer(LobbyReply::Refused { reason }) => {
+                    return Err(ClientError::Refused(reason));
+                }
+                LobbyMessage::Answer(reply) => return Ok(reply),
+                LobbyMessage::News(reply) => {
+                    // Who never asks for news needs the last of them at most.
+                    if self.news.len() >= LOBBY_BACKLOG_MAX {
+                        self.news.pop_front();
+                    }
+                    self.news.push_back(reply);
+                }
+            }
+        }
+    }
+
+    /// The next message, whatever it is.
+    async fn hear(&mut self) -> Result<LobbyMessage, ClientError> {
+        let address = self.connection.remote_address();
+        loop {
             let next = self.reader.next(LOBBY_MESSAGE_BYTES_MAX);
             if let Some(message) = next.map_err(ProtocolError::from)? {
-                let message = LobbyMessage::decode(message).map_err(ProtocolError::from)?;
-                return match message {
-                    LobbyMessage::Answer(LobbyReply::Refused { reason }) => {
-                        Err(ClientError::Refused(reason))
-                    }
-                    LobbyMessage::Answer(reply) => Ok(reply),
-                    // Nobody here waits for any.
-                    LobbyMessage::News(_) => continue,
-                };
+                return Ok(LobbyMessage::decode(message).map_err(ProtocolError::from)?);
             }
             match self.receive.read_chunk(READ_BYTES, true).await {
                 Ok(Some(chunk)) => self.reader.extend(&chunk.bytes),

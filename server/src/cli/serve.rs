@@ -136,7 +136,7 @@ fn describe<C>(settings: &Settings<C>) -> String {
         text += &format!(
             "mode         {}: {} places, {} Hz, map {map}, places held {hold} s\n",
             mode.name,
-            mode.places,
+            mode.rules.places,
             mode.rate.hz(),
         );
     }

@@ -56,6 +56,15 @@ pub struct ControlCore<G: Game> {
     counters: ControlCounters,
 }
 
+/// A match that the lobby wants.
+struct Wanted {
+    match_id: MatchId,
+    /// Index of its mode.
+    mode: usize,
+    seed: u64,
+    is_rated: bool,
+}
+
 /// What control needs to begin.
 pub struct ControlConfig<G: Game> {
     /// The lobby.
@@ -235,8 +244,10 @@ impl<G: Game> ControlCore<G> {
                 Action::Reserve { to, mode, wanted } => {
                     self.ask(StoreRequest::Reserve { to, mode, wanted });
                 }
-                Action::Create { shard, match_id, mode, seed } => {
-                    self.create(now_unix_ms, shard, match_id, mode, seed);
+                Action::Queue { to, ask } => self.ask(StoreRequest::Queue { to, ask }),
+                Action::Create { shard, match_id, mode, seed, is_rated } => {
+                    let new = Wanted { match_id, mode, seed, is_rated };
+                    self.create(now_unix_ms, shard, new);
                 }
                 Action::Release { shard, match_id, player } => {
                     self.tell(shard, Command::Release { match_id, player });
@@ -249,9 +260,7 @@ impl<G: Game> ControlCore<G> {
         &mut self,
         now_unix_ms: u64,
         shard: ShardId,
-        match_id: MatchId,
-        mode: usize,
-        seed: u64,
+        Wanted { match_id, mode, seed, is_rated }: Wanted,
     ) {
         if self.disk_is_full {
             self.lobby.refuse_match(match_id, DisconnectReason::StorageFull);
@@ -261,7 +270,7 @@ impl<G: Game> ControlCore<G> {
         let spec = MatchSpec {
             id: match_id,
             mode: mode.name.clone(),
-            places: mode.places,
+            places: mode.rules.places,
             rate: mode.rate,
             hold_ticks: mode.rate.ticks_in(mode.hold),
             config: mode.config.clone(),
@@ -270,7 +279,7 @@ impl<G: Game> ControlCore<G> {
         let new = NewMatch {
             id: match_id,
             mode: mode.name.clone(),
-            ladder: None,
+            ladder: is_rated.then(|| mode.name.clone()),
             game: G::NAME.to_owned(),
             rules_version: G::RULES_VERSION,
             map: mode.map.clone(),

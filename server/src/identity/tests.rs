@@ -39,6 +39,7 @@ fn an_identity_is_the_same_after_reopening() {
         expires_unix_ms: 10,
         binding: [0; 32],
         identity_until_unix_ms: NEVER,
+        team: None,
     };
     let ticket = first.ticket_signer().sign(&claims).expect("the name is one");
     let verifier = again.ticket_signer().verifier();

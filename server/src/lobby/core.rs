@@ -1,12 +1,14 @@
 //! The lobby as a state machine: no socket, no clock, no store.
 //!
 //! Matches that players are sent to are here; who they are, in `entering`; matches that only those find who know of
-//! them, in `private`.
+//! them, in `private`; looking for a match, in `queueing`; and parties that do so together, in `grouping`.
 
 mod entering;
+mod grouping;
 mod private;
+mod queueing;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, PlayerId, ShardId};
@@ -15,8 +17,11 @@ use matchkeep_shared::ticket::{BINDING_BYTES, TicketClaims};
 use matchkeep_shared::wire::lobby::{Assignment, LobbyMessage, LobbyReply, LobbyRequest};
 use matchkeep_shared::wire::message::GameVersion;
 
-use super::placement::Placement;
+use super::hall::Hall;
+use super::parties::Parties;
+use super::placement::{Placement, Venue};
 use crate::accounts::{Account, AccountKey, Barred, Provider};
+use crate::matchmaking::{ModeRules, QueueAsk};
 use crate::reservations::{PrivateMatch, Reserved};
 use crate::shard::message::ShardEvent;
 use crate::tickets::TicketSigner;
@@ -31,8 +36,8 @@ pub struct ConnectionKey(pub u64);
 pub struct ModeEntry {
     /// Its name.
     pub name: String,
-    /// Places in a match.
-    pub places: usize,
+    /// How its matches are formed.
+    pub rules: ModeRules,
 }
 
 /// Where a shard is reached.
@@ -90,6 +95,13 @@ pub enum Action {
         /// The match.
         wanted: PrivateMatch,
     },
+    /// Ask this of the queue; [`Lobby::handle_queue`] takes the answer.
+    Queue {
+        /// Who waits for it, where somebody does.
+        to: Option<ConnectionKey>,
+        /// What.
+        ask: QueueAsk,
+    },
     /// Make a match on a shard.
     Create {
         /// Where.
@@ -100,6 +112,8 @@ pub enum Action {
         mode: usize,
         /// The seed of its random numbers.
         seed: u64,
+        /// Whether its result counts for its players' ratings.
+        is_rated: bool,
     },
     /// Tell a shard that a player gave up the place.
     Release {
@@ -154,13 +168,26 @@ struct Player {
     newcomer: Newcomer,
 }
 
+/// How something is said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Voice {
+    Answer,
+    News,
+}
+
 /// The lobby.
 pub struct Lobby {
     config: LobbyConfig,
     placement: Placement,
+    parties: Parties,
+    hall: Hall,
     sessions: HashMap<ConnectionKey, Session>,
-    /// Who waits for a match that is being made.
-    waiting: Vec<(MatchId, ConnectionKey)>,
+    /// The connections of each player who is in.
+    online: HashMap<PlayerId, Vec<ConnectionKey>>,
+    /// Players who are gone and whom a party waits for, each since when.
+    away: BTreeMap<PlayerId, u64>,
+    /// Who waits for a match that is being made, and how it is to be told.
+    waiting: Vec<(MatchId, ConnectionKey, Voice)>,
     /// Nothing can be written down: nobody new gets a place.
     is_storage_full: bool,
     barred: Barred,
@@ -171,13 +198,19 @@ impl Lobby {
     /// A lobby without matches.
     ///
     /// # Panics
-    /// Where there is no mode or no shard: the settings were checked.
+    /// Where there is no mode or no shard, or a mode's rules cannot be: the settings were checked.
     pub fn new(config: LobbyConfig) -> Self {
         assert!(!config.modes.is_empty() && !config.shards.is_empty(), "settings were checked");
+        let modes = config.modes.iter().map(|mode| (mode.name.clone(), mode.rules));
+        let hall = Hall::new(modes).expect("settings were checked");
         Self {
             config,
             placement: Placement::default(),
+            parties: Parties::default(),
+            hall,
             sessions: HashMap::new(),
+            online: HashMap::new(),
+            away: BTreeMap::new(),
             waiting: Vec::new(),
             is_storage_full: false,
             barred: Barred::new(),
@@ -205,11 +238,11 @@ impl Lobby {
                 self.find_match(now_unix_ms, from, &player, &mode);
             }
             (Some(Session::Authenticated(player)), LobbyRequest::Locate { match_id }) => {
-                self.assign(now_unix_ms, from, &player, match_id);
+                self.locate(now_unix_ms, from, &player, match_id);
             }
             (Some(Session::Authenticated(player)), LobbyRequest::Leave { match_id }) => {
                 if let Some(placed) = self.placement.find(match_id) {
-                    let (shard, player) = (placed.shard, player.id);
+                    let (shard, player) = (placed.venue.shard, player.id);
                     self.placement.vacated(match_id, player);
                     self.actions.push_back(Action::Release { shard, match_id, player });
                 }
@@ -224,6 +257,19 @@ impl Lobby {
             (Some(Session::Authenticated(player)), LobbyRequest::JoinPrivate { code }) => {
                 self.join_private(now_unix_ms, from, &player, &code);
             }
+            (Some(Session::Authenticated(player)), LobbyRequest::Cancel) => {
+                self.cancel(now_unix_ms, from, &player);
+            }
+            (Some(Session::Authenticated(player)), LobbyRequest::OpenParty) => {
+                self.open_party(from, &player);
+            }
+            (Some(Session::Authenticated(player)), LobbyRequest::JoinParty { code }) => {
+                self.join_party(now_unix_ms, from, &player, &code);
+            }
+            (Some(Session::Authenticated(player)), LobbyRequest::LeaveParty) => {
+                self.leave_party(now_unix_ms, player.id);
+                self.reply(from, LobbyReply::Party(None));
+            }
             // Asking before authenticating, twice, or before the answer.
             _ => self.close(from, DisconnectReason::UnexpectedMessage),
         }
@@ -234,22 +280,14 @@ impl Lobby {
         match event {
             ShardEvent::Created { match_id } => {
                 self.placement.created(*match_id);
-                for to in self.take_waiting(*match_id) {
-                    if let Some(Session::Authenticated(player)) = self.sessions.get(&to).cloned() {
-                        self.assign(now_unix_ms, to, &player, *match_id);
-                    }
-                }
+                self.assign_waiting(now_unix_ms, *match_id);
             }
             ShardEvent::CreateRefused { match_id } => {
                 self.refuse_match(*match_id, DisconnectReason::ServerFull);
             }
             ShardEvent::Resumed { match_id, players, .. } => {
                 self.placement.resumed(*match_id, players);
-                for to in self.take_waiting(*match_id) {
-                    if let Some(Session::Authenticated(player)) = self.sessions.get(&to).cloned() {
-                        self.assign(now_unix_ms, to, &player, *match_id);
-                    }
-                }
+                self.assign_waiting(now_unix_ms, *match_id);
             }
             // Control decides what becomes of it.
             ShardEvent::ResumeFailed { .. }
@@ -262,6 +300,7 @@ impl Lobby {
             ShardEvent::Ended { match_id, .. } => self.placement.over(*match_id),
             ShardEvent::Closed { match_id } => self.placement.remove(*match_id),
         }
+        self.matchmake(now_unix_ms);
     }
 
     /// A match of an earlier process is being brought back; `mode` where there still is one.
@@ -274,7 +313,9 @@ impl Lobby {
         code: Option<String>,
     ) {
         // Of a mode that is gone nobody is sent to it, and those who have a place still find it.
-        self.placement.add(match_id, mode.unwrap_or(usize::MAX), shard, places, code);
+        let teams = mode.map_or(0, |mode| self.config.modes[mode].rules.teams);
+        let venue = Venue { mode: mode.unwrap_or(usize::MAX), shard, places, teams, code };
+        self.placement.expect(match_id, venue);
     }
 
     /// Whether there is room to write down what is played. Without it nobody new gets a place; who has one
@@ -286,8 +327,8 @@ impl Lobby {
     /// A match cannot be made or goes on nowhere.
     pub fn refuse_match(&mut self, match_id: MatchId, reason: DisconnectReason) {
         self.placement.remove(match_id);
-        for to in self.take_waiting(match_id) {
-            self.refuse(to, reason);
+        for (to, voice) in self.take_waiting(match_id) {
+            self.say(to, voice, LobbyReply::Refused { reason });
         }
     }
 
@@ -299,12 +340,13 @@ impl Lobby {
     /// Time passed.
     pub fn handle_time(&mut self, now_unix_ms: u64) {
         self.placement.expire(now_unix_ms);
+        self.keep_hall(now_unix_ms);
     }
 
     /// A connection is gone. Promised places stay promised: the player may be on the way.
     pub fn handle_gone(&mut self, connection: ConnectionKey) {
-        self.sessions.remove(&connection);
-        self.waiting.retain(|(_, waiting)| *waiting != connection);
+        self.forget_session(connection);
+        self.waiting.retain(|(_, waiting, _)| *waiting != connection);
     }
 
     /// The next thing to be done.
@@ -312,17 +354,23 @@ impl Lobby {
         self.actions.pop_front()
     }
 
-    fn find_match(&mut self, now_unix_ms: u64, from: ConnectionKey, player: &Player, mode: &str) {
-        let Some(mode) = self.mode(mode) else {
-            self.refuse(from, DisconnectReason::ModeUnknown);
-            return;
-        };
-        let match_id = self.placement.choose(mode, player.id).unwrap_or_else(|| {
-            let match_id = MatchId((self.config.random)());
-            self.create(match_id, mode, None);
-            match_id
+    /// Whose match is it, and where? Matches that count for ratings are for those whom matchmaking sent there.
+    fn locate(
+        &mut self,
+        now_unix_ms: u64,
+        from: ConnectionKey,
+        player: &Player,
+        match_id: MatchId,
+    ) {
+        let is_closed = self.placement.find(match_id).is_some_and(|placed| {
+            let rules = self.config.modes.get(placed.venue.mode).map(|mode| mode.rules);
+            let is_rated = placed.venue.code.is_none() && rules.is_some_and(|rules| rules.is_rated);
+            is_rated && !placed.expects(player.id)
         });
-        self.assign(now_unix_ms, from, player, match_id);
+        if is_closed {
+            return self.refuse(from, DisconnectReason::MatchmakingOnly);
+        }
+        self.assign(now_unix_ms, from, Voice::Answer, player, match_id);
     }
 
     /// The mode of this name; the first one's is the empty name too.
@@ -337,30 +385,40 @@ impl Lobby {
         let shard = shards.min_by_key(|shard| self.placement.load(*shard));
         let shard = shard.expect("a lobby has shards");
         let seed = (self.config.random)();
-        self.placement.add(match_id, mode, shard, self.config.modes[mode].places, code);
-        self.actions.push_back(Action::Create { shard, match_id, mode, seed });
+        let ModeRules { places, teams, is_rated, .. } = self.config.modes[mode].rules;
+        // Who plays whom in a private match is not chance: it tells nothing of anybody's rank.
+        let is_rated = is_rated && code.is_none();
+        self.placement.add(match_id, Venue { mode, shard, places, teams, code });
+        self.actions.push_back(Action::Create { shard, match_id, mode, seed, is_rated });
     }
 
     /// Keeps a place and says where it is; a match still being made answers when it is there.
-    fn assign(&mut self, now_unix_ms: u64, to: ConnectionKey, player: &Player, match_id: MatchId) {
+    fn assign(
+        &mut self,
+        now_unix_ms: u64,
+        to: ConnectionKey,
+        voice: Voice,
+        player: &Player,
+        match_id: MatchId,
+    ) {
         let is_new =
             self.placement.find(match_id).is_some_and(|placed| !placed.has_seat(player.id));
         let promised = if self.is_storage_full && is_new {
             Err(DisconnectReason::StorageFull)
         } else {
-            self.placement.promise(match_id, player.id, now_unix_ms)
+            self.placement.promise(match_id, player.id, None, now_unix_ms)
         };
         if let Err(reason) = promised {
-            self.refuse(to, reason);
+            self.say(to, voice, LobbyReply::Refused { reason });
             return;
         }
         let Some(placed) = self.placement.find(match_id) else { return };
         if placed.is_being_made() {
-            self.waiting.push((match_id, to));
+            self.waiting.push((match_id, to, voice));
             return;
         }
-        let code = placed.code.clone();
-        let entry = self.config.shards.iter().find(|entry| entry.shard == placed.shard);
+        let (code, team) = (placed.venue.code.clone(), placed.team_of(player.id));
+        let entry = self.config.shards.iter().find(|entry| entry.shard == placed.venue.shard);
         let entry = *entry.expect("matches are placed on the lobby's shards");
         let mut id = [0; 16];
         id[..8].copy_from_slice(&(self.config.random)().to_le_bytes());
@@ -373,30 +431,80 @@ impl Lobby {
             expires_unix_ms: now_unix_ms + TICKET_VALID.as_millis() as u64,
             binding: player.newcomer.binding,
             identity_until_unix_ms: player.newcomer.shown.until_unix_ms,
+            team,
         };
         match self.config.signer.sign(&claims) {
             Ok(ticket) => {
                 let address = self.config.address;
                 let ShardEntry { port, fingerprint, .. } = entry;
                 let assignment = Assignment { match_id, address, port, fingerprint, code, ticket };
-                self.reply(to, LobbyReply::Assigned(assignment));
+                self.say(to, voice, LobbyReply::Assigned(assignment));
             }
             Err(error) => {
                 tracing::error!(%error, "a ticket could not be signed");
-                self.refuse(to, DisconnectReason::Internal);
+                let reason = DisconnectReason::Internal;
+                self.say(to, voice, LobbyReply::Refused { reason });
             }
         }
     }
 
-    fn take_waiting(&mut self, match_id: MatchId) -> Vec<ConnectionKey> {
-        let (ready, rest) = self.waiting.drain(..).partition(|(id, _)| *id == match_id);
+    /// The match is there: who waits for it hears where.
+    fn assign_waiting(&mut self, now_unix_ms: u64, match_id: MatchId) {
+        for (to, voice) in self.take_waiting(match_id) {
+            if let Some(Session::Authenticated(player)) = self.sessions.get(&to).cloned() {
+                self.assign(now_unix_ms, to, voice, &player, match_id);
+            }
+        }
+    }
+
+    fn take_waiting(&mut self, match_id: MatchId) -> Vec<(ConnectionKey, Voice)> {
+        let (ready, rest) = self.waiting.drain(..).partition(|(id, _, _)| *id == match_id);
         self.waiting = rest;
-        let ready: Vec<(MatchId, ConnectionKey)> = ready;
-        ready.into_iter().map(|(_, to)| to).collect()
+        let ready: Vec<(MatchId, ConnectionKey, Voice)> = ready;
+        ready.into_iter().map(|(_, to, voice)| (to, voice)).collect()
+    }
+
+    fn say(&mut self, to: ConnectionKey, voice: Voice, reply: LobbyReply) {
+        let message = match voice {
+            Voice::Answer => LobbyMessage::Answer(reply),
+            Voice::News => LobbyMessage::News(reply),
+        };
+        self.actions.push_back(Action::Say { to, message });
     }
 
     fn reply(&mut self, to: ConnectionKey, reply: LobbyReply) {
-        self.actions.push_back(Action::Say { to, message: LobbyMessage::Answer(reply) });
+        self.say(to, Voice::Answer, reply);
+    }
+
+    /// Tells a player something unasked, on every connection but one.
+    fn tell(&mut self, player: PlayerId, but: Option<ConnectionKey>, reply: &LobbyReply) {
+        let connections = self.online.get(&player).cloned().unwrap_or_default();
+        for to in connections.into_iter().filter(|to| Some(*to) != but) {
+            self.say(to, Voice::News, reply.clone());
+        }
+    }
+
+    /// A player is in.
+    fn remember_session(&mut self, connection: ConnectionKey, player: Player) {
+        let connections = self.online.entry(player.id).or_default();
+        if !connections.contains(&connection) {
+            connections.push(connection);
+        }
+        self.sessions.insert(connection, Session::Authenticated(player));
+    }
+
+    /// A connection is over.
+    fn forget_session(&mut self, connection: ConnectionKey) {
+        let Some(Session::Authenticated(player)) = self.sessions.remove(&connection) else {
+            return;
+        };
+        if let Some(connections) = self.online.get_mut(&player.id) {
+            connections.retain(|known| *known != connection);
+            if connections.is_empty() {
+                self.online.remove(&player.id);
+                self.look_who_is_here(player.id);
+            }
+        }
     }
 
     fn refuse(&mut self, to: ConnectionKey, reason: DisconnectReason) {
@@ -413,7 +521,7 @@ impl Lobby {
         reason: DisconnectReason,
         text: Option<String>,
     ) {
-        self.sessions.remove(&connection);
+        self.forget_session(connection);
         self.actions.push_back(Action::Close { connection, reason, text });
     }
 }

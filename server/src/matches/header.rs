@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::MatchSpec;
 
 /// The version of frames, checkpoints and this header. A build that writes others has another number.
-pub const CONTENT_VERSION: u32 = 1;
+pub const CONTENT_VERSION: u32 = 2;
 
 /// A match as its journal introduces it. Readable whatever the game.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -63,6 +63,8 @@ pub struct UsedTicket {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Seat {
     player: PlayerId,
+    /// The team that matchmaking chose, counting from 0.
+    team: Option<u8>,
     /// The tick after whose step the connection was lost; the place is held for the player.
     lost: Option<Tick>,
 }
@@ -125,6 +127,11 @@ impl<G: Game> MatchState<G> {
         self.seat(slot).map(|seat| seat.player)
     }
 
+    /// Everybody who has a place, connected or held, with the team that was chosen for them.
+    pub fn seated(&self) -> impl Iterator<Item = (PlayerId, Option<u8>)> + '_ {
+        self.seats.iter().flatten().map(|seat| (seat.player, seat.team))
+    }
+
     /// Whether the player in `slot` is there and connected.
     pub fn is_connected(&self, slot: Slot) -> bool {
         self.seat(slot).is_some_and(|seat| seat.lost.is_none())
@@ -165,7 +172,7 @@ impl<G: Game> MatchState<G> {
         match entry {
             Entry::Join { slot, player, .. } => {
                 if let Some(place @ None) = self.seats.get_mut(slot.index()) {
-                    *place = Some(Seat { player: player.id, lost: None });
+                    *place = Some(Seat { player: player.id, team: player.team, lost: None });
                     self.game.join(*slot, player);
                 }
             }

@@ -30,7 +30,7 @@ fn arena(places: usize) -> Match<Arena> {
 }
 
 fn player(id: u64) -> PlayerInfo {
-    PlayerInfo { id: PlayerId(id), name: format!("p{id}") }
+    PlayerInfo { id: PlayerId(id), name: format!("p{id}"), team: None }
 }
 
 fn steps(game: &mut Match<Arena>, count: u64) -> Vec<PlayerId> {

@@ -57,6 +57,11 @@ impl ModeRules {
         }
     }
 
+    /// Whether nobody waits: who comes alone has a place at once.
+    pub fn is_immediate(&self) -> bool {
+        self.form_min == 1 && self.fill_seconds == 0 && !self.is_rated
+    }
+
     /// Whether matches can be formed by these rules.
     ///
     /// # Errors

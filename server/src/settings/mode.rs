@@ -8,8 +8,8 @@ use matchkeep_shared::Game;
 use matchkeep_shared::encoding::encode;
 use matchkeep_shared::game::{ConfigError, MapSource, ModeSpec};
 use matchkeep_shared::limits::{
-    NAME_BYTES_MAX, PLACE_HOLD, PLAYERS_PER_MATCH_MAX, SERVER_MESSAGE_BYTES_MAX, TICK_RATE_HZ_MAX,
-    TICK_RATE_HZ_MIN,
+    NAME_BYTES_MAX, PLACE_HOLD, PLAYERS_PER_MATCH_MAX, QUEUE_WAIT_MAX, SERVER_MESSAGE_BYTES_MAX,
+    TEAMS_PER_MATCH_MAX, TICK_RATE_HZ_MAX, TICK_RATE_HZ_MIN,
 };
 use matchkeep_shared::nearest::nearest;
 use matchkeep_shared::time::TickRate;
@@ -20,6 +20,7 @@ use toml::{Table, Value};
 use super::file::read_bounded;
 use super::key::bare;
 use super::{Mode, SettingsError};
+use crate::matchmaking::ModeRules;
 use crate::shard::message::{MatchPolicy, Runaway};
 
 /// Every key of a mode's table, with what it does.
@@ -27,6 +28,13 @@ pub const MODE_KEYS: &[(&str, &str)] = &[
     ("players_max", "Places in a match"),
     ("players_min", "Players that begin the play by being there"),
     ("tick_rate_hz", "Ticks a second"),
+    ("teams", "Teams of equal size; 0: everyone for themselves"),
+    ("rated", "Whether results change ratings, and ratings decide who plays whom"),
+    ("form_min", "Players with whom a match begins that nobody waits any longer to be full"),
+    ("fill_seconds", "How long the first of a match waits for it to be full"),
+    ("wait_seconds", "How long anybody waits for a match at most"),
+    ("window_start", "How far from a rating another may be, at first"),
+    ("window_per_second", "What each second of waiting adds to that"),
     ("hold_seconds", "How long a place is held for a player who lost the connection"),
     ("when_undurable", "What a match does while its journal is far behind: play or pause"),
     ("undurable_ms_max", "How far that is, in a mode that pauses"),
@@ -45,6 +53,13 @@ const UNDURABLE_MS_ALLOWED: RangeInclusive<u64> = 250..=60_000;
 const HOLD_SECONDS_MAX: u64 = 3600;
 /// Places of a match without another word.
 const PLAYERS_MAX: u64 = 8;
+
+/// How long anybody waits for a match, in seconds, unless the mode says otherwise.
+const WAIT_SECONDS: u64 = 120;
+/// How far from a rating another may be at first, on a scale on which newcomers are at 25 and who is 4 higher wins
+/// two of three; and what each second of waiting adds.
+const WINDOW_START: f64 = 2.0;
+const WINDOW_PER_SECOND: f64 = 0.2;
 
 /// What a match does while its journal is far behind.
 const PLAY: &str = "play";
@@ -113,6 +128,36 @@ impl Reader<'_> {
         self.read(key, default, text, |number| allowed.contains(number))
     }
 
+    /// How matches are formed. Without a word about it nobody waits.
+    fn rules(&mut self, places: usize) -> Result<ModeRules, SettingsError> {
+        let yes_or_no = || "allowed are true and false".to_owned();
+        let from_zero = || "a number from 0 on is expected".to_owned();
+        let is_finite = |number: &f64| number.is_finite() && *number >= 0.0;
+        let most_seconds = QUEUE_WAIT_MAX.as_secs();
+        let teams = self.number("teams", 0, 0..=u64::from(TEAMS_PER_MATCH_MAX))? as u8;
+        let is_rated = self.read("rated", false, yes_or_no, |_| true)?;
+        // Ratings mean nothing where nobody waits for somebody else.
+        let least = if is_rated || teams > 0 { places } else { 1 };
+        let form_min = self.number("form_min", least as u64, 1..=places as u64)? as usize;
+        let wait_seconds_max = self.number("wait_seconds", WAIT_SECONDS, 1..=most_seconds)?;
+        let fill_seconds = self.number("fill_seconds", 0, 0..=wait_seconds_max)?;
+        let window_start = self.read("window_start", WINDOW_START, from_zero, is_finite)?;
+        let window_per_second =
+            self.read("window_per_second", WINDOW_PER_SECOND, from_zero, is_finite)?;
+        let rules = ModeRules {
+            places,
+            teams,
+            form_min,
+            fill_seconds,
+            is_rated,
+            window_start,
+            window_per_second,
+            wait_seconds_max,
+        };
+        rules.check().map_err(|error| self.invalid(error.key, error.value, error.allowed))?;
+        Ok(rules)
+    }
+
     fn undurable_max(&mut self) -> Result<Option<Duration>, SettingsError> {
         let choice = || format!("allowed are {PLAY} and {PAUSE}");
         let is_choice = |choice: &String| [PLAY, PAUSE].contains(&choice.as_str());
@@ -171,6 +216,7 @@ pub(super) fn resolve<G: Game>(
     let rate = TickRate::try_from(hz as u16)
         .map_err(|error| mode.invalid("tick_rate_hz", hz, error.to_string()))?;
     let hold_seconds = mode.number("hold_seconds", PLACE_HOLD.as_secs(), 0..=HOLD_SECONDS_MAX)?;
+    let rules = mode.rules(players_max as usize)?;
     let undurable_max = mode.undurable_max()?;
     let choice = || "allowed are flag, pause and end".to_owned();
     let runaway = mode.read("runaway", Runaway::default(), choice, |_| true)?;
@@ -187,12 +233,12 @@ pub(super) fn resolve<G: Game>(
         mode.show("map", map.clone().into());
     }
     let none = Table::new();
-    let rules = match mode.table.get("rules") {
+    let own = match mode.table.get("rules") {
         None => &none,
-        Some(Value::Table(rules)) => rules,
+        Some(Value::Table(own)) => own,
         Some(other) => return Err(mode.invalid("rules", bare(other), "a table is expected")),
     };
-    for (rule, value) in rules {
+    for (rule, value) in own {
         let key = format!("modes.{name}.rules.{rule}");
         mode.shown.push(ModeValue { key, value: value.clone(), is_set: true });
     }
@@ -206,7 +252,7 @@ pub(super) fn resolve<G: Game>(
         (Some(name), None) => Some(MapSource::Named(name)),
         (None, _) => None,
     };
-    let spec = ModeSpec { players_max, players_min, map: source, rules };
+    let spec = ModeSpec { players_max, players_min, map: source, rules: own };
     let config = G::configure(&spec).map_err(|error| {
         let ConfigError { key, value, allowed } = error;
         mode.invalid(&key, value, allowed)
@@ -218,5 +264,5 @@ pub(super) fn resolve<G: Game>(
         return Err(SettingsError::invalid(format!("modes.{name}"), value, allowed));
     }
     let hold = Duration::from_secs(hold_seconds);
-    Ok(Mode { name, places: players_max, rate, hold, policy, map, config })
+    Ok(Mode { name, rules, rate, hold, policy, map, config })
 }

@@ -137,7 +137,7 @@ fn every_key_of_a_mode_is_known_and_read() {
         assert!(shown.iter().any(|setting| setting.key.starts_with(&path)), "{key}: {about}");
     }
     let mode = &settings.modes[0];
-    assert_eq!((mode.places, mode.rate.hz()), (4, 30));
+    assert_eq!((mode.rules.places, mode.rate.hz()), (4, 30));
     assert_eq!(mode.policy.undurable_max, Some(Duration::from_millis(500)));
 }
 

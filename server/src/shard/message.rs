@@ -237,8 +237,8 @@ pub enum ShardEvent {
         epoch: Epoch,
         /// The tick it goes on from.
         tick: Tick,
-        /// Who has a place in it.
-        players: Vec<PlayerId>,
+        /// Who has a place in it, each with the team that was chosen for them.
+        players: Vec<(PlayerId, Option<u8>)>,
     },
     /// A match cannot be brought back from what was recorded.
     ResumeFailed {

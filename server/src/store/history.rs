@@ -12,11 +12,13 @@ use super::audit::{self, AuditFilter, AuditRow};
 use super::directory::StoreError;
 use super::players::{self, PlayerError, PlayerRow};
 use super::query::{self, QueryError};
+use super::queue;
 use super::record::{ListFilter, MatchRecord, MatchSummary};
 use super::schema::{self, DATABASE_FILE, StoreOpenError};
 use super::sqlite::sqlite_error;
 use super::tokens::{self, Tokens};
 use crate::accounts::Barred;
+use crate::matchmaking::Queued;
 
 /// The matches of a data folder, read-only. Its calls read from disk: not for an async task's thread.
 pub struct History {
@@ -88,6 +90,20 @@ impl History {
     /// [`PlayerError::Unknown`] and [`PlayerError::Ambiguous`]; else as [`list`](Self::list).
     pub fn player(&self, name: &str, now_unix_ms: u64) -> Result<PlayerRow, PlayerError> {
         self.consistent(|connection| players::find(connection, name, now_unix_ms))?
+    }
+
+    /// Parties that wait for a match, the one that waited longest first; with `all` also those that waited until a
+    /// little while ago. Of one mode, where one is given.
+    ///
+    /// # Errors
+    /// As [`list`](Self::list).
+    pub fn queue(
+        &self,
+        mode: Option<&str>,
+        all: bool,
+        limit: usize,
+    ) -> Result<Vec<Queued>, StoreError> {
+        self.consistent(|connection| queue::tables::list(connection, mode, all, limit))
     }
 
     /// Who was banned or revoked since a moment of Unix time.

@@ -1,7 +1,7 @@
 //! The queue: parties that wait for a match, and what became of them.
 //!
-//! Owns: the shapes, and the [`Queue`] seam, a part of [`Directory`](super::Directory). Must not know: who
-//! plays with whom, SQL (that is in `tables`).
+//! Owns: the [`Queue`] seam, a part of [`Directory`](super::Directory). Must not know: who plays with whom, SQL
+//! (that is in `tables`).
 //!
 //! A player waits once. Whoever asks again for the same goes on waiting: an answer that was lost, or a lobby
 //! that died, costs nobody their place. Parties are taken out of the queue by one conditional write,
@@ -9,111 +9,14 @@
 
 pub(super) mod tables;
 
-use matchkeep_shared::ids::{MatchId, PlayerId};
+use matchkeep_shared::ids::PlayerId;
+use matchkeep_shared::limits::QUEUE_CHANGES_MAX;
 
 use super::directory::StoreError;
-use crate::matchmaking::{Placed, QueueTicket, QueueTicketId, Rating};
-
-/// Names a lobby that works on the store, for as long as it keeps the name.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct LobbyId(pub u64);
-
-/// A party that wants to wait.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewTicket {
-    /// The mode; also the ladder whose ratings count.
-    pub mode: String,
-    /// Its leader first.
-    pub members: Vec<PlayerId>,
-    /// Since when, in milliseconds of Unix time.
-    pub queued_unix_ms: u64,
-    /// The match they had last, which is over for them as far as whoever writes this knows.
-    pub done_with: Option<MatchId>,
-}
-
-/// A party in the queue, or that was there a little while ago.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Queued {
-    /// The party, with the ratings it has now.
-    pub ticket: QueueTicket,
-    /// What became of it.
-    pub state: QueueState,
-    /// Which change of the queue made it so; a later one has a higher number.
-    pub change: u64,
-}
-
-/// What became of a party.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum QueueState {
-    /// It waits.
-    Waiting,
-    /// It has a match.
-    Taken(Taken),
-    /// It wanted no longer.
-    Cancelled,
-    /// It waited for too long.
-    GivenUp,
-}
-
-/// A match that a party was taken for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Taken {
-    /// The match. It may not be there yet.
-    pub match_id: MatchId,
-    /// The party's team, counting from 0, in a mode that has teams.
-    pub team: Option<u8>,
-    /// Who took it, and has to make the match.
-    pub lobby: LobbyId,
-    /// When, in milliseconds of Unix time.
-    pub unix_ms: u64,
-}
-
-/// Why a party leaves the queue without a match.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum QueueEnd {
-    /// It wants no longer.
-    Cancelled,
-    /// It waited for too long.
-    GivenUp,
-}
-
-/// The one write that takes parties for a match.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FormMatch {
-    /// The match: a new one, or one that runs.
-    pub match_id: MatchId,
-    /// Those who go there.
-    pub tickets: Vec<Placed>,
-    /// Who takes them.
-    pub lobby: LobbyId,
-    /// When, in milliseconds of Unix time.
-    pub now_unix_ms: u64,
-}
-
-/// What came of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Formed {
-    /// All parties are the match's.
-    Taken,
-    /// None is: these wait no longer.
-    Refused {
-        /// Which.
-        gone: Vec<QueueTicketId>,
-    },
-}
-
-/// A match that parties were taken for and that the store does not know yet: who promised it died on the way.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Promised {
-    /// The match.
-    pub match_id: MatchId,
-    /// Who promised it.
-    pub lobby: LobbyId,
-    /// When, in milliseconds of Unix time.
-    pub unix_ms: u64,
-    /// Its parties, each with its team.
-    pub tickets: Vec<(QueueTicket, Option<u8>)>,
-}
+use crate::matchmaking::{
+    FormMatch, Formed, NewTicket, Promised, QueueAsk, QueueEnd, QueueSaid, QueueTicketId, Queued,
+    Rating,
+};
 
 /// The part of the directory that keeps the queue and ratings. What is said of writes there is so here.
 pub trait Queue {
@@ -177,6 +80,27 @@ pub trait Queue {
     /// # Errors
     /// Storage's own.
     fn ratings(&self, ladder: &str, players: &[PlayerId]) -> Result<Vec<Rating>, StoreError>;
+
+    /// Does what is asked.
+    ///
+    /// # Errors
+    /// Those of what is asked.
+    fn carry_out(&mut self, ask: &QueueAsk) -> Result<QueueSaid, StoreError> {
+        Ok(match ask {
+            QueueAsk::Enqueue(new) => QueueSaid::Enqueued(self.enqueue(new)?),
+            QueueAsk::End { ticket, end, now_unix_ms } => {
+                QueueSaid::Ended(self.cancel_queued(*ticket, *end, *now_unix_ms)?)
+            }
+            QueueAsk::Form(form) => QueueSaid::Formed(self.form(form)?),
+            QueueAsk::Changes { after } => {
+                QueueSaid::Changes(self.queue_changes(*after, QUEUE_CHANGES_MAX)?)
+            }
+            QueueAsk::Promised => QueueSaid::Promised(self.promised()?),
+            QueueAsk::Forget { before_unix_ms } => {
+                QueueSaid::Forgotten(self.forget_queued(*before_unix_ms)?)
+            }
+        })
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, ffi, params};
 use super::audit::{self, AuditEntry, AuditKey, AuditOutcome};
 use super::directory::{Directory, StoreError};
 use super::query::{self, QueryError};
-use super::queue::{FormMatch, Formed, NewTicket, Promised, Queue, QueueEnd, Queued, tables};
+use super::queue::{Queue, tables};
 use super::ratings;
 use super::record::{
     FinishedMatch, ListFilter, MatchRecord, MatchState, MatchSummary, NewMatch, PlayerRecord,
@@ -20,7 +20,9 @@ use super::record::{
 use super::schema::{self, DATABASE_FILE, StoreOpenError};
 use super::{players, private};
 use crate::accounts::{Account, AccountKey};
-use crate::matchmaking::{QueueTicketId, Rating};
+use crate::matchmaking::{
+    FormMatch, Formed, NewTicket, Promised, QueueEnd, QueueTicketId, Queued, Rating,
+};
 use crate::reservations::{PrivateMatch, Reserved};
 
 /// Players, matches and results in `matches.db` (write-ahead log, `synchronous=FULL`).

@@ -29,10 +29,10 @@ use crate::accounts::{Account, AccountKey};
 use crate::journal::{
     Journal, JournalEntry, JournalState, Load, Recovered, Retained, Retention, Room, Unrecoverable,
 };
+use crate::matchmaking::{QueueAsk, QueueSaid};
 use crate::reservations::{PrivateMatch, Reserved};
 pub use journals::OnReport;
 use journals::{Ask, Journals};
-use queue::QueueCall;
 use run::run;
 
 /// A write to the directory.
@@ -46,7 +46,7 @@ enum Write {
     Quarantine { match_id: MatchId, why: String, answer: Answer<()> },
     Audit { key: AuditKey, entry: Box<AuditEntry>, answer: Answer<()> },
     Settle { key: AuditKey, outcome: AuditOutcome, why: Option<String>, answer: Answer<()> },
-    Queue(Box<QueueCall>),
+    Queue { ask: Box<QueueAsk>, answer: Answer<QueueSaid> },
 }
 
 enum Message {

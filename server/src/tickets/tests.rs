@@ -24,6 +24,7 @@ fn claims(id: u8) -> TicketClaims {
         expires_unix_ms: NOW + 60_000,
         binding: [id; 32],
         identity_until_unix_ms: NEVER,
+        team: None,
     }
 }
 
@@ -83,6 +84,7 @@ fn the_largest_ticket_fits_its_limit() {
         expires_unix_ms: u64::MAX,
         binding: [255; 32],
         identity_until_unix_ms: NEVER,
+        team: Some(1),
     };
     let ticket = signer.sign(&largest).expect("the name is one");
     assert!(ticket.len() <= TICKET_BYTES_MAX);

@@ -9,7 +9,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::process::{arg, matchkeep, run, run_ok, text};
 
-const VERBS: [&str; 13] = [
+const VERBS: [&str; 14] = [
     "demo",
     "serve",
     "bots",
@@ -18,6 +18,7 @@ const VERBS: [&str; 13] = [
     "top",
     "node",
     "player",
+    "queue",
     "token",
     "audit",
     "config",

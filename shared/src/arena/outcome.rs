@@ -5,13 +5,13 @@ use std::cmp::Reverse;
 use serde::{Deserialize, Serialize};
 
 use crate::arena::Arena;
-use crate::arena::player::Stats;
-use crate::game::{Outcome, PlayerInfo, PlayerResult};
+use crate::arena::player::{Person, Stats};
+use crate::game::{Outcome, PlayerResult};
 
 /// What is kept of a player who left.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Record {
-    pub(crate) info: PlayerInfo,
+    pub(crate) info: Person,
     pub(crate) team: u8,
     pub(crate) stats: Stats,
 }

@@ -6,8 +6,7 @@ use crate::arena::entity::{OwnView, PlayerView, ScoreView};
 use crate::arena::movement::Body;
 use crate::arena::pickup::Gift;
 use crate::arena::weapon::Weapon;
-use crate::game::PlayerInfo;
-use crate::ids::{EntityId, Slot};
+use crate::ids::{EntityId, PlayerId, Slot};
 use crate::time::Tick;
 
 /// What a player spawns with, and the most that a small health pack gives.
@@ -15,10 +14,17 @@ pub(crate) const HEALTH_START: i32 = 100;
 /// The most armour a player carries.
 pub(crate) const ARMOUR_MAX: i32 = 200;
 
+/// Who somebody is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Person {
+    pub(crate) id: PlayerId,
+    pub(crate) name: String,
+}
+
 /// A player who has a place.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Player {
-    pub(crate) info: PlayerInfo,
+    pub(crate) info: Person,
     /// 1 or 2 in a match with teams, else 0.
     pub(crate) team: u8,
     pub(crate) ids: PlayerEntities,
@@ -81,7 +87,7 @@ pub(crate) struct Wound {
 
 impl Player {
     /// A player who is to come in at `tick`.
-    pub(crate) fn new(info: PlayerInfo, team: u8, ids: PlayerEntities, tick: Tick) -> Self {
+    pub(crate) fn new(info: Person, team: u8, ids: PlayerEntities, tick: Tick) -> Self {
         Self {
             info,
             team,
@@ -222,7 +228,7 @@ mod tests {
     use crate::ids::PlayerId;
 
     pub(crate) fn player() -> Player {
-        let info = PlayerInfo { id: PlayerId(1), name: "a".into() };
+        let info = Person { id: PlayerId(1), name: "a".into() };
         let id = EntityId(0);
         let ids = PlayerEntities { player: id, own: id, score: id };
         let mut player = Player::new(info, 0, ids, Tick(0));

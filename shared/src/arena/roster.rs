@@ -3,7 +3,7 @@
 use crate::arena::Arena;
 use crate::arena::event::{ArenaEvent, RosterEntry};
 use crate::arena::outcome::Record;
-use crate::arena::player::{Player, PlayerEntities};
+use crate::arena::player::{Person, Player, PlayerEntities};
 use crate::game::PlayerInfo;
 use crate::ids::{Slot, SlotSet};
 
@@ -21,7 +21,8 @@ impl Arena {
             own: self.next_entity(),
             score: self.next_entity(),
         };
-        let mut player = Player::new(info.clone(), self.smaller_team(), ids, self.tick);
+        let person = Person { id: info.id, name: info.name.clone() };
+        let mut player = Player::new(person, self.team_of(info), ids, self.tick);
         // Who comes back goes on with the score they left with.
         if let Some(index) = self.left.iter().position(|record| record.info.id == info.id) {
             player.stats = self.left.remove(index).stats;
@@ -52,16 +53,23 @@ impl Arena {
         self.pending.push((SlotSet::ALL, ArenaEvent::Left { slot }));
     }
 
-    fn smaller_team(&self) -> u8 {
-        if self.config.teams == 0 {
-            return 0;
+    /// The team that was chosen for a player, else the smaller one: 1 or 2, or 0 in a match without.
+    fn team_of(&self, info: &PlayerInfo) -> u8 {
+        let teams = self.config.teams;
+        match info.team {
+            _ if teams == 0 => 0,
+            Some(team) if team < teams => team + 1,
+            Some(_) | None => self.smaller_team(),
         }
+    }
+
+    fn smaller_team(&self) -> u8 {
         let size = |team| self.present().filter(|(_, player)| player.team == team).count();
         if size(2) < size(1) { 2 } else { 1 }
     }
 }
 
 fn roster_entry(slot: Slot, player: &Player) -> RosterEntry {
-    let PlayerInfo { id, name } = player.info.clone();
+    let Person { id, name } = player.info.clone();
     RosterEntry { slot, player: id, name, team: player.team }
 }

@@ -34,7 +34,7 @@ fn config() -> ArenaConfig {
 }
 
 fn info(account: u64) -> PlayerInfo {
-    PlayerInfo { id: PlayerId(account), name: format!("player {account}") }
+    PlayerInfo { id: PlayerId(account), name: format!("player {account}"), team: None }
 }
 
 impl Rig {

@@ -28,7 +28,9 @@ pub enum LobbyRequest {
         /// is of no use.
         binding: [u8; BINDING_BYTES],
     },
-    /// A place in a match of this mode: a running one with a free place first, else a new one.
+    /// A place in a match of this mode, for the whole party of whoever leads one: a running one with free places
+    /// first, else a new one. Who has to wait for it is told, and gets the place as news. The same again, also of
+    /// another connection, goes on waiting.
     FindMatch {
         /// The mode's name; empty for the server's first.
         mode: String,
@@ -56,6 +58,17 @@ pub enum LobbyRequest {
         /// What its creator was told.
         code: String,
     },
+    /// Waits no longer for a match, with the whole party.
+    Cancel,
+    /// A party of one, with a code by which others come into it. Who is in one stays in it.
+    OpenParty,
+    /// Into the party of this code, and out of another.
+    JoinParty {
+        /// What those who are in it were told.
+        code: String,
+    },
+    /// Out of the party. Its next player leads it where the leader goes.
+    LeaveParty,
 }
 
 /// Who asks.
@@ -100,11 +113,52 @@ pub enum LobbyReply {
     Assigned(Assignment),
     /// The answer to [`LobbyRequest::Leave`].
     Left,
-    /// The request was understood and cannot be granted; the connection goes on.
+    /// The request was understood and cannot be granted; the connection goes on. As news: a match that was found cannot
+    /// be played.
     Refused {
         /// Why.
         reason: DisconnectReason,
     },
+    /// The party waits for a match: the answer to its leader, and news to the others.
+    Queued(Queued),
+    /// The party waits no longer: the answer to [`LobbyRequest::Cancel`], else news.
+    Unqueued {
+        /// Why.
+        reason: DisconnectReason,
+    },
+    /// The party as it is now, `None` out of any: the answer to whoever asks about parties, and news to the others in
+    /// it.
+    Party(Option<Party>),
+}
+
+/// A party that waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queued {
+    /// The mode.
+    pub mode: String,
+    /// How long it has waited, in milliseconds.
+    pub waited_ms: u64,
+    /// How long it waits at most, in milliseconds: by then it is told of a match, or that there is none.
+    pub limit_ms: u64,
+}
+
+/// Players who go into matches together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Party {
+    /// What others come in with.
+    pub code: String,
+    /// Who is in it, the leader first.
+    #[serde(deserialize_with = "crate::encoding::list")]
+    pub members: Vec<PartyMember>,
+}
+
+/// Somebody in a party.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartyMember {
+    /// The account.
+    pub player: PlayerId,
+    /// The name the player is shown under.
+    pub name: String,
 }
 
 /// Where to play and with what right.
@@ -144,8 +198,14 @@ impl LobbyRequest {
             Self::FindMatch { mode } | Self::CreatePrivate { mode, .. } => {
                 mode.len() <= NAME_BYTES_MAX
             }
-            Self::JoinPrivate { code } => code.len() <= JOIN_CODE_BYTES_MAX,
-            Self::Locate { .. } | Self::Leave { .. } => true,
+            Self::JoinPrivate { code } | Self::JoinParty { code } => {
+                code.len() <= JOIN_CODE_BYTES_MAX
+            }
+            Self::Locate { .. }
+            | Self::Leave { .. }
+            | Self::Cancel
+            | Self::OpenParty
+            | Self::LeaveParty => true,
         };
         if !within {
             return Err(DecodeError::new("lobby request", "a part is too long"));

@@ -121,7 +121,12 @@ pub(super) fn rules() -> Vec<(Rule, &'static [&'static [&'static str]])> {
         ),
         (
             rule(
-                &["server/src/lobby/core", "server/src/lobby/placement.rs"],
+                &[
+                    "server/src/lobby/core",
+                    "server/src/lobby/hall.rs",
+                    "server/src/lobby/parties.rs",
+                    "server/src/lobby/placement.rs",
+                ],
                 &[],
                 &["Instant", "crate::store", "crate::control", "crate::node", "crate::matches"],
                 "the lobby's logic is sans-IO like the shard's: requests and events in, actions out",

@@ -95,6 +95,12 @@ impl Dialogue {
         }
         let reply = match answer {
             Ok(LobbyMessage::Answer(reply)) => Ok(reply),
+            // The match that was waited for; whatever else it is, an answer follows or has been.
+            Ok(LobbyMessage::News(
+                reply @ (LobbyReply::Assigned(_)
+                | LobbyReply::Unqueued { .. }
+                | LobbyReply::Refused { .. }),
+            )) => Ok(reply),
             Ok(LobbyMessage::News(_)) => return Heard::Wait,
             Err(farewell) => Err(farewell.reason),
         };
@@ -109,8 +115,15 @@ impl Dialogue {
                 assignment.ticket = secret().show(assignment.ticket);
                 return Heard::Place(assignment);
             }
-            Ok(LobbyReply::Left) => return Heard::Wait,
-            Ok(LobbyReply::Refused { reason }) | Err(reason) => reason,
+            Ok(LobbyReply::Left | LobbyReply::Party(_)) => return Heard::Wait,
+            Ok(LobbyReply::Queued(queued)) => {
+                let waits = Duration::from_millis(queued.limit_ms.saturating_sub(queued.waited_ms));
+                self.connection = Some((connection, now + waits + ANSWER_MAX));
+                return Heard::Wait;
+            }
+            Ok(LobbyReply::Refused { reason } | LobbyReply::Unqueued { reason }) | Err(reason) => {
+                reason
+            }
         };
         self.failed(now);
         self.unknown += u32::from(reason == DisconnectReason::MatchUnknown);

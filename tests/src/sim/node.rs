@@ -156,7 +156,7 @@ impl Node {
             fingerprint: identity().fingerprint(EndpointRole::Shard(shard(id))).0,
         };
         let mode =
-            |mode: &Mode<FragileConfig>| ModeEntry { name: mode.name.clone(), places: mode.places };
+            |mode: &Mode<FragileConfig>| ModeEntry { name: mode.name.clone(), rules: mode.rules };
         let mut random = Rng::new(wide(&mut rng));
         let lobby = Lobby::new(LobbyConfig {
             game: GameVersion::of::<Fragile>(),

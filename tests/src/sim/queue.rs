@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use matchkeep_server::matchmaking::{Finisher, Member, QueueTicket, QueueTicketId, Rating, rate};
-use matchkeep_server::store::{
-    FormMatch, Formed, NewTicket, Promised, Queue, QueueEnd, QueueState, Queued, StoreError, Taken,
+use matchkeep_server::matchmaking::{
+    Finisher, FormMatch, Formed, Member, NewTicket, Promised, QueueEnd, QueueState, QueueTicket,
+    QueueTicketId, Queued, Rating, Taken, rate,
 };
+use matchkeep_server::store::{Queue, StoreError};
 use matchkeep_shared::game::Outcome;
 use matchkeep_shared::ids::PlayerId;
 use matchkeep_shared::limits::{QUEUE_CHANGES_MAX, QUEUE_FORGOTTEN_MAX, QUEUE_TICKETS_MAX};

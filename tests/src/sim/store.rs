@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use matchkeep_server::control::core::{Note, StoreAnswer, StoreRequest};
 use matchkeep_server::journal::{Handover, Journal, JournalItem, JournalReport, Room, Writer};
-use matchkeep_server::store::{Directory, StoreError};
+use matchkeep_server::store::{Directory, Queue, StoreError};
 use matchkeep_shared::limits::{JOURNAL_FLUSH, JOURNAL_ITEMS_MAX, JOURNAL_RETRY};
 use matchkeep_shared::rng::Rng;
 
@@ -250,6 +250,12 @@ impl Store {
                     let result = result.map(|()| reserved.expect("it was written down"));
                     StoreAnswer::Reserved { to, mode, result }
                 }
+                StoreRequest::Queue { to, ask } => {
+                    let mut said = None;
+                    let result = attempt(&mut |d| d.carry_out(&ask).map(|it| said = Some(it)));
+                    let result = result.map(|()| said.expect("it was done"));
+                    StoreAnswer::Queue { to, ask, result }
+                }
                 StoreRequest::Note(note) => {
                     let result = attempt(&mut |directory| match &note {
                         Note::Create(new) => directory.create(new),
@@ -273,6 +279,7 @@ impl Store {
                     *result = Err(failed.clone());
                 }
                 StoreAnswer::Reserved { result, .. } => *result = Err(failed.clone()),
+                StoreAnswer::Queue { result, .. } => *result = Err(failed.clone()),
                 StoreAnswer::Noted { result, .. } => *result = Err(failed.clone()),
             }
         }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use matchkeep_server::control::LobbySaid;
 use matchkeep_server::journal::Writer;
 use matchkeep_server::lobby::core::ConnectionKey;
+use matchkeep_server::matchmaking::ModeRules;
 use matchkeep_server::settings::Mode;
 use matchkeep_server::shard::message::MatchPolicy;
 use matchkeep_shared::Game;
@@ -210,7 +211,7 @@ fn modes(plan: &Plan, places: usize) -> Vec<Mode<FragileConfig>> {
     let undurable_max = plan.pauses.then_some(UNDURABLE_MAX);
     let mode = |name: &str, fuse| Mode {
         name: name.to_owned(),
-        places,
+        rules: ModeRules::immediate(places),
         rate: plan.rate,
         hold: HOLD,
         policy: MatchPolicy { undurable_max, ..MatchPolicy::default() },

@@ -70,7 +70,11 @@ impl Match {
         let mut brains = Vec::new();
         for (index, kind) in kinds.iter().enumerate() {
             let slot = Slot(index as u8);
-            let info = PlayerInfo { id: PlayerId(index as u64 + 1), name: format!("bot{index}") };
+            let info = PlayerInfo {
+                id: PlayerId(index as u64 + 1),
+                name: format!("bot{index}"),
+                team: None,
+            };
             arena.join(slot, &info);
             brains
                 .push(Arena::brain(kind, BrainStart { config, slot, rate, seed }).expect("plays"));

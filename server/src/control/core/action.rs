@@ -7,6 +7,7 @@ use crate::accounts::{Account, AccountKey};
 use crate::control::LobbySaid;
 use crate::journal::JournalItem;
 use crate::lobby::core::{ConnectionKey, Newer};
+use crate::matchmaking::{QueueAsk, QueueSaid};
 use crate::reservations::{PrivateMatch, Reserved};
 use crate::shard::message::Command;
 use crate::store::{FinishedMatch, NewMatch, StoreError};
@@ -63,6 +64,13 @@ pub enum StoreRequest {
         mode: usize,
         /// The match.
         wanted: PrivateMatch,
+    },
+    /// Something of the queue.
+    Queue {
+        /// Who waits for it, where somebody does.
+        to: Option<ConnectionKey>,
+        /// What.
+        ask: QueueAsk,
     },
     /// Something that must be written down sooner or later.
     Note(Note),
@@ -123,6 +131,15 @@ pub enum StoreAnswer {
         /// What is written down.
         result: Result<Reserved, StoreError>,
     },
+    /// To what was asked of the queue.
+    Queue {
+        /// Who waits for it, where somebody does.
+        to: Option<ConnectionKey>,
+        /// What was asked.
+        ask: QueueAsk,
+        /// What came of it.
+        result: Result<QueueSaid, StoreError>,
+    },
     /// To a note.
     Noted {
         /// The note.
@@ -138,6 +155,7 @@ impl StoreAnswer {
         match self {
             Self::Account { result, .. } | Self::Vouched { result, .. } => result.as_ref().err(),
             Self::Reserved { result, .. } => result.as_ref().err(),
+            Self::Queue { result, .. } => result.as_ref().err(),
             Self::Noted { result, .. } => result.as_ref().err(),
         }
     }

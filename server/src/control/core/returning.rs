@@ -16,11 +16,13 @@ impl<G: Game> ControlCore<G> {
         let epoch = returning.epoch();
         let Returning { spec, record, is_recorded, code, base, deaths, hung, journal } = returning;
         let shard = self.shards[nth % self.shards.len()];
-        if !is_recorded {
-            self.note(Note::Create(Box::new(NewMatch { shard, ..record })));
-        }
         let match_id = spec.id;
         let mode = self.modes.iter().position(|mode| mode.name == spec.mode);
+        if !is_recorded {
+            let is_rated = mode.is_some_and(|mode| self.modes[mode].rules.is_rated);
+            let ladder = (is_rated && code.is_none()).then(|| spec.mode.clone());
+            self.note(Note::Create(Box::new(NewMatch { shard, ladder, ..record })));
+        }
         self.lobby.expect_match(match_id, mode, shard, spec.places, code);
         let policy = mode.map(|mode| self.modes[mode].policy).unwrap_or_default();
         let host = NewHost { spec, policy };

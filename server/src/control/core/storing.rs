@@ -28,7 +28,7 @@ impl<G: Game> ControlCore<G> {
         match answer {
             StoreAnswer::Account { to, result } => {
                 let account = self.answered("a player's account", result)?;
-                self.lobby.handle_account(to, account);
+                self.lobby.handle_account(now_unix_ms, to, account);
             }
             StoreAnswer::Vouched { showing, newer, result } => {
                 let account = self.answered("a player's account", result)?;
@@ -38,6 +38,17 @@ impl<G: Game> ControlCore<G> {
             StoreAnswer::Reserved { to, mode, result } => {
                 let reserved = self.answered("a private match", result)?;
                 self.lobby.handle_reserved(now_unix_ms, to, mode, reserved);
+            }
+            StoreAnswer::Queue { to, ask, result } => {
+                let said = match result {
+                    // Whoever asked made the mistake; nothing is wrong with the store.
+                    Err(StoreError::WaitsElsewhere { .. }) => {
+                        Err(DisconnectReason::QueuedElsewhere)
+                    }
+                    Err(StoreError::QueueCrowded) => Err(DisconnectReason::QueueCrowded),
+                    result => self.answered("the queue", result)?,
+                };
+                self.lobby.handle_queue(now_unix_ms, to, ask, said);
             }
             StoreAnswer::Noted { note, result } => {
                 let refused = result.as_ref().err().filter(|error| error.is_final()).cloned();

@@ -91,6 +91,7 @@ impl Lobby {
     /// The account, or why there is none.
     pub fn handle_account(
         &mut self,
+        now_unix_ms: u64,
         to: ConnectionKey,
         account: Result<Account, DisconnectReason>,
     ) {
@@ -106,8 +107,9 @@ impl Lobby {
         if standing.revoked_unix_ms.is_some_and(is_revoked) {
             return self.close(to, DisconnectReason::IdentityRevoked);
         }
-        self.sessions.insert(to, Session::Authenticated(Player { id, newcomer }));
+        self.remember_session(to, Player { id, newcomer });
         self.reply(to, LobbyReply::Authenticated { player: id });
+        self.welcome_back(now_unix_ms, to, id);
     }
 
     /// Somebody who is in shows a newer token.

@@ -6,7 +6,7 @@
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::MatchId;
 
-use super::{Action, ConnectionKey, Lobby, Player, PrivateMatch, Reserved, Session};
+use super::{Action, ConnectionKey, Lobby, Player, PrivateMatch, Reserved, Session, Voice};
 
 /// What codes are made of: what a person reads out is taken for nothing else.
 const LETTERS: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
@@ -54,7 +54,7 @@ impl Lobby {
             }
             self.create(match_id, mode, Some(code));
         }
-        self.assign(now_unix_ms, to, &player, match_id);
+        self.assign(now_unix_ms, to, Voice::Answer, &player, match_id);
     }
 
     /// A player knows a code.
@@ -66,13 +66,13 @@ impl Lobby {
         code: &str,
     ) {
         match self.placement.find_code(&code.to_ascii_uppercase()) {
-            Some(match_id) => self.assign(now_unix_ms, from, player, match_id),
+            Some(match_id) => self.assign(now_unix_ms, from, Voice::Answer, player, match_id),
             None => self.refuse(from, DisconnectReason::CodeUnknown),
         }
     }
 
-    /// A code that no match here has.
-    fn new_code(&mut self) -> String {
+    /// A code that no match and no party here has.
+    pub(super) fn new_code(&mut self) -> String {
         loop {
             let mut bits = (self.config.random)();
             let mut code = String::with_capacity(CODE_LETTERS);
@@ -80,7 +80,8 @@ impl Lobby {
                 code.push(char::from(LETTERS[(bits % 32) as usize]));
                 bits /= 32;
             }
-            if self.placement.find_code(&code).is_none() {
+            let is_taken = self.parties.find(&code).is_some();
+            if !is_taken && self.placement.find_code(&code).is_none() {
                 return code;
             }
         }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::accounts::Standing;
 use crate::identity::ServerIdentity;
+use crate::matchmaking::QueueSaid;
 use matchkeep_shared::game::Outcome;
 use matchkeep_shared::ids::Epoch;
 use matchkeep_shared::time::Tick;
@@ -32,7 +33,10 @@ impl Harness {
         let mut counter = 0;
         let shard =
             |i| ShardEntry { shard: ShardId(i), port: 7778 + i, fingerprint: [i as u8; 32] };
-        let mode = |name: &str, places| ModeEntry { name: name.into(), places };
+        let mode = |name: &str, places| ModeEntry {
+            name: name.into(),
+            rules: ModeRules::immediate(places),
+        };
         let lobby = Lobby::new(LobbyConfig {
             game: game(),
             modes: vec![mode("duel", 2), mode("ffa", 8)],
@@ -62,11 +66,21 @@ impl Harness {
                 }
                 Action::LookUp { to, .. } => {
                     let account = Account { player: PlayerId(to.0), standing: Standing::default() };
-                    self.lobby.handle_account(to, Ok(account));
+                    self.lobby.handle_account(self.now, to, Ok(account));
                 }
                 Action::Reserve { to, mode, wanted } => {
                     let reserved = self.reserve(wanted);
                     self.lobby.handle_reserved(self.now, to, mode, Ok(reserved));
+                }
+                // Nobody waits in these modes: all that is asked is what others did.
+                Action::Queue { to, ask } => {
+                    let said = match &ask {
+                        QueueAsk::Changes { .. } => QueueSaid::Changes(Vec::new()),
+                        QueueAsk::Promised => QueueSaid::Promised(Vec::new()),
+                        QueueAsk::Forget { .. } => QueueSaid::Forgotten(0),
+                        other => panic!("{other:?}"),
+                    };
+                    self.lobby.handle_queue(self.now, to, ask, Ok(said));
                 }
                 Action::Create { shard, match_id, .. } => {
                     self.created.push((match_id, shard));
@@ -302,7 +316,7 @@ fn a_private_match_outlives_its_lobby() {
         if was_made {
             next.created = h.created.clone();
             next.lobby.expect_match(own.match_id, Some(0), ShardId(0), 2, own.code.clone());
-            let (epoch, tick, players) = (Epoch(2), Tick(10), vec![PlayerId(1)]);
+            let (epoch, tick, players) = (Epoch(2), Tick(10), vec![(PlayerId(1), None)]);
             let match_id = own.match_id;
             next.event(ShardEvent::Resumed { match_id, epoch, tick, players });
         }

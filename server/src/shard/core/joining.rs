@@ -127,7 +127,7 @@ impl<G: Game> Core<G> {
         let host = self.hosts[index].as_mut().ok_or(DisconnectReason::MatchUnknown)?;
         host.admits()?;
         let used = UsedTicket { id: ticket.id, expires_unix_ms: ticket.expires_unix_ms };
-        let player = PlayerInfo { id: ticket.player, name: ticket.name };
+        let player = PlayerInfo { id: ticket.player, name: ticket.name, team: ticket.team };
         let slot = host.game.join(&player, Some(used)).map_err(|refused| match refused {
             JoinRefused::Full => DisconnectReason::MatchFull,
             JoinRefused::Over => DisconnectReason::MatchOver,

@@ -126,7 +126,7 @@ impl<G: Game> Core<G> {
         }
         let game = Match::resume(spec, epoch, state, base, self.options);
         let tick = game.tick();
-        let players = game.state().taken().filter_map(|slot| game.state().player(slot)).collect();
+        let players = game.state().seated().collect();
         match self.by_match.get(&match_id).copied() {
             Some(index) => self.replace_game(now, index, game),
             None => self.seat_host(now, game, policy),

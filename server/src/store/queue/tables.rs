@@ -10,8 +10,10 @@ use super::super::directory::StoreError;
 use super::super::query::{QueryError, number};
 use super::super::ratings;
 use super::super::sqlite::integer;
-use super::{FormMatch, Formed, LobbyId, NewTicket, Promised, QueueEnd, QueueState, Queued, Taken};
-use crate::matchmaking::{Member, QueueTicket, QueueTicketId};
+use crate::matchmaking::{
+    FormMatch, Formed, LobbyId, Member, NewTicket, Promised, QueueEnd, QueueState, QueueTicket,
+    QueueTicketId, Queued, Taken,
+};
 
 const TICKET: &str = "
     SELECT id, mode, state, queued_unix_ms, ended_unix_ms, match, team, lobby, change
@@ -194,6 +196,26 @@ pub(in super::super) fn changes(
         changes.push(queued(connection, row)?);
     }
     Ok(changes)
+}
+
+/// For people: who waits, the longest first, and who did.
+pub(in super::super) fn list(
+    connection: &Connection,
+    mode: Option<&str>,
+    all: bool,
+    limit: usize,
+) -> Result<Vec<Queued>, QueryError> {
+    let sql = format!(
+        "{TICKET} WHERE (?1 IS NULL OR mode = ?1) AND (?2 OR state = 'waiting')
+         ORDER BY state <> 'waiting', queued_unix_ms, id LIMIT ?3"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query((mode, all, limit as i64))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(queued(connection, row)?);
+    }
+    Ok(found)
 }
 
 pub(in super::super) fn of_player(

@@ -3,13 +3,14 @@
 use std::thread;
 
 use matchkeep_shared::game::{Outcome, PlayerResult};
-use matchkeep_shared::ids::ShardId;
+use matchkeep_shared::ids::{MatchId, ShardId};
 use matchkeep_shared::time::{Tick, TickRate};
 
 use super::super::directory::Directory;
 use super::super::record::{FinishedMatch, NewMatch};
 use super::super::{SqliteDirectory, Store};
 use super::*;
+use crate::matchmaking::{LobbyId, Placed, QueueState, Taken};
 
 const LOBBY: LobbyId = LobbyId(u64::MAX);
 
@@ -328,29 +329,34 @@ fn a_result_changes_ratings_once_and_where_it_counts() {
 fn the_store_answers_for_the_queue_when_it_is_durable() {
     let Place { folder, directory, players } = place(2);
     let (store, _) = Store::open(directory).expect("started");
+    let ask = |ask| store.queue(ask).expect("room").wait().expect("written");
     let new = |player| NewTicket {
         mode: "squad".to_owned(),
         members: vec![player],
         queued_unix_ms: 3,
         done_with: None,
     };
-    let one = store.enqueue(new(players[0])).expect("room").wait().expect("free");
-    let two = store.enqueue(new(players[1])).expect("room").wait().expect("free");
+    let enqueue = |player| match ask(QueueAsk::Enqueue(new(player))) {
+        QueueSaid::Enqueued(queued) => queued,
+        other => panic!("{other:?}"),
+    };
+    let (one, two) = (enqueue(players[0]), enqueue(players[1]));
     let ids = [one.ticket.id, two.ticket.id];
     let beside = SqliteDirectory::open(folder.path()).expect("ours");
     assert_eq!(beside.queue_changes(0, 9).expect("readable"), [one.clone(), two]);
-    let formed = store.form(form(4, &ids)).expect("room").wait();
-    assert_eq!(formed, Ok(Formed::Taken));
+    assert_eq!(ask(QueueAsk::Form(form(4, &ids))), QueueSaid::Formed(Formed::Taken));
     assert_eq!(beside.promised().expect("readable").len(), 1);
-    let cancelled = store.cancel_queued(ids[0], QueueEnd::Cancelled, 9).expect("room").wait();
-    assert_eq!(cancelled, Ok(false));
-    let found = store.queue_of(players[0]).expect("room").wait().expect("readable");
+    let (ticket, end) = (ids[0], QueueEnd::Cancelled);
+    assert_eq!(ask(QueueAsk::End { ticket, end, now_unix_ms: 9 }), QueueSaid::Ended(false));
+    let found = beside.queue_of(players[0]).expect("readable");
     assert!(matches!(found.expect("it waited").state, QueueState::Taken(_)));
-    let changes = store.queue_changes(one.change, 9).expect("room").wait().expect("readable");
-    assert_eq!(changes.len(), 2);
-    assert_eq!(store.promised().expect("room").wait().expect("readable")[0].match_id, MatchId(4));
-    let ratings = store.ratings("squad", players).expect("room").wait();
-    assert_eq!(ratings, Ok(vec![Rating::default(); 2]));
-    assert_eq!(store.forget_queued(u64::MAX).expect("room").wait(), Ok(2));
+    let changes = ask(QueueAsk::Changes { after: one.change });
+    assert!(matches!(&changes, QueueSaid::Changes(changes) if changes.len() == 2), "{changes:?}");
+    let promised = ask(QueueAsk::Promised);
+    assert!(
+        matches!(&promised, QueueSaid::Promised(it) if it[0].match_id == MatchId(4)),
+        "{promised:?}"
+    );
+    assert_eq!(ask(QueueAsk::Forget { before_unix_ms: u64::MAX }), QueueSaid::Forgotten(2));
     store.close().expect("closed");
 }

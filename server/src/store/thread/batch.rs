@@ -47,7 +47,9 @@ impl<'a, D: Directory> Batch<'a, D> {
                 let settle = |d: &mut D| d.settle_audit(key, outcome, why.as_deref());
                 Applied::new(answer, self.attempt(settle))
             }
-            Write::Queue(call) => self.apply_to_queue(*call),
+            Write::Queue { ask, answer } => {
+                Applied::new(answer, self.attempt(|d| d.carry_out(&ask)))
+            }
         }
     }
 

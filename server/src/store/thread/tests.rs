@@ -7,10 +7,12 @@ use crossbeam_channel::Receiver;
 use matchkeep_shared::ids::{MatchId, ShardId};
 use matchkeep_shared::time::TickRate;
 
-use super::super::queue::{FormMatch, Formed, NewTicket, Promised, Queue, QueueEnd, Queued};
+use super::super::queue::Queue;
 use super::super::record::{ListFilter, MatchRecord, MatchSummary};
 use super::*;
-use crate::matchmaking::{QueueTicketId, Rating};
+use crate::matchmaking::{
+    FormMatch, Formed, NewTicket, Promised, QueueEnd, QueueTicketId, Queued, Rating,
+};
 
 /// What a commit is told to do, one after the other; [`Script::commits`] hears of each one first.
 type Verdict = Result<(), StoreError>;

@@ -96,7 +96,7 @@ impl World {
     fn join(&mut self, id: u64) {
         let index = self.core.by_match[&MATCH];
         let host = self.core.hosts[index].as_mut().expect("it is there");
-        let player = PlayerInfo { id: PlayerId(id), name: format!("p{id}") };
+        let player = PlayerInfo { id: PlayerId(id), name: format!("p{id}"), team: None };
         let slot = host.game.join(&player, None).expect("there is a place");
         host.game.disconnect(slot);
     }

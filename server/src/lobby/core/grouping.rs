@@ -1,0 +1,82 @@
+//! Parties: coming together, going, and who of them is told.
+//!
+//! Owns: what players ask about parties. Must not know: how a party gets its match; that is `queueing`.
+
+use matchkeep_shared::disconnect::DisconnectReason;
+use matchkeep_shared::ids::PlayerId;
+use matchkeep_shared::limits::QUEUE_HELD;
+use matchkeep_shared::wire::lobby::{LobbyReply, Party, PartyMember};
+
+use super::{ConnectionKey, Lobby, Player};
+
+impl Lobby {
+    /// A player wants a party; who is in one is told of it.
+    pub(super) fn open_party(&mut self, from: ConnectionKey, player: &Player) {
+        if self.parties.of(player.id).is_none() {
+            let code = self.new_code();
+            // A new party has room for one.
+            let _ = self.parties.enter(&code, member(player));
+        }
+        self.reply(from, LobbyReply::Party(self.parties.of(player.id)));
+    }
+
+    /// A player knows a party's code.
+    pub(super) fn join_party(
+        &mut self,
+        now_unix_ms: u64,
+        from: ConnectionKey,
+        player: &Player,
+        code: &str,
+    ) {
+        let Some(wanted) = self.parties.find(&code.to_ascii_uppercase()) else {
+            return self.refuse(from, DisconnectReason::CodeUnknown);
+        };
+        if !wanted.members.iter().any(|member| member.player == player.id) {
+            self.leave_party(now_unix_ms, player.id);
+            if self.parties.enter(&wanted.code, member(player)).is_err() {
+                return self.refuse(from, DisconnectReason::PartyFull);
+            }
+            // It waits anew, with whoever is in it then.
+            self.stop_waiting(now_unix_ms, wanted.members[0].player);
+        }
+        let party = self.parties.of(player.id);
+        if let Some(party) = &party {
+            self.tell_party(party, Some(from));
+        }
+        self.reply(from, LobbyReply::Party(party));
+    }
+
+    /// A player goes out of the party, if there is one. It waits no longer as it was.
+    pub(super) fn leave_party(&mut self, now_unix_ms: u64, player: PlayerId) {
+        self.stop_waiting(now_unix_ms, player);
+        if let Some(rest) = self.parties.leave(player) {
+            self.tell_party(&rest, None);
+        }
+    }
+
+    /// Who has been away for too long is out of the party.
+    pub(super) fn drop_absent(&mut self, now_unix_ms: u64) {
+        let mut absent: Vec<PlayerId> = self.parties.players().collect();
+        absent.retain(|player| !self.online.contains_key(player));
+        self.away.retain(|player, _| absent.contains(player));
+        absent.sort_unstable();
+        for player in absent {
+            let since = *self.away.entry(player).or_insert(now_unix_ms);
+            if now_unix_ms.saturating_sub(since) >= QUEUE_HELD.as_millis() as u64 {
+                self.away.remove(&player);
+                self.leave_party(now_unix_ms, player);
+            }
+        }
+    }
+
+    fn tell_party(&mut self, party: &Party, but: Option<ConnectionKey>) {
+        let news = LobbyReply::Party(Some(party.clone()));
+        for member in &party.members {
+            self.tell(member.player, but, &news);
+        }
+    }
+}
+
+fn member(player: &Player) -> PartyMember {
+    PartyMember { player: player.id, name: player.newcomer.name.clone() }
+}

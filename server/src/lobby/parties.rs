@@ -1,0 +1,67 @@
+//! Who goes into matches with whom.
+//!
+//! Owns: parties, their codes and leaders, as plain values. Must not know: connections, matches, who is told what.
+//! Parties are kept in memory alone: what must outlive a process is a party that waits, and that is in the store.
+
+use std::collections::{BTreeMap, HashMap};
+
+use matchkeep_shared::ids::PlayerId;
+use matchkeep_shared::limits::PARTY_PLAYERS_MAX;
+use matchkeep_shared::wire::lobby::{Party, PartyMember};
+
+/// All parties of a lobby, each by its code.
+#[derive(Debug, Default)]
+pub(super) struct Parties {
+    /// The leader first.
+    members: BTreeMap<String, Vec<PartyMember>>,
+    code_of: HashMap<PlayerId, String>,
+}
+
+/// There is no place left in a party.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct PartyIsFull;
+
+impl Parties {
+    /// The party of a player.
+    pub(super) fn of(&self, player: PlayerId) -> Option<Party> {
+        let code = self.code_of.get(&player)?;
+        self.find(code)
+    }
+
+    /// The party of this code.
+    pub(super) fn find(&self, code: &str) -> Option<Party> {
+        let members = self.members.get(code)?.clone();
+        Some(Party { code: code.to_owned(), members })
+    }
+
+    /// Everybody who is in one.
+    pub(super) fn players(&self) -> impl Iterator<Item = PlayerId> {
+        self.code_of.keys().copied()
+    }
+
+    /// A player comes into the party of this code, a new one where there is none.
+    ///
+    /// # Errors
+    /// [`PartyIsFull`].
+    pub(super) fn enter(&mut self, code: &str, player: PartyMember) -> Result<(), PartyIsFull> {
+        let members = self.members.entry(code.to_owned()).or_default();
+        if members.len() >= PARTY_PLAYERS_MAX {
+            return Err(PartyIsFull);
+        }
+        self.code_of.insert(player.player, code.to_owned());
+        members.push(player);
+        Ok(())
+    }
+
+    /// A player goes. What is left of the party, where somebody is.
+    pub(super) fn leave(&mut self, player: PlayerId) -> Option<Party> {
+        let code = self.code_of.remove(&player)?;
+        let members = self.members.get_mut(&code)?;
+        members.retain(|member| member.player != player);
+        if members.is_empty() {
+            self.members.remove(&code);
+            return None;
+        }
+        self.find(&code)
+    }
+}
