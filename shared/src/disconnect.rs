@@ -143,6 +143,11 @@ reasons! {
     Banned = 78, "banned", "the player is banned";
     /// Whoever shows the ticket is not the one that it was given to.
     TicketStolen = 79, "ticket_stolen", "the ticket was given to somebody else";
+
+    /// The address, or its network, opened more connections than the rate allows.
+    ConnectionFlood = 44, "connection_flood", "more connections came from this address than allowed; wait a moment";
+    /// The peer broke a rule of QUIC itself, whose own close code says which.
+    TransportViolation = 45, "transport_violation", "a rule of QUIC was broken";
 }
 
 impl DisconnectReason {
@@ -165,6 +170,7 @@ impl DisconnectReason {
                 | Self::TicketExpired
                 | Self::TicketUsed
                 | Self::ServerFull
+                | Self::ConnectionFlood
                 | Self::StorageFull
                 | Self::Internal
         )

@@ -10,7 +10,7 @@ use anyhow::Context;
 use clap::Args;
 use matchkeep_server::control::NodeStats;
 use matchkeep_server::node::Node;
-use matchkeep_server::settings::{Kept, Mode, Settings};
+use matchkeep_server::settings::{Admission, Kept, Mode, Settings};
 use matchkeep_server::shard::message::MatchPolicy;
 use matchkeep_server::shard::stats::Distribution;
 use matchkeep_shared::arena::{Arena, ArenaConfig};
@@ -41,6 +41,9 @@ pub struct ServerArgs {
     data: PathBuf,
     #[arg(long, action = clap::ArgAction::Set)]
     journal: bool,
+    /// Whether it lets in only so many from one address, as a server does without another word.
+    #[arg(long)]
+    limited: bool,
 }
 
 /// What the parent tells the server.
@@ -128,6 +131,7 @@ fn settings(args: &ServerArgs, rate: TickRate, config: ArenaConfig) -> Settings<
         admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         admin_tls: None,
         identity: None,
+        admission: if args.limited { Admission::default() } else { Admission::ANY },
         shards: 1,
         // The whole process is.
         pin: false,
