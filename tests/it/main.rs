@@ -2,6 +2,7 @@
 //! decoder of network bytes. A module for each subject.
 
 mod admission;
+mod attacks;
 mod corpora;
 mod datagrams;
 mod deadlines;

@@ -1,6 +1,7 @@
 //! The server's part: the real node with one shard, all its threads on one core, and the counters of one
 //! window.
 
+use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::Args;
 use matchkeep_server::control::NodeStats;
-use matchkeep_server::node::Node;
+use matchkeep_server::node::{Endpoints, Node};
 use matchkeep_server::settings::{Admission, Kept, Mode, Settings};
 use matchkeep_server::shard::message::MatchPolicy;
 use matchkeep_server::shard::stats::Distribution;
@@ -42,7 +43,7 @@ pub struct ServerArgs {
     #[arg(long, action = clap::ArgAction::Set)]
     journal: bool,
     /// Whether it lets in only so many from one address, as a server does without another word.
-    #[arg(long)]
+    #[arg(long, action = clap::ArgAction::Set, default_value_t = false)]
     limited: bool,
 }
 
@@ -64,6 +65,8 @@ pub struct Ready {
     pub lobby: SocketAddr,
     /// The certificate the lobby shows.
     pub fingerprint: String,
+    /// Where its shards are.
+    pub shards: Vec<SocketAddr>,
 }
 
 /// What the server did in the window. Times of ticks are in microseconds, each with how often.
@@ -88,6 +91,8 @@ pub struct Window {
     pub udp_sent: u64,
     pub udp_sent_bytes: u64,
     pub udp_dropped: u64,
+    /// What was turned away, or went for a reason, by its name.
+    pub turned_away: BTreeMap<String, u64>,
     /// Heap that one match takes with its players' replication, measured on one played in memory.
     pub match_bytes: u64,
     /// Heap at the beginning of the window beyond that of the server before anyone came, less the matches,
@@ -167,7 +172,8 @@ async fn serve(settings: Settings<ArenaConfig>, match_bytes: u64) -> anyhow::Res
         }
     })?;
     let endpoints = node.endpoints();
-    say(&Ready { lobby: endpoints.lobby, fingerprint: endpoints.lobby_fingerprint.clone() })?;
+    let Endpoints { lobby, lobby_fingerprint: fingerprint, shards, .. } = endpoints.clone();
+    say(&Ready { lobby, fingerprint, shards })?;
     let mut begin = None;
     // Where the parent is gone the server stops as well.
     while let Some(order) = orders.recv().await {
@@ -223,7 +229,37 @@ fn window(begin: &Mark, end: &Mark, match_bytes: u64, grown_bytes: i64) -> Windo
         udp_sent: new.udp_sent - old.udp_sent,
         udp_sent_bytes: new.udp_sent_bytes - old.udp_sent_bytes,
         udp_dropped: new.udp_dropped - old.udp_dropped,
+        turned_away: turned_away(&begin.stats, &end.stats),
         match_bytes,
         connection_bytes: connections / old.players.max(1),
     }
+}
+
+/// What was turned away in between, as far as there was any.
+fn turned_away(old: &NodeStats, new: &NodeStats) -> BTreeMap<String, u64> {
+    let (before, after) = (away(old), away(new));
+    let since = |(name, count): (String, u64)| {
+        let more = count - before.get(&name).copied().unwrap_or(0);
+        (more > 0).then_some((name, more))
+    };
+    after.into_iter().filter_map(since).collect()
+}
+
+fn away(stats: &NodeStats) -> BTreeMap<String, u64> {
+    let NodeStats { shards, lobby, .. } = stats;
+    let mut away = BTreeMap::new();
+    for (place, refusals) in [("lobby", lobby.refusals), ("shard", shards.refusals)] {
+        away.insert(format!("{place}_retried"), refusals.retried);
+        for (reason, count) in refusals.by_reason() {
+            away.insert(format!("{place}_refused_{reason}"), count);
+        }
+    }
+    for (place, ends) in [("lobby", &lobby.ends), ("shard", &shards.disconnects)] {
+        away.extend(
+            ends.iter().map(|(reason, count)| (format!("{place}_closed_{reason}"), *count)),
+        );
+    }
+    away.insert("shard_handshakes_forgotten".into(), shards.handshakes_forgotten);
+    away.insert("shard_datagrams_foreign".into(), shards.udp_foreign);
+    away
 }
