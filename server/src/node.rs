@@ -48,6 +48,25 @@ use crate::watchdog::{self, Heartbeat};
 /// Events waiting for control.
 const CONTROL_EVENTS_MAX: usize = 4096;
 
+/// How much the threads of a node's runtime give way to those of its shards, which have 0.
+const NICE: i32 = 5;
+
+/// A runtime for a node's lobby, admin interface and control: its threads give way to ticks. A thousand strangers who
+/// shake hands with the lobby have whatever the matches leave.
+///
+/// # Errors
+/// Where the system refuses a thread.
+pub fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("tokio")
+        // Of the thread alone. Where the system refuses, ticks wait a little more often.
+        .on_thread_start(|| {
+            let _ = rustix::process::setpriority_process(None, NICE);
+        })
+        .build()
+}
+
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {

@@ -173,6 +173,8 @@ pub const TOKEN_VALID: Duration = Duration::from_secs(600);
 pub const USED_TICKETS_MAX: usize = 65_536;
 /// What the lobby has to say to one connection and has not sent yet, in messages; who reads no more is sent away.
 pub const LOBBY_BACKLOG_MAX: usize = 64;
+/// The lobby begins no two handshakes closer than this: however many wait, ticks come in between.
+pub const LOBBY_HANDSHAKE_EVERY: Duration = Duration::from_millis(1);
 /// How long a lobby connection may take to read what it is told; who takes longer is sent away.
 pub const LOBBY_READ_MAX: Duration = Duration::from_secs(5);
 /// Requests one lobby connection may make a second, and at once.

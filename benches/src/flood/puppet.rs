@@ -265,7 +265,7 @@ impl Puppet {
                 let reason = DisconnectReason::from_code(code);
                 reason.map_or_else(|| format!("code {code}"), |reason| reason.label().to_owned())
             }
-            ConnectionError::ConnectionClosed(close) => close.error_code.to_string(),
+            ConnectionError::ConnectionClosed(close) => format!("{:?}", close.error_code),
             other => other.to_string(),
         })
     }

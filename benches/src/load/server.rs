@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::Args;
 use matchkeep_server::control::NodeStats;
-use matchkeep_server::node::{Endpoints, Node};
+use matchkeep_server::node::{self, Endpoints, Node};
 use matchkeep_server::settings::{Admission, Kept, Mode, Settings};
 use matchkeep_server::shard::message::MatchPolicy;
 use matchkeep_server::shard::stats::Distribution;
@@ -110,7 +110,7 @@ pub fn run(args: &ServerArgs) -> anyhow::Result<()> {
     let rate = TickRate::try_from(args.hz)?;
     let config = play::config(args.per_match);
     let match_bytes = match_bytes(config.clone(), rate);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = node::runtime()?;
     let settings = settings(args, rate, config);
     let served = runtime.block_on(serve(settings, match_bytes));
     runtime.shutdown_background();

@@ -8,14 +8,15 @@ use matchkeep_client::transport::tuning::{Side, transport_config};
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::limits::{
     HANDSHAKES_WAITING_MAX, INCOMING_BUFFER_BYTES, INCOMING_BUFFER_TOTAL_BYTES, JOIN_DEADLINE,
-    LOBBY_BACKLOG_MAX, LOBBY_MESSAGE_BYTES_MAX, LOBBY_READ_MAX, LOBBY_REQUESTS_PER_SECOND_MAX,
+    LOBBY_BACKLOG_MAX, LOBBY_HANDSHAKE_EVERY, LOBBY_MESSAGE_BYTES_MAX, LOBBY_READ_MAX,
+    LOBBY_REQUESTS_PER_SECOND_MAX,
 };
 use matchkeep_shared::wire::ALPN_LOBBY;
 use matchkeep_shared::wire::frame::{FrameReader, write_frame};
 use matchkeep_shared::wire::lobby::{LobbyMessage, LobbyReply, LobbyRequest};
 use quinn::{Connection, Endpoint, RecvStream, SendStream, VarInt};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 use tracing::Span;
 
 use super::core::ConnectionKey;
@@ -59,6 +60,8 @@ pub fn open(identity: &ServerIdentity, socket: UdpSocket) -> Result<Endpoint, En
 /// Serves connections until the endpoint is closed.
 pub async fn serve(endpoint: Endpoint, door: Arc<Door>, control: mpsc::Sender<ControlEvent>) {
     let mut next_key = 1;
+    let mut begin = tokio::time::interval(LOBBY_HANDSHAKE_EVERY);
+    begin.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while let Some(incoming) = endpoint.accept().await {
         let address = incoming.remote_address().ip();
         let is_proved = incoming.remote_address_validated();
@@ -76,6 +79,7 @@ pub async fn serve(endpoint: Endpoint, door: Arc<Door>, control: mpsc::Sender<Co
                 continue;
             }
         }
+        begin.tick().await;
         let key = ConnectionKey(next_key);
         next_key += 1;
         let (door, control) = (Arc::clone(&door), control.clone());
