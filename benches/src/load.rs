@@ -13,7 +13,7 @@ pub mod compare;
 pub mod echo;
 pub mod pair;
 pub mod plan;
-mod repeats;
+pub(crate) mod repeats;
 pub mod report;
 pub mod server;
 
@@ -81,7 +81,7 @@ fn measure(plan: &Plan) -> anyhow::Result<()> {
         return compare::measure(plan, measured, others);
     }
     let mut pairs = Vec::new();
-    let mut repeats = Repeats::new(plan);
+    let mut repeats = Repeats::new(plan.stolen_max, plan.pairs);
     for number in 1..=plan.pairs {
         let measure = || {
             let pair = pair::run(plan, measured, others)?;

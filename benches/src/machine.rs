@@ -117,6 +117,16 @@ pub fn cpu_of(process: u32) -> Option<Duration> {
     used_in(&std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?)
 }
 
+/// What another process has in memory, in bytes. `None` where it is gone.
+pub fn rss_of(process: u32) -> Option<u64> {
+    resident_in(&std::fs::read_to_string(format!("/proc/{process}/status")).ok()?)
+}
+
+fn resident_in(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
+}
+
 /// Behind the name, which may hold anything and ends with the last bracket, user and system time are the
 /// twelfth and thirteenth column.
 fn used_in(status: &str) -> Option<Duration> {
@@ -149,6 +159,12 @@ mod tests {
         let status = "17 (a ) b) S 1 2 3 4 5 6 7 8 9 10 120 5 0 0 20 0 1";
         assert_eq!(used_in(status), Some(Duration::from_millis(1250)));
         assert!(cpu_of(std::process::id()).is_some());
+    }
+
+    #[test]
+    fn what_a_process_has_in_memory_is_told_in_thousands_of_bytes() {
+        assert_eq!(resident_in("VmHWM:\t 9 kB\nVmRSS:\t    120 kB\n"), Some(122_880));
+        assert!(rss_of(std::process::id()).is_some_and(|bytes| bytes > 1 << 20));
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub use game::MatchClient;
 pub use lobby::{LobbyClient, LobbyNews, Sought};
 pub use return_path::Return;
 pub use secret::Secret;
-pub use tls::{Fingerprint, FingerprintError};
+pub use tls::{Fingerprint, FingerprintError, client_config};
 
 use crate::link::{LinkError, Place};
 use tuning::{Side, transport_config};

@@ -32,6 +32,7 @@ pub use self::stats::NodeStats;
 use crate::accounts::Barred;
 use crate::journal::{JournalItem, JournalReport};
 use crate::lobby::core::ConnectionKey;
+use crate::lobby::door::Door;
 use crate::shard::message::{Command, Report};
 use crate::shard::thread::ShardHandle;
 use crate::spans;
@@ -119,6 +120,8 @@ pub(crate) struct Control<G: Game> {
     pub(crate) recovery: Option<Duration>,
     /// Resolves when players may come.
     pub(crate) ready: Option<oneshot::Sender<()>>,
+    /// Who was turned away from the lobby.
+    pub(crate) door: Arc<Door>,
     /// The lobby's connections.
     pub(crate) connections: HashMap<ConnectionKey, mpsc::Sender<LobbySaid>>,
     /// Matches that are being made.

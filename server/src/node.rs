@@ -30,6 +30,7 @@ use crate::data_dir::{DataDir, DataDirError};
 use crate::identity::{EndpointRole, IdentityError, ServerIdentity};
 use crate::journal::{JournalItem, JournalReport};
 use crate::lobby::core::{Lobby, LobbyConfig, ModeEntry, ShardEntry};
+use crate::lobby::door::Door;
 use crate::lobby::endpoint::{self, EndpointError};
 use crate::matches::{Hashes, MatchOptions};
 use crate::recovery::{Recovered, RecoveryError, gather};
@@ -46,6 +47,25 @@ use crate::watchdog::{self, Heartbeat};
 
 /// Events waiting for control.
 const CONTROL_EVENTS_MAX: usize = 4096;
+
+/// How much the threads of a node's runtime give way to those of its shards, which have 0.
+const NICE: i32 = 5;
+
+/// A runtime for a node's lobby, admin interface and control: its threads give way to ticks. A thousand strangers who
+/// shake hands with the lobby have whatever the matches leave.
+///
+/// # Errors
+/// Where the system refuses a thread.
+pub fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("tokio")
+        // Of the thread alone. Where the system refuses, ticks wait a little more often.
+        .on_thread_start(|| {
+            let _ = rustix::process::setpriority_process(None, NICE);
+        })
+        .build()
+}
 
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
@@ -224,7 +244,16 @@ impl Node {
                 hashes: if settings.state_hashes { Hashes::EveryTick } else { Hashes::EverySecond },
             };
             let server = Arc::new(server);
-            let core = move |now| CoreConfig { shard, endpoint, server, signer, options, now };
+            let connections = settings.admission.connections;
+            let core = move |now| CoreConfig {
+                shard,
+                endpoint,
+                server,
+                signer,
+                options,
+                connections,
+                now,
+            };
             let notify = Arc::clone(&reported);
             let heartbeat = Arc::new(Heartbeat::default());
             heartbeats.push(Arc::clone(&heartbeat));
@@ -286,8 +315,10 @@ impl Node {
         let mut core = ControlCore::new(config, recovered, unix_ms());
         core.handle_barred(&barred);
         tokio::spawn(barring::run(data.path().to_owned(), barred, sender.clone()));
+        let door = Arc::new(Door::new(settings.admission, tokio::time::Instant::now().into()));
         let control = Control::<G> {
             core,
+            door: Arc::clone(&door),
             shards,
             store,
             journal,
@@ -306,7 +337,7 @@ impl Node {
             unjournaled: VecDeque::new(),
         };
         let task = tokio::spawn(control.run());
-        tokio::spawn(endpoint::serve(lobby_endpoint.clone(), sender.clone()));
+        tokio::spawn(endpoint::serve(lobby_endpoint.clone(), door, sender.clone()));
         let admin = Admin::new(
             sender.clone(),
             admin_store,

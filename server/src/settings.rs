@@ -29,6 +29,7 @@ pub use mode::MODE_KEYS;
 
 use crate::accounts::ProviderRules;
 use crate::matchmaking::ModeRules;
+use crate::rates::Rate;
 use crate::shard::message::MatchPolicy;
 
 /// The lobby's UDP port, unless set.
@@ -41,6 +42,33 @@ pub const ADMIN_PORT: u16 = 7780;
 pub const SHARDS_MAX: usize = 256;
 /// Modes of one server.
 pub const MODES_MAX: usize = 64;
+
+/// Who may come how often, unless set. A restart sends everybody behind one address back at once, some more than
+/// once; in the long run a player opens two connections and plays for minutes.
+const ADMISSION: Admission = Admission {
+    connections: Rate { per_second: 100, at_once: 1000 },
+    requests: Rate { per_second: 10, at_once: 60 },
+};
+
+/// How often somebody may come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Admission {
+    /// Connections of one address, at the lobby and at each shard.
+    pub connections: Rate,
+    /// Requests of one player at the lobby.
+    pub requests: Rate,
+}
+
+impl Admission {
+    /// As often as one likes: for who measures, and brings all players from one address.
+    pub const ANY: Self = Self { connections: Rate::ANY, requests: Rate::ANY };
+}
+
+impl Default for Admission {
+    fn default() -> Self {
+        ADMISSION
+    }
+}
 
 /// What is kept of the journals of finished matches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,6 +121,8 @@ pub struct Settings<C> {
     pub admin_tls: Option<TlsFiles>,
     /// Who says who players are; `None`: they do.
     pub identity: Option<IdentitySettings>,
+    /// Who may come how often.
+    pub admission: Admission,
     /// The number of shards.
     pub shards: usize,
     /// Whether shards are pinned to cores.

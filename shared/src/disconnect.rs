@@ -161,6 +161,11 @@ reasons! {
     PartyFull = 87, "party_full", "the party has no place left";
     /// Another player decides where the party plays.
     NotLeader = 88, "not_leader", "the party's leader looks for its matches";
+
+    /// The address, or its network, opened more connections than the rate allows.
+    ConnectionFlood = 44, "connection_flood", "more connections came from this address than allowed; wait a moment";
+    /// The peer broke a rule of QUIC itself, whose own close code says which.
+    TransportViolation = 45, "transport_violation", "a rule of QUIC was broken";
 }
 
 impl DisconnectReason {
@@ -183,6 +188,7 @@ impl DisconnectReason {
                 | Self::TicketExpired
                 | Self::TicketUsed
                 | Self::ServerFull
+                | Self::ConnectionFlood
                 | Self::StorageFull
                 | Self::Internal
         )

@@ -118,8 +118,13 @@ pub const CONNECTIONS_PER_SHARD_MAX: usize = 4096;
 pub const CONNECTIONS_PER_LOBBY_MAX: usize = 4096;
 /// First packets waiting for the shard to have time for their handshake.
 pub const HANDSHAKES_WAITING_MAX: usize = 1024;
-/// First packets waiting above which an address must prove itself (QUIC Retry).
+/// First packets waiting, and handshakes begun with addresses that have proved nothing, above which an address must
+/// prove itself (QUIC Retry): whoever invents addresses fills no table beyond this.
 pub const HANDSHAKES_WAITING_RETRY: usize = 256;
+/// Addresses, or players, whose rate is counted for each alone; all others share one count.
+pub const RATE_KEYS_MAX: usize = 65_536;
+/// How often those are forgotten who may do as much as ever again.
+pub const RATES_FORGOTTEN_EVERY: Duration = Duration::from_secs(1);
 /// Bytes buffered for one handshake that waits.
 pub const INCOMING_BUFFER_BYTES: u64 = 16 * 1024;
 /// Bytes buffered for all handshakes that wait.
@@ -168,6 +173,10 @@ pub const TOKEN_VALID: Duration = Duration::from_secs(600);
 pub const USED_TICKETS_MAX: usize = 65_536;
 /// What the lobby has to say to one connection and has not sent yet, in messages; who reads no more is sent away.
 pub const LOBBY_BACKLOG_MAX: usize = 64;
+/// The lobby begins no two handshakes closer than this: however many wait, ticks come in between.
+pub const LOBBY_HANDSHAKE_EVERY: Duration = Duration::from_millis(1);
+/// How long a lobby connection may take to read what it is told; who takes longer is sent away.
+pub const LOBBY_READ_MAX: Duration = Duration::from_secs(5);
 /// Requests one lobby connection may make a second, and at once.
 pub const LOBBY_REQUESTS_PER_SECOND_MAX: u32 = 20;
 /// A place promised to a player by a ticket is kept free for this long.

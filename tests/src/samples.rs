@@ -198,6 +198,10 @@ pub fn lobby_requests() -> Vec<Vec<u8>> {
     .collect()
 }
 
+fn member(player: u64, name: &str) -> PartyMember {
+    PartyMember { player: PlayerId(player), name: name.into() }
+}
+
 /// What a lobby says, without frames.
 pub fn lobby_messages() -> Vec<Vec<u8>> {
     let assignment = Assignment {

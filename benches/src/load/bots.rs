@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::Args;
 use matchkeep_client::bots::BotKind;
-use matchkeep_client::bots::swarm::{self, SwarmEvent, SwarmPlan};
-use matchkeep_client::transport::Fingerprint;
+use matchkeep_client::bots::swarm::{self, SwarmEvent, SwarmPlan, SwarmProgress, SwarmReport};
+use matchkeep_client::transport::{ClientError, Fingerprint};
 use matchkeep_shared::arena::Arena;
 use matchkeep_shared::disconnect::DisconnectReason;
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ use crate::machine::{pin_process, process_cpu};
 #[derive(Clone, Debug, Args)]
 pub struct BotsArgs {
     #[arg(long)]
-    core: usize,
+    pub(crate) core: usize,
     #[arg(long)]
     players: usize,
     #[arg(long)]
@@ -73,12 +73,25 @@ pub fn run(args: &BotsArgs) -> anyhow::Result<()> {
     runtime.block_on(play(args))
 }
 
-async fn play(args: &BotsArgs) -> anyhow::Result<()> {
+/// Bots on their way.
+pub(crate) struct Swarms {
+    /// The swarms that play.
+    pub(crate) running: JoinSet<Result<SwarmReport, ClientError>>,
+    /// Of each swarm.
+    pub(crate) progress: Vec<Arc<SwarmProgress>>,
+    /// Bots that got into their matches.
+    pub(crate) joined: usize,
+}
+
+/// Lets the bots join, some at a time; returns when all are in, or the time is up.
+///
+/// # Errors
+/// Where the fingerprint is none.
+pub(crate) async fn join(args: &BotsArgs) -> anyhow::Result<Swarms> {
     let fingerprint = args.fingerprint.parse::<Fingerprint>()?;
     let join_by = Instant::now() + Duration::from_secs(args.join_seconds);
     let (events, mut happened) = mpsc::unbounded_channel();
-    let mut swarms = JoinSet::new();
-    let mut joined = 0;
+    let (mut running, mut progress, mut joined) = (JoinSet::new(), Vec::new(), 0);
     for first in (0..args.players).step_by(BATCH) {
         let count = BATCH.min(args.players - first);
         let plan = SwarmPlan {
@@ -93,17 +106,26 @@ async fn play(args: &BotsArgs) -> anyhow::Result<()> {
             come_back: false,
             observer: None,
         };
-        swarms.spawn(swarm::run::<Arena>(plan, Arc::default(), events.clone()));
+        let seen = Arc::<SwarmProgress>::default();
+        progress.push(Arc::clone(&seen));
+        running.spawn(swarm::run::<Arena>(plan, seen, events.clone()));
         while joined < first + count {
             match tokio::time::timeout_at(join_by, happened.recv()).await {
                 Ok(Some(SwarmEvent::Joined { .. })) => joined += 1,
                 Ok(Some(SwarmEvent::Ended { .. })) => {}
-                Ok(None) | Err(_) => return say(&InMatches { players: joined }),
+                Ok(None) | Err(_) => return Ok(Swarms { running, progress, joined }),
             }
         }
     }
-    say(&InMatches { players: joined })?;
+    Ok(Swarms { running, progress, joined })
+}
 
+async fn play(args: &BotsArgs) -> anyhow::Result<()> {
+    let Swarms { running: mut swarms, joined, .. } = join(args).await?;
+    say(&InMatches { players: joined })?;
+    if joined < args.players {
+        return Ok(());
+    }
     let mut farewell = Farewell::default();
     while let Some(swarm) = swarms.join_next().await {
         let report = swarm??;

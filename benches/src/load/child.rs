@@ -10,7 +10,7 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::machine::cpu_of;
+use crate::machine::{cpu_of, rss_of};
 
 /// Lines of a child that wait to be read.
 const LINES_MAX: usize = 64;
@@ -59,6 +59,11 @@ impl Child {
     /// User plus system time that the child took so far; `None` where it is gone.
     pub fn cpu(&self) -> Option<Duration> {
         cpu_of(self.process.id())
+    }
+
+    /// What the child has in memory, in bytes; `None` where it is gone.
+    pub fn rss_bytes(&self) -> Option<u64> {
+        rss_of(self.process.id())
     }
 
     /// What the child says next.

@@ -37,7 +37,7 @@ pub struct Comparison {
 /// Where a run fails.
 pub fn measure(plan: &Plan, measured: usize, others: usize) -> anyhow::Result<()> {
     let mut outcome = Comparison::default();
-    let mut repeats = Repeats::new(plan);
+    let mut repeats = Repeats::new(plan.stolen_max, plan.pairs);
     for number in 1..=plan.pairs {
         let both = || {
             let without = run_server(plan, false, measured, others)?;

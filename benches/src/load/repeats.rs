@@ -4,26 +4,24 @@
 
 use anyhow::bail;
 
-use super::plan::Plan;
-
 /// So many repeats for each pair that is wanted, in all.
 const REPEATS_PER_PAIR: usize = 4;
 
 /// The repeats made, and those left.
 #[derive(Debug)]
-pub(super) struct Repeats {
+pub(crate) struct Repeats {
     stolen_max: f64,
     made: usize,
     allowed: usize,
 }
 
 impl Repeats {
-    pub(super) fn new(plan: &Plan) -> Self {
-        Self { stolen_max: plan.stolen_max, made: 0, allowed: REPEATS_PER_PAIR * plan.pairs }
+    pub(crate) fn new(stolen_max: f64, pairs: usize) -> Self {
+        Self { stolen_max, made: 0, allowed: REPEATS_PER_PAIR * pairs }
     }
 
     /// How many there were.
-    pub(super) fn made(&self) -> usize {
+    pub(crate) fn made(&self) -> usize {
         self.made
     }
 
@@ -31,7 +29,7 @@ impl Repeats {
     ///
     /// # Errors
     /// Those of `measure`; and where no repeat is left.
-    pub(super) fn until_quiet<T>(
+    pub(crate) fn until_quiet<T>(
         &mut self,
         number: usize,
         mut measure: impl FnMut() -> anyhow::Result<T>,

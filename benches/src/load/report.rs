@@ -141,7 +141,7 @@ pub fn summary<'a>(times: impl Iterator<Item = &'a (u64, u64)>) -> Summary {
 }
 
 /// The value in the middle; the mean of the two where there is none.
-pub(super) fn median(values: &[f64]) -> f64 {
+pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;

@@ -1,6 +1,7 @@
 //! The server's part: the real node with one shard, all its threads on one core, and the counters of one
 //! window.
 
+use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -10,8 +11,8 @@ use anyhow::Context;
 use clap::Args;
 use matchkeep_server::control::NodeStats;
 use matchkeep_server::matchmaking::ModeRules;
-use matchkeep_server::node::Node;
-use matchkeep_server::settings::{Kept, Mode, Settings};
+use matchkeep_server::node::{self, Endpoints, Node};
+use matchkeep_server::settings::{Admission, Kept, Mode, Settings};
 use matchkeep_server::shard::message::MatchPolicy;
 use matchkeep_server::shard::stats::Distribution;
 use matchkeep_shared::arena::{Arena, ArenaConfig};
@@ -42,6 +43,9 @@ pub struct ServerArgs {
     data: PathBuf,
     #[arg(long, action = clap::ArgAction::Set)]
     journal: bool,
+    /// Whether it lets in only so many from one address, as a server does without another word.
+    #[arg(long, action = clap::ArgAction::Set, default_value_t = false)]
+    limited: bool,
 }
 
 /// What the parent tells the server.
@@ -62,6 +66,8 @@ pub struct Ready {
     pub lobby: SocketAddr,
     /// The certificate the lobby shows.
     pub fingerprint: String,
+    /// Where its shards are.
+    pub shards: Vec<SocketAddr>,
 }
 
 /// What the server did in the window. Times of ticks are in microseconds, each with how often.
@@ -86,6 +92,8 @@ pub struct Window {
     pub udp_sent: u64,
     pub udp_sent_bytes: u64,
     pub udp_dropped: u64,
+    /// What was turned away, or went for a reason, by its name.
+    pub turned_away: BTreeMap<String, u64>,
     /// Heap that one match takes with its players' replication, measured on one played in memory.
     pub match_bytes: u64,
     /// Heap at the beginning of the window beyond that of the server before anyone came, less the matches,
@@ -103,7 +111,7 @@ pub fn run(args: &ServerArgs) -> anyhow::Result<()> {
     let rate = TickRate::try_from(args.hz)?;
     let config = play::config(args.per_match);
     let match_bytes = match_bytes(config.clone(), rate);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = node::runtime()?;
     let settings = settings(args, rate, config);
     let served = runtime.block_on(serve(settings, match_bytes));
     runtime.shutdown_background();
@@ -129,6 +137,7 @@ fn settings(args: &ServerArgs, rate: TickRate, config: ArenaConfig) -> Settings<
         admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         admin_tls: None,
         identity: None,
+        admission: if args.limited { Admission::default() } else { Admission::ANY },
         shards: 1,
         // The whole process is.
         pin: false,
@@ -164,7 +173,8 @@ async fn serve(settings: Settings<ArenaConfig>, match_bytes: u64) -> anyhow::Res
         }
     })?;
     let endpoints = node.endpoints();
-    say(&Ready { lobby: endpoints.lobby, fingerprint: endpoints.lobby_fingerprint.clone() })?;
+    let Endpoints { lobby, lobby_fingerprint: fingerprint, shards, .. } = endpoints.clone();
+    say(&Ready { lobby, fingerprint, shards })?;
     let mut begin = None;
     // Where the parent is gone the server stops as well.
     while let Some(order) = orders.recv().await {
@@ -220,7 +230,37 @@ fn window(begin: &Mark, end: &Mark, match_bytes: u64, grown_bytes: i64) -> Windo
         udp_sent: new.udp_sent - old.udp_sent,
         udp_sent_bytes: new.udp_sent_bytes - old.udp_sent_bytes,
         udp_dropped: new.udp_dropped - old.udp_dropped,
+        turned_away: turned_away(&begin.stats, &end.stats),
         match_bytes,
         connection_bytes: connections / old.players.max(1),
     }
+}
+
+/// What was turned away in between, as far as there was any.
+fn turned_away(old: &NodeStats, new: &NodeStats) -> BTreeMap<String, u64> {
+    let (before, after) = (away(old), away(new));
+    let since = |(name, count): (String, u64)| {
+        let more = count - before.get(&name).copied().unwrap_or(0);
+        (more > 0).then_some((name, more))
+    };
+    after.into_iter().filter_map(since).collect()
+}
+
+fn away(stats: &NodeStats) -> BTreeMap<String, u64> {
+    let NodeStats { shards, lobby, .. } = stats;
+    let mut away = BTreeMap::new();
+    for (place, refusals) in [("lobby", lobby.refusals), ("shard", shards.refusals)] {
+        away.insert(format!("{place}_retried"), refusals.retried);
+        for (reason, count) in refusals.by_reason() {
+            away.insert(format!("{place}_refused_{reason}"), count);
+        }
+    }
+    for (place, ends) in [("lobby", &lobby.ends), ("shard", &shards.disconnects)] {
+        away.extend(
+            ends.iter().map(|(reason, count)| (format!("{place}_closed_{reason}"), *count)),
+        );
+    }
+    away.insert("shard_handshakes_forgotten".into(), shards.handshakes_forgotten);
+    away.insert("shard_datagrams_foreign".into(), shards.udp_foreign);
+    away
 }

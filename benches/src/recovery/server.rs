@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use matchkeep_server::matchmaking::ModeRules;
 use matchkeep_server::node::Node;
-use matchkeep_server::settings::{Kept, Mode, Settings};
+use matchkeep_server::settings::{Admission, Kept, Mode, Settings};
 use matchkeep_server::shard::message::MatchPolicy;
 use matchkeep_shared::arena::Arena;
 use matchkeep_shared::time::TickRate;
@@ -81,6 +81,8 @@ pub fn run(args: &ServerArgs) -> anyhow::Result<()> {
         admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         admin_tls: None,
         identity: None,
+        // All bots come from one address, again and again.
+        admission: Admission::ANY,
         shards: args.shards,
         pin: false,
         journal: true,

@@ -48,8 +48,11 @@ impl FromStr for Fingerprint {
     }
 }
 
-/// The TLS settings of a client: TLS 1.3, the cheapest cipher first, no early data.
-pub(crate) fn client_config(fingerprint: Fingerprint, alpn: &[u8]) -> ClientConfig {
+/// The TLS settings of a client: TLS 1.3, the cheapest cipher first, no early data. For who brings a QUIC of their own.
+///
+/// # Panics
+/// Never: the provider has TLS 1.3.
+pub fn client_config(fingerprint: Fingerprint, alpn: &[u8]) -> ClientConfig {
     let provider = Arc::new(provider());
     let algorithms = provider.signature_verification_algorithms;
     let mut config = ClientConfig::builder_with_provider(provider)

@@ -23,6 +23,7 @@ pub struct StatsDocument {
     pub snapshots_unsent: u64,
     pub udp_received: u64,
     pub udp_received_bytes: u64,
+    pub udp_foreign: u64,
     pub udp_sent: u64,
     pub udp_sent_bytes: u64,
     pub udp_send_errors: u64,
@@ -30,6 +31,9 @@ pub struct StatsDocument {
     pub handshakes: u64,
     pub handshakes_deferred: u64,
     pub handshakes_forgotten: u64,
+    pub retries: u64,
+    pub connections_refused: BTreeMap<String, u64>,
+    pub lobby_refused: BTreeMap<String, u64>,
     pub joins: u64,
     pub disconnects: BTreeMap<String, u64>,
     pub matches: u64,
@@ -64,6 +68,8 @@ impl From<&NodeStats> for StatsDocument {
     fn from(stats: &NodeStats) -> Self {
         let shards = &stats.shards;
         let control = &stats.control;
+        let refusals = stats.refusals();
+        let told = |(reason, n): (&str, u64)| (reason.to_owned(), n);
         let deaths = control.deaths.iter();
         let disconnects = shards.disconnects.iter();
         Self {
@@ -78,6 +84,7 @@ impl From<&NodeStats> for StatsDocument {
             snapshots_unsent: shards.snapshots_unsent,
             udp_received: shards.udp_received,
             udp_received_bytes: shards.udp_received_bytes,
+            udp_foreign: shards.udp_foreign,
             udp_sent: shards.udp_sent,
             udp_sent_bytes: shards.udp_sent_bytes,
             udp_send_errors: shards.udp_send_errors,
@@ -85,6 +92,9 @@ impl From<&NodeStats> for StatsDocument {
             handshakes: shards.handshakes,
             handshakes_deferred: shards.handshakes_deferred,
             handshakes_forgotten: shards.handshakes_forgotten,
+            retries: refusals.retried,
+            connections_refused: refusals.by_reason().map(told).into(),
+            lobby_refused: stats.lobby.ends.iter().map(|(reason, n)| told((reason, *n))).collect(),
             joins: shards.joins,
             disconnects: disconnects.map(|(reason, n)| ((*reason).to_owned(), *n)).collect(),
             matches: shards.matches,

@@ -14,8 +14,8 @@ use super::config::by_origin;
 use super::service::Service;
 use super::settings_args::SettingsArgs;
 use super::telemetry::Wanted;
-use super::{CliError, log, runtime};
-use crate::node::Node;
+use super::{CliError, log};
+use crate::node::{self, Node};
 use crate::settings::Settings;
 use crate::spans;
 
@@ -46,7 +46,7 @@ pub(super) fn run<G: Game>(args: ServeArgs) -> Result<(), CliError> {
         // Whoever started us may not read what we print.
         let _ = write!(std::io::stdout(), "{}{effective}", describe(&settings));
     }
-    let runtime = runtime()?;
+    let runtime = node::runtime().map_err(CliError::failed)?;
     let served = runtime.block_on(serve::<G>(settings, args.json, args.until_stdin_closes));
     // A read of standard input that is still under way must not hold the process.
     runtime.shutdown_background();

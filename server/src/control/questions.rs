@@ -299,6 +299,7 @@ impl<G: Game> Control<G> {
         let mut stats = NodeStats {
             control: self.core.counters().clone(),
             shards: ShardStats::default(),
+            lobby: self.door.counts(),
             running: self.started.elapsed(),
             recovery: self.recovery,
             journal_pending_bytes: self.journal.pending_bytes() as u64,

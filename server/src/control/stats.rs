@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::core::ControlCounters;
+use crate::lobby::door::DoorCounts;
+use crate::refusals::RefusalCounts;
 use crate::shard::stats::ShardStats;
 
 /// All counters of a node.
@@ -10,6 +12,8 @@ use crate::shard::stats::ShardStats;
 pub struct NodeStats {
     /// Of all shards together.
     pub shards: ShardStats,
+    /// Of the lobby's endpoint.
+    pub lobby: DoorCounts,
     /// Of control.
     pub control: ControlCounters,
     /// Since the node was started.
@@ -20,4 +24,13 @@ pub struct NodeStats {
     pub journal_pending_bytes: u64,
     /// Writes that wait for the store.
     pub store_writes_waiting: u64,
+}
+
+impl NodeStats {
+    /// First packets turned away, by the lobby and by shards.
+    pub fn refusals(&self) -> RefusalCounts {
+        let mut refusals = self.shards.refusals;
+        refusals += self.lobby.refusals;
+        refusals
+    }
 }

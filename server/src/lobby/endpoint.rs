@@ -2,25 +2,25 @@
 
 use std::net::UdpSocket;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use matchkeep_client::transport::tuning::{Side, transport_config};
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::limits::{
-    CONNECTIONS_PER_LOBBY_MAX, HANDSHAKES_WAITING_MAX, HANDSHAKES_WAITING_RETRY,
-    INCOMING_BUFFER_BYTES, INCOMING_BUFFER_TOTAL_BYTES, JOIN_DEADLINE, LOBBY_BACKLOG_MAX,
-    LOBBY_MESSAGE_BYTES_MAX, LOBBY_REQUESTS_PER_SECOND_MAX,
+    HANDSHAKES_WAITING_MAX, INCOMING_BUFFER_BYTES, INCOMING_BUFFER_TOTAL_BYTES, JOIN_DEADLINE,
+    LOBBY_BACKLOG_MAX, LOBBY_HANDSHAKE_EVERY, LOBBY_MESSAGE_BYTES_MAX, LOBBY_READ_MAX,
+    LOBBY_REQUESTS_PER_SECOND_MAX,
 };
 use matchkeep_shared::wire::ALPN_LOBBY;
 use matchkeep_shared::wire::frame::{FrameReader, write_frame};
 use matchkeep_shared::wire::lobby::{LobbyMessage, LobbyReply, LobbyRequest};
 use quinn::{Connection, Endpoint, RecvStream, SendStream, VarInt};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 use tracing::Span;
 
 use super::core::ConnectionKey;
+use super::door::{Door, Verdict};
 use crate::control::{ControlEvent, Farewell};
 use crate::identity::{EndpointRole, IdentityError, ServerIdentity};
 use crate::spans;
@@ -58,34 +58,46 @@ pub fn open(identity: &ServerIdentity, socket: UdpSocket) -> Result<Endpoint, En
 }
 
 /// Serves connections until the endpoint is closed.
-pub async fn serve(endpoint: Endpoint, control: mpsc::Sender<ControlEvent>) {
-    let next_key = AtomicU64::new(1);
-    let handshaking = Arc::new(AtomicUsize::new(0));
+pub async fn serve(endpoint: Endpoint, door: Arc<Door>, control: mpsc::Sender<ControlEvent>) {
+    let mut next_key = 1;
+    let mut begin = tokio::time::interval(LOBBY_HANDSHAKE_EVERY);
+    begin.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while let Some(incoming) = endpoint.accept().await {
-        let waiting = handshaking.load(Ordering::Relaxed);
-        if endpoint.open_connections() >= CONNECTIONS_PER_LOBBY_MAX {
-            incoming.refuse();
-            continue;
-        }
-        if waiting >= HANDSHAKES_WAITING_RETRY && incoming.may_retry() {
-            // Where it may retry, it can; an error would hand it back to be refused.
-            if let Err(error) = incoming.retry() {
-                error.into_incoming().refuse();
+        let address = incoming.remote_address().ip();
+        let is_proved = incoming.remote_address_validated();
+        match door.knock(now(), address, is_proved, endpoint.open_connections()) {
+            Verdict::Enter => {}
+            Verdict::Refuse => {
+                incoming.refuse();
+                continue;
             }
-            continue;
+            Verdict::Retry => {
+                // What has proved nothing may be retried; an error would hand it back to be refused.
+                if let Err(error) = incoming.retry() {
+                    error.into_incoming().refuse();
+                }
+                continue;
+            }
         }
-        let key = ConnectionKey(next_key.fetch_add(1, Ordering::Relaxed));
-        let control = control.clone();
-        let handshaking = Arc::clone(&handshaking);
-        handshaking.fetch_add(1, Ordering::Relaxed);
+        begin.tick().await;
+        let key = ConnectionKey(next_key);
+        next_key += 1;
+        let (door, control) = (Arc::clone(&door), control.clone());
         tokio::spawn(async move {
             let connected = match incoming.accept() {
                 Ok(connecting) => tokio::time::timeout(JOIN_DEADLINE, connecting).await,
                 Err(error) => Ok(Err(error)),
             };
-            handshaking.fetch_sub(1, Ordering::Relaxed);
-            let Ok(Ok(connection)) = connected else { return };
-            if let Err(Farewell { reason, text }) = converse(&connection, key, &control).await {
+            let connection = connected.ok().and_then(Result::ok);
+            let address = connection.as_ref().map(|it| it.remote_address().ip());
+            let counted = door.shake_hands(now(), is_proved, address);
+            let Some(connection) = connection else { return };
+            let conversed = match counted {
+                Ok(()) => converse(&connection, key, &door, &control).await,
+                Err(reason) => Err(reason.into()),
+            };
+            if let Err(Farewell { reason, text }) = conversed {
+                door.send_away(reason);
                 let text = text.as_deref().unwrap_or(reason.text());
                 connection.close(VarInt::from_u32(reason.code()), text.as_bytes());
             }
@@ -95,6 +107,10 @@ pub async fn serve(endpoint: Endpoint, control: mpsc::Sender<ControlEvent>) {
     }
 }
 
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}
+
 /// One connection's conversation; returns when the client ends it.
 ///
 /// # Errors
@@ -102,6 +118,7 @@ pub async fn serve(endpoint: Endpoint, control: mpsc::Sender<ControlEvent>) {
 async fn converse(
     connection: &Connection,
     key: ConnectionKey,
+    door: &Door,
     control: &mpsc::Sender<ControlEvent>,
 ) -> Result<(), Farewell> {
     let deadline = Instant::now() + JOIN_DEADLINE;
@@ -118,7 +135,7 @@ async fn converse(
     // The next request is read when the one before has its answer.
     let mut awaits_answer = false;
     let mut span = Span::none();
-    let mut authenticated = false;
+    let mut player = None;
     loop {
         tokio::select! {
             request = read_request(&mut reader, &mut receive), if !awaits_answer => {
@@ -129,6 +146,9 @@ async fn converse(
                 window.1 += 1;
                 if window.1 > LOBBY_REQUESTS_PER_SECOND_MAX {
                     return Err(DisconnectReason::RequestFlood.into());
+                }
+                if let Some(player) = player {
+                    door.ask(now(), player)?;
                 }
                 awaits_answer = true;
                 span = spans::lobby_request(&request);
@@ -150,15 +170,23 @@ async fn converse(
                     awaits_answer = false;
                     spans::lobby_answered(&span, reply);
                     span = Span::none();
-                    authenticated |= matches!(reply, LobbyReply::Authenticated { .. });
+                    if let LobbyReply::Authenticated { player: id } = reply
+                        && player.is_none()
+                    {
+                        // Who they are is known only now: to say so was a request, too.
+                        door.ask(now(), *id)?;
+                        player = Some(*id);
+                    }
                 }
-                if !write(&mut send, &message).await {
-                    return Ok(());
+                match tokio::time::timeout(LOBBY_READ_MAX, write(&mut send, &message)).await {
+                    Ok(true) => {}
+                    Ok(false) => return Ok(()),
+                    Err(_) => return Err(DisconnectReason::SlowReader.into()),
                 }
             }
             // A second stream is none of the protocol.
             Ok(_) = connection.accept_bi() => return Err(DisconnectReason::UnexpectedMessage.into()),
-            () = tokio::time::sleep_until(deadline), if !authenticated => {
+            () = tokio::time::sleep_until(deadline), if player.is_none() => {
                 return Err(DisconnectReason::JoinTimeout.into());
             }
         }

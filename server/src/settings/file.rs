@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use toml::Value;
 
 use super::key::{Key, Kind, bare};
-use super::{ADMIN_PORT, LOBBY_PORT, SHARD_PORT, SettingsError};
+use super::{ADMIN_PORT, ADMISSION, LOBBY_PORT, SHARD_PORT, SettingsError};
 use crate::accounts::Algorithm;
 
 /// How the log is written.
@@ -138,6 +138,14 @@ settings! {
     identity_audience: String, Kind::Text, "TEXT", String::new() => "none";
     /// Minutes that a token of the identity provider may be good for at most
     identity_minutes_max: u32, Kind::Count, "MINUTES", 15;
+    /// Connections that one address may open a second, in the long run, at the lobby and at each shard; 0: as many as it likes
+    connections_per_address_per_second: u32, Kind::Count, "N", ADMISSION.connections.per_second;
+    /// Connections that one address may open at once: everybody behind it
+    connections_per_address_at_once: u32, Kind::Count, "N", ADMISSION.connections.at_once;
+    /// Requests that one player may make of the lobby a second, in the long run, over however many connections; 0: as many as they like
+    requests_per_player_per_second: u32, Kind::Count, "N", ADMISSION.requests.per_second;
+    /// Requests that one player may make of the lobby at once
+    requests_per_player_at_once: u32, Kind::Count, "N", ADMISSION.requests.at_once;
     /// Number of shards, each a thread
     shards: usize, Kind::Count, "N", cores() => "one per core";
     /// Pin each shard to a core of its own

@@ -8,13 +8,18 @@ use tracing_subscriber::EnvFilter;
 use super::file::{SettingsFile, Values};
 use super::key::Kind;
 use super::mode::{self, ModeValue};
-use super::{IdentitySettings, Kept, MODES_MAX, SHARDS_MAX, Settings, SettingsError, TlsFiles};
+use super::{
+    Admission, IdentitySettings, Kept, MODES_MAX, SHARDS_MAX, Settings, SettingsError, TlsFiles,
+};
 use crate::accounts::ProviderRules;
+use crate::rates::Rate;
 
 /// The longest the journal of a finished match can be kept, in days.
 const JOURNAL_KEEP_DAYS_MAX: u32 = 3650;
 /// The longest that a token of the identity provider may be good, in minutes.
 const IDENTITY_MINUTES_MAX: u32 = 24 * 60;
+/// The most that can be let in a second, or at once; more is no limit.
+const RATE_MAX: u32 = 1_000_000;
 /// The most that journals can be given, in GiB.
 const JOURNAL_KEEP_GIB_MAX: u32 = 1024 * 1024;
 
@@ -35,6 +40,7 @@ pub(super) fn resolve<G: Game>(
     let admin_tls = tls_files(&values)?;
     let identity = identity(&values)?;
     check_addresses(&values, admin_tls.is_some())?;
+    let admission = admission(&values)?;
     check_log(&values)?;
     let (days, gib) = (values.journal_keep_days, values.journal_keep_gib);
     if days > JOURNAL_KEEP_DAYS_MAX {
@@ -70,6 +76,7 @@ pub(super) fn resolve<G: Game>(
         admin: values.admin,
         admin_tls,
         identity,
+        admission,
         shards: values.shards,
         pin: values.pin,
         journal: values.journal,
@@ -140,6 +147,30 @@ fn identity(values: &Values) -> Result<Option<IdentitySettings>, SettingsError> 
         valid_max: Duration::from_secs(u64::from(minutes) * 60),
     };
     Ok(has_keys.then(|| IdentitySettings { keys: identity_keys.clone(), rules }))
+}
+
+/// Who may come how often: nobody is let in by a rate that lets nobody in.
+fn admission(values: &Values) -> Result<Admission, SettingsError> {
+    let rate = |keys: [&'static str; 2], per_second: u32, at_once: u32| {
+        for (key, value, least) in [(keys[0], per_second, 0), (keys[1], at_once, 1)] {
+            if !(least..=RATE_MAX).contains(&value) {
+                let allowed = format!("allowed are {least} to {RATE_MAX}");
+                return Err(SettingsError::invalid(key, value, allowed));
+            }
+        }
+        Ok(Rate { per_second, at_once })
+    };
+    let connections = rate(
+        ["connections_per_address_per_second", "connections_per_address_at_once"],
+        values.connections_per_address_per_second,
+        values.connections_per_address_at_once,
+    )?;
+    let requests = rate(
+        ["requests_per_player_per_second", "requests_per_player_at_once"],
+        values.requests_per_player_per_second,
+        values.requests_per_player_at_once,
+    )?;
+    Ok(Admission { connections, requests })
 }
 
 /// Certificate and key of the admin interface: both or neither.

@@ -40,6 +40,7 @@ use super::tokens::Tokens;
 use crate::accounts::Barred;
 use crate::matches::recorder::JournalBatch;
 use crate::matches::{Match, MatchOptions};
+use crate::rates::Rate;
 use crate::tickets::{TicketSigner, TicketVerifier, UsedTickets};
 use restarting::Returning;
 use standing::Pace;
@@ -56,6 +57,8 @@ pub struct CoreConfig {
     pub signer: TicketSigner,
     /// What its matches are told.
     pub options: MatchOptions,
+    /// How many connections each address may open.
+    pub connections: Rate,
     /// When the shard begins.
     pub now: Instant,
 }
@@ -185,7 +188,7 @@ pub struct TickRun {
 impl<G: Game> Core<G> {
     /// A shard without matches.
     pub fn new(config: CoreConfig) -> Self {
-        let CoreConfig { shard, endpoint, server, signer, options, now } = config;
+        let CoreConfig { shard, endpoint, server, signer, options, connections, now } = config;
         Self {
             shard,
             started: now,
@@ -194,7 +197,7 @@ impl<G: Game> Core<G> {
             tokens: Tokens::new(signer),
             used_tickets: UsedTickets::new(),
             endpoint: Endpoint::new(endpoint, Some(server), true, None),
-            admission: Admission::default(),
+            admission: Admission::new(connections, now),
             connections: Vec::new(),
             connection_count: 0,
             timers: Timers::new(Duration::ZERO),
@@ -276,9 +279,10 @@ impl<G: Game> Core<G> {
             }
             Some(DatagramEvent::NewConnection(incoming)) => self.enter(now, incoming),
             Some(DatagramEvent::Response(transmit)) => {
+                self.stats.udp_foreign += 1;
                 self.responses.push_back((transmit, response));
             }
-            None => {}
+            None => self.stats.udp_foreign += 1,
         }
     }
 

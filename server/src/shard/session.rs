@@ -19,6 +19,7 @@ use matchkeep_shared::time::TickRate;
 use matchkeep_shared::wire::frame::FrameReader;
 use quinn_proto::{Connection, StreamId, WriteError};
 
+use super::admission::Trust;
 use crate::matches::inputs::InputCounts;
 
 /// The states of a session.
@@ -27,6 +28,8 @@ pub(super) enum Session {
     Handshaking {
         /// Until when QUIC and join must be done.
         deadline: Instant,
+        /// Whether somebody is there at all.
+        trust: Trust,
     },
     /// The connection is up, the join message is not whole yet.
     Joining {
@@ -78,14 +81,14 @@ impl Shown {
 }
 
 impl Session {
-    pub(super) fn new(now: Instant) -> Self {
-        Self::Handshaking { deadline: now + JOIN_DEADLINE }
+    pub(super) fn new(now: Instant, trust: Trust) -> Self {
+        Self::Handshaking { deadline: now + JOIN_DEADLINE, trust }
     }
 
     /// When this state must have ended, and why it is ended then.
     pub(super) fn deadline(&self) -> Option<(Instant, DisconnectReason)> {
         match self {
-            Self::Handshaking { deadline } | Self::Joining { deadline, .. } => {
+            Self::Handshaking { deadline, .. } | Self::Joining { deadline, .. } => {
                 Some((*deadline, DisconnectReason::JoinTimeout))
             }
             Self::Playing(playing) => {

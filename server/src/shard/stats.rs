@@ -8,6 +8,7 @@ use matchkeep_shared::disconnect::DisconnectReason;
 use serde::{Deserialize, Serialize};
 
 use crate::matches::inputs::InputCounts;
+use crate::refusals::RefusalCounts;
 
 /// The longest time a distribution tells apart, in microseconds.
 const MICROSECONDS_MAX: u64 = 60_000_000;
@@ -101,6 +102,8 @@ pub struct ShardStats {
     pub udp_received: u64,
     /// Bytes of those.
     pub udp_received_bytes: u64,
+    /// Of these datagrams, those that belong to no connection and begin none.
+    pub udp_foreign: u64,
     /// UDP datagrams sent.
     pub udp_sent: u64,
     /// Bytes of those.
@@ -115,6 +118,8 @@ pub struct ShardStats {
     pub handshakes_deferred: u64,
     /// First packets that waited so long that their clients were left to try again.
     pub handshakes_forgotten: u64,
+    /// First packets turned away, by what for.
+    pub refusals: RefusalCounts,
     /// Joins granted.
     pub joins: u64,
     /// Connections that ended, by reason.
@@ -175,6 +180,7 @@ impl ShardStats {
         self.snapshots_unsent += other.snapshots_unsent;
         self.udp_received += other.udp_received;
         self.udp_received_bytes += other.udp_received_bytes;
+        self.udp_foreign += other.udp_foreign;
         self.udp_sent += other.udp_sent;
         self.udp_sent_bytes += other.udp_sent_bytes;
         self.udp_send_errors += other.udp_send_errors;
@@ -182,6 +188,7 @@ impl ShardStats {
         self.handshakes += other.handshakes;
         self.handshakes_deferred += other.handshakes_deferred;
         self.handshakes_forgotten += other.handshakes_forgotten;
+        self.refusals += other.refusals;
         self.joins += other.joins;
         for (reason, count) in &other.disconnects {
             *self.disconnects.entry(reason).or_default() += count;

@@ -203,6 +203,10 @@ impl<G: Game> Shell<G> {
             if self.udp.receive(&mut self.core)? < BATCH_SIZE {
                 break;
             }
+            // Under a flood what is due does not wait for all that came.
+            if self.core.tick_is_due(now()) {
+                break;
+            }
         }
         if let Some(begun) = begun {
             let took = now().saturating_duration_since(begun);

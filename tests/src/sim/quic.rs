@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use matchkeep_client::transport::tuning::{Side, transport_config};
 use matchkeep_server::identity::{EndpointRole, ServerIdentity};
 use matchkeep_server::matches::{Hashes, MatchOptions};
+use matchkeep_server::rates::Rate;
 use matchkeep_server::shard::core::CoreConfig;
 use matchkeep_shared::ids::ShardId;
 use matchkeep_shared::limits::{
@@ -68,6 +69,7 @@ pub(super) fn core_config(now: Instant, shard: ShardId, rng: &mut Rng) -> CoreCo
         server: Arc::new(server),
         signer: identity().ticket_signer(),
         options: MatchOptions { journaled: true, hashes: Hashes::EveryTick },
+        connections: Rate::ANY,
         now,
     }
 }

@@ -66,6 +66,17 @@ fn disconnects(stats: &NodeStats) -> Vec<(&'static str, u64)> {
     DisconnectReason::ALL.iter().map(|reason| (reason.label(), counted(reason.label()))).collect()
 }
 
+/// First packets refused at the lobby and at shards, by why.
+fn refusals(stats: &NodeStats) -> Vec<(&'static str, u64)> {
+    stats.refusals().by_reason().into()
+}
+
+/// Every reason and how many the lobby sent away for it.
+fn lobby_ends(stats: &NodeStats) -> Vec<(&'static str, u64)> {
+    let counted = |label| stats.lobby.ends.get(label).copied().unwrap_or(0);
+    DisconnectReason::ALL.iter().map(|reason| (reason.label(), counted(reason.label()))).collect()
+}
+
 /// Every cause and how many matches were restarted for it.
 fn restarts(stats: &NodeStats) -> Vec<(&'static str, u64)> {
     let counted = |label| stats.control.deaths.get(label).copied().unwrap_or(0);
@@ -243,10 +254,30 @@ pub(super) const METRICS: &[Metric] = &[
         "First packets that waited so long that their clients were left to try again",
         |s| s.shards.handshakes_forgotten,
     ),
+    Metric {
+        name: "matchkeep_connections_refused_total",
+        help: "First packets refused by the lobby and by shards, by reason",
+        reading: Reading::CounterBy("reason", refusals),
+    },
+    counter(
+        "matchkeep_retries_total",
+        "First packets that the lobby and shards answered with a Retry: prove your address",
+        |s| s.refusals().retried,
+    ),
+    Metric {
+        name: "matchkeep_lobby_refused_total",
+        help: "Connections that the lobby ended, by reason",
+        reading: Reading::CounterBy("reason", lobby_ends),
+    },
     counter("matchkeep_udp_received_total", "UDP datagrams received", |s| s.shards.udp_received),
     counter("matchkeep_udp_received_bytes_total", "Bytes of UDP datagrams received", |s| {
         s.shards.udp_received_bytes
     }),
+    counter(
+        "matchkeep_udp_foreign_total",
+        "UDP datagrams received that belong to no connection and begin none",
+        |s| s.shards.udp_foreign,
+    ),
     counter("matchkeep_udp_sent_total", "UDP datagrams sent", |s| s.shards.udp_sent),
     counter("matchkeep_udp_sent_bytes_total", "Bytes of UDP datagrams sent", |s| {
         s.shards.udp_sent_bytes

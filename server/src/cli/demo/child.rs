@@ -52,6 +52,8 @@ fn spawn(
         .args(["--lobby-port", &lobby.to_string(), "--shard-port", &shard.to_string()])
         // One: its neighbours' ports may be taken when it comes back.
         .args(["--shards", "1"])
+        // The demo's own bots, however many, come from one address, and all again after the chaos.
+        .args(["--connections-per-address-per-second", "0"])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(log_file)

@@ -6,12 +6,13 @@ use bytes::Bytes;
 use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::Slot;
-use matchkeep_shared::limits::{CLIENT_DATAGRAM_BYTES_MAX, CONNECTIONS_PER_SHARD_MAX};
+use matchkeep_shared::limits::CLIENT_DATAGRAM_BYTES_MAX;
 use matchkeep_shared::wire::client::ClientDatagram;
 use matchkeep_shared::wire::frame::FrameReader;
 use quinn_proto::{ConnectionError, ConnectionHandle, Dir, Event, Incoming, StreamEvent, VarInt};
 
 use super::{ACK_HOLD, Connection, Core};
+use crate::refusals::Refusal;
 use crate::shard::admission::Verdict;
 use crate::shard::message::ShardEvent;
 use crate::shard::session::Session;
@@ -19,16 +20,26 @@ use crate::shard::session::Session;
 impl<G: Game> Core<G> {
     /// A first packet: it waits for its handshake, or is turned away.
     pub(super) fn enter(&mut self, now: Instant, incoming: Incoming) {
-        let room = !self.stopping
-            && self.connection_count + self.admission.len() < CONNECTIONS_PER_SHARD_MAX;
+        let verdict = if self.stopping {
+            Verdict::Refuse(incoming, Refusal::NoRoom)
+        } else {
+            self.admission.enter(now, incoming, self.connection_count)
+        };
         let mut bytes = Vec::new();
-        let transmit = match self.admission.enter(now, incoming, room) {
+        let transmit = match verdict {
             Verdict::Queued => return,
-            Verdict::Refuse(incoming) => self.endpoint.refuse(incoming, &mut bytes),
+            Verdict::Refuse(incoming, refusal) => {
+                self.stats.refusals.count(refusal);
+                self.endpoint.refuse(incoming, &mut bytes)
+            }
             Verdict::Retry(incoming) => match self.endpoint.retry(incoming, &mut bytes) {
-                Ok(transmit) => transmit,
+                Ok(transmit) => {
+                    self.stats.refusals.retried += 1;
+                    transmit
+                }
                 Err(error) => {
                     bytes.clear();
+                    self.stats.refusals.count(Refusal::NoRoom);
                     self.endpoint.refuse(error.into_incoming(), &mut bytes)
                 }
             },
@@ -50,12 +61,13 @@ impl<G: Game> Core<G> {
         let Some(incoming) = self.admission.next(now, deadline) else { return false };
         self.stats.handshakes += 1;
         let mut response = Vec::new();
+        let trust = self.admission.begin(&incoming);
         match self.endpoint.accept(incoming, now, &mut response, None) {
             Ok((handle, quic)) => {
                 if self.connections.len() <= handle.0 {
                     self.connections.resize_with(handle.0 + 1, || None);
                 }
-                let session = Session::new(now);
+                let session = Session::new(now, trust);
                 let mut quic = quic;
                 let empty_space = quic.datagrams().send_buffer_space();
                 let connection = Connection {
@@ -72,6 +84,7 @@ impl<G: Game> Core<G> {
                 self.mark_dirty(handle);
             }
             Err(error) => {
+                self.admission.fail(trust);
                 if let Some(transmit) = error.response {
                     self.responses.push_back((transmit, response));
                 }
@@ -157,9 +170,11 @@ impl<G: Game> Core<G> {
             Event::HandshakeDataReady | Event::DatagramsUnblocked => {}
             Event::Connected => {
                 outcome.must_send = true;
-                if let Session::Handshaking { deadline } = connection.session {
+                if let Session::Handshaking { deadline, trust } = connection.session {
                     let reader = FrameReader::default();
                     connection.session = Session::Joining { deadline, stream: None, reader };
+                    let address = connection.quic.remote_address().ip();
+                    self.admission.succeed(now, trust, address)?;
                 }
             }
             Event::ConnectionLost { reason } => self.lost(connection, handle, &reason),
@@ -254,6 +269,7 @@ impl<G: Game> Core<G> {
                     .unwrap_or(DisconnectReason::ConnectionLost)
             }
             ConnectionError::TimedOut => DisconnectReason::IdleTimeout,
+            ConnectionError::TransportError(_) => DisconnectReason::TransportViolation,
             _ => DisconnectReason::ConnectionLost,
         };
         self.end_session(handle, connection, reason);
@@ -301,6 +317,9 @@ impl<G: Game> Core<G> {
             return;
         }
         self.stats.count_disconnect(reason);
+        if let Session::Handshaking { trust, .. } = session {
+            self.admission.fail(trust);
+        }
         let Session::Playing(playing) = session else { return };
         let Some(host) = &mut self.hosts[playing.host] else { return };
         let Slot(slot) = playing.slot;

@@ -96,8 +96,11 @@ impl<'a, D: Directory> Batch<'a, D> {
     }
 }
 
+/// Hears whether the transaction failed, and why.
+type Told = dyn FnOnce(Option<&StoreError>);
+
 /// A write that waits for its transaction's end.
-pub(super) struct Applied(Box<dyn FnOnce(Option<&StoreError>)>);
+pub(super) struct Applied(Box<Told>);
 
 impl Applied {
     /// What came of it so far, and who is told.

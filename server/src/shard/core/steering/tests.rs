@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::identity::{EndpointRole, ServerIdentity};
 use crate::matches::{MatchOptions, MatchSpec};
+use crate::rates::Rate;
 use crate::shard::core::CoreConfig;
 use crate::shard::message::{Command, MatchPolicy, NewHost, Runaway};
 use crate::shard::timeline::NoTimeline;
@@ -38,6 +39,7 @@ impl World {
             server: Arc::new(identity.quic_server(role, &[ALPN_MATCH]).expect("a certificate")),
             signer: identity.ticket_signer(),
             options: MatchOptions::default(),
+            connections: Rate::ANY,
             now: Instant::now(),
         };
         let now = config.now;

@@ -1,0 +1,205 @@
+//! Who may come in to the lobby: new connections by address, requests by player, and the count of all that was
+//! turned away. The lobby's twin of a shard's admission; here handshakes run beside each other and none waits.
+//!
+//! Shared by the tasks of all connections, so behind a lock, held for a few look-ups. Must not know: QUIC, clocks
+//! (`now` is an argument), what a request wants.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use matchkeep_shared::disconnect::DisconnectReason;
+use matchkeep_shared::ids::PlayerId;
+use matchkeep_shared::limits::{CONNECTIONS_PER_LOBBY_MAX, HANDSHAKES_WAITING_RETRY};
+
+use crate::rates::{Rates, counted_as};
+use crate::refusals::{Refusal, RefusalCounts};
+use crate::settings::Admission;
+
+/// The lobby's door.
+#[derive(Debug)]
+pub struct Door(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    /// Handshakes that have not ended.
+    handshaking: usize,
+    connections: Rates<IpAddr>,
+    requests: Rates<PlayerId>,
+    counts: DoorCounts,
+}
+
+/// What the door counts.
+#[derive(Clone, Debug, Default)]
+pub struct DoorCounts {
+    /// First packets turned away.
+    pub refusals: RefusalCounts,
+    /// Connections that the lobby ended, by reason.
+    pub ends: BTreeMap<&'static str, u64>,
+}
+
+/// What to do with a first packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// Its handshake begins; [`Door::shake_hands`] is told how it ended.
+    Enter,
+    /// Its address must prove itself first.
+    Retry,
+    /// There is no room, or not for this address.
+    Refuse,
+}
+
+impl Door {
+    /// Nobody came yet.
+    pub fn new(admission: Admission, now: Instant) -> Self {
+        Self(Mutex::new(State {
+            handshaking: 0,
+            connections: Rates::new(admission.connections, now),
+            requests: Rates::new(admission.requests, now),
+            counts: DoorCounts::default(),
+        }))
+    }
+
+    /// A first packet, beside so many connections, from an address that is proved or not. What is not proved is not
+    /// counted: anybody can name somebody else's address.
+    pub fn knock(
+        &self,
+        now: Instant,
+        address: IpAddr,
+        is_proved: bool,
+        connections: usize,
+    ) -> Verdict {
+        let mut state = self.state();
+        let address = counted_as(address);
+        let refusal = if connections >= CONNECTIONS_PER_LOBBY_MAX {
+            Some(Refusal::NoRoom)
+        } else if is_proved && !state.connections.spend(now, &address) {
+            Some(Refusal::AddressRate)
+        } else {
+            None
+        };
+        if let Some(refusal) = refusal {
+            state.counts.refusals.count(refusal);
+            return Verdict::Refuse;
+        }
+        let is_crowded = state.handshaking >= HANDSHAKES_WAITING_RETRY;
+        if !is_proved && (is_crowded || state.connections.is_spent(now, &address)) {
+            state.counts.refusals.retried += 1;
+            return Verdict::Retry;
+        }
+        state.handshaking += 1;
+        Verdict::Enter
+    }
+
+    /// A handshake ended: with a connection of this address, or without. An address that was not proved before is now.
+    ///
+    /// # Errors
+    /// [`DisconnectReason::ConnectionFlood`] where its address opened too many.
+    pub fn shake_hands(
+        &self,
+        now: Instant,
+        was_proved: bool,
+        connected: Option<IpAddr>,
+    ) -> Result<(), DisconnectReason> {
+        let mut state = self.state();
+        state.handshaking -= 1;
+        let Some(address) = connected else { return Ok(()) };
+        if was_proved || state.connections.spend(now, &counted_as(address)) {
+            return Ok(());
+        }
+        Err(DisconnectReason::ConnectionFlood)
+    }
+
+    /// A player asks for something, over whichever connection.
+    ///
+    /// # Errors
+    /// [`DisconnectReason::RequestFlood`] where that is once too often.
+    pub fn ask(&self, now: Instant, player: PlayerId) -> Result<(), DisconnectReason> {
+        let may = self.state().requests.spend(now, &player);
+        if may { Ok(()) } else { Err(DisconnectReason::RequestFlood) }
+    }
+
+    /// The lobby ended a connection.
+    pub fn send_away(&self, reason: DisconnectReason) {
+        *self.state().counts.ends.entry(reason.label()).or_default() += 1;
+    }
+
+    /// What was counted so far.
+    pub fn counts(&self) -> DoorCounts {
+        self.state().counts.clone()
+    }
+
+    /// Whoever panicked with the lock left sound counts behind.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "an arbitrary origin for made-up times")]
+mod tests {
+    use super::*;
+    use crate::rates::Rate;
+
+    const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
+
+    fn door(now: Instant) -> Door {
+        let rate = Rate { per_second: 1, at_once: 3 };
+        Door::new(Admission { connections: rate, requests: rate }, now)
+    }
+
+    #[test]
+    fn who_proves_an_address_counts_and_who_only_names_it_is_asked_to() {
+        let now = Instant::now();
+        let door = door(now);
+        for _ in 0..3 {
+            assert_eq!(door.knock(now, ADDRESS, true, 0), Verdict::Enter);
+            assert_eq!(door.shake_hands(now, true, Some(ADDRESS)), Ok(()));
+        }
+        assert_eq!(door.knock(now, ADDRESS, true, 0), Verdict::Refuse);
+        assert_eq!(door.knock(now, ADDRESS, false, 0), Verdict::Retry);
+        let other = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 8));
+        assert_eq!(door.knock(now, other, false, 0), Verdict::Enter);
+        let RefusalCounts { retried, no_room, address_rate } = door.counts().refusals;
+        assert_eq!((retried, no_room, address_rate), (1, 0, 1));
+    }
+
+    #[test]
+    fn handshakes_that_never_end_make_strangers_prove_themselves_and_lock_nobody_out() {
+        let now = Instant::now();
+        let door = door(now);
+        for _ in 0..HANDSHAKES_WAITING_RETRY {
+            assert_eq!(door.knock(now, ADDRESS, false, 0), Verdict::Enter);
+        }
+        assert_eq!(door.knock(now, ADDRESS, false, 0), Verdict::Retry);
+        assert_eq!(door.knock(now, ADDRESS, true, 0), Verdict::Enter, "who proved it comes in");
+        assert_eq!(door.knock(now, ADDRESS, true, CONNECTIONS_PER_LOBBY_MAX), Verdict::Refuse);
+        assert_eq!(door.shake_hands(now, false, None), Ok(()));
+        assert_eq!(door.shake_hands(now, true, Some(ADDRESS)), Ok(()));
+        assert_eq!(door.knock(now, ADDRESS, false, 0), Verdict::Enter);
+    }
+
+    #[test]
+    fn a_handshake_that_was_begun_on_trust_counts_when_it_ends() {
+        let now = Instant::now();
+        let door = door(now);
+        for _ in 0..4 {
+            assert_eq!(door.knock(now, ADDRESS, false, 0), Verdict::Enter);
+        }
+        let ends: Vec<bool> =
+            (0..4).map(|_| door.shake_hands(now, false, Some(ADDRESS)).is_ok()).collect();
+        assert_eq!(ends, [true, true, true, false]);
+    }
+
+    #[test]
+    fn a_player_asks_so_often_over_however_many_connections() {
+        let now = Instant::now();
+        let door = door(now);
+        let asked: Vec<bool> = (0..4).map(|_| door.ask(now, PlayerId(7)).is_ok()).collect();
+        assert_eq!(asked, [true, true, true, false]);
+        assert_eq!(door.ask(now, PlayerId(8)), Ok(()));
+        door.send_away(DisconnectReason::RequestFlood);
+        assert_eq!(door.counts().ends.get("request_flood"), Some(&1));
+    }
+}
