@@ -15,6 +15,7 @@ mod packaging;
 mod players;
 mod process;
 mod pty;
+mod queue;
 mod recordings;
 mod screens;
 mod serve;

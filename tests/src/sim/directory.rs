@@ -77,6 +77,11 @@ impl DirectoryDisk {
         self.lock().durable.results.get(&match_id).cloned()
     }
 
+    /// How many parties got a match by waiting, and how many waited for too long.
+    pub fn queued(&self) -> (u64, u64) {
+        self.lock().durable.queue.ended()
+    }
+
     /// What has become of a match.
     pub fn state(&self, match_id: MatchId) -> Option<MatchState> {
         let disk = self.lock();

@@ -207,6 +207,8 @@ pub struct Plan {
     pub fuse: Option<Fuse>,
     /// Whether matches stand still where the journal is behind.
     pub pauses: bool,
+    /// Whether players wait for each other in the queue, and play in teams.
+    pub queues: bool,
     /// How many players share each client's socket.
     pub sockets: Vec<usize>,
     /// What goes wrong, and when.
@@ -258,6 +260,7 @@ impl Plan {
             fuse: (rng.below(FUSED_SEEDS) == 0)
                 .then(|| Fuse::Step(Tick(u64::from(hz) * (3 + u64::from(rng.below(15)))))),
             pauses: rng.below(3) == 0,
+            queues: false,
             sockets,
             faults: Vec::new(),
         };
@@ -270,6 +273,7 @@ impl Plan {
         {
             plan.fuse = Some(Fuse::View(tick));
         }
+        plan.queues = rng.below(2) == 0;
         plan
     }
 

@@ -48,6 +48,15 @@ impl QueueTables {
         self.change
     }
 
+    /// How many parties got a match, and how many were given up.
+    pub(super) fn ended(&self) -> (u64, u64) {
+        let count = |is_it: fn(QueueState) -> bool| {
+            self.tickets.values().filter(|row| is_it(row.state)).count() as u64
+        };
+        let matched = count(|state| matches!(state, QueueState::Taken(_)));
+        (matched, count(|state| state == QueueState::GivenUp))
+    }
+
     fn rating(&self, ladder: &str, player: PlayerId) -> Rating {
         self.ratings.get(&(player, ladder.to_owned())).copied().unwrap_or_default()
     }

@@ -211,7 +211,7 @@ fn modes(plan: &Plan, places: usize) -> Vec<Mode<FragileConfig>> {
     let undurable_max = plan.pauses.then_some(UNDURABLE_MAX);
     let mode = |name: &str, fuse| Mode {
         name: name.to_owned(),
-        rules: ModeRules::immediate(places),
+        rules: if plan.queues { queued(places) } else { ModeRules::immediate(places) },
         rate: plan.rate,
         hold: HOLD,
         policy: MatchPolicy { undurable_max, ..MatchPolicy::default() },
@@ -219,6 +219,18 @@ fn modes(plan: &Plan, places: usize) -> Vec<Mode<FragileConfig>> {
         config: FragileConfig { fuse, ..config.clone() },
     };
     vec![mode(MODE, None), mode(FUSED_MODE, plan.fuse)]
+}
+
+/// Whoever comes waits for others, but not for long: a match begins with two, and is filled while it runs.
+fn queued(places: usize) -> ModeRules {
+    let teams = if places.is_multiple_of(2) { 2 } else { 0 };
+    ModeRules {
+        teams,
+        form_min: places.min(2),
+        fill_seconds: 1,
+        wait_seconds_max: 5,
+        ..ModeRules::immediate(places)
+    }
 }
 
 impl World {
