@@ -10,6 +10,7 @@
 
 mod certificate;
 mod secret;
+mod ticket_keys;
 
 use std::fmt;
 use std::fs;
@@ -23,16 +24,18 @@ use matchkeep_shared::ids::ShardId;
 use quinn_proto::HashedConnectionIdGenerator;
 use quinn_proto::crypto::rustls::QuicServerConfig;
 use ring::{hkdf, hmac};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::PrivateKeyDer;
 
 use crate::data_dir::{DataDir, DataDirError};
-use crate::tickets::TicketSigner;
-use certificate::{Certified, new_certificate, new_key};
+use crate::tickets::{TicketKeys, TicketSigner};
+use crate::wall::unix_ms;
+use certificate::{Certified, new_certificate};
 pub(crate) use secret::hex;
 use secret::{damaged, open_secret, random, unhex};
+pub(crate) use ticket_keys::path_in as ticket_keys_path;
 
 pub use certificate::{Fingerprint, provider};
+pub use ticket_keys::{FormerKey, RotateError, TicketKeyFile};
 
 const FOLDER: &str = "identity";
 const LOBBY_FILE: &str = "lobby.pem";
@@ -107,7 +110,7 @@ pub struct ServerIdentity {
     lobby: Certified,
     shard: Certified,
     quic: [u8; SECRET_BYTES],
-    tickets: TicketSigner,
+    tickets: TicketKeys,
 }
 
 // By hand, so that no log ever shows a key.
@@ -134,7 +137,7 @@ impl ServerIdentity {
             lobby: Certified::open(&folder.join(LOBBY_FILE), LOBBY_NAME)?,
             shard: Certified::open(&folder.join(SHARD_FILE), SHARD_NAME)?,
             quic: open_quic_secret(&folder.join(QUIC_FILE))?,
-            tickets: open_tickets(&folder.join(TICKET_FILE))?,
+            tickets: TicketKeyFile::open(dir.path(), unix_ms())?.keys(),
         })
     }
 
@@ -146,7 +149,7 @@ impl ServerIdentity {
         let damaged = |cause| IdentityError::Crypto { what: "an ephemeral identity", cause };
         let lobby = Certified::parse(&new_certificate(LOBBY_NAME)?).map_err(damaged)?;
         let shard = Certified::parse(&new_certificate(SHARD_NAME)?).map_err(damaged)?;
-        let tickets = parse_tickets(&new_key()?.serialize_pem()).map_err(damaged)?;
+        let tickets = TicketKeyFile::new(unix_ms())?.keys();
         Ok(Self { lobby, shard, quic: random()?, tickets })
     }
 
@@ -157,6 +160,11 @@ impl ServerIdentity {
 
     /// Issues this node's tickets.
     pub fn ticket_signer(&self) -> TicketSigner {
+        self.tickets.signer().clone()
+    }
+
+    /// The keys that tickets are signed with.
+    pub fn ticket_keys(&self) -> TicketKeys {
         self.tickets.clone()
     }
 
@@ -247,18 +255,7 @@ impl ServerIdentity {
     }
 }
 
-const TICKET_EFFECT: &str = "tickets issued before become invalid";
 const QUIC_EFFECT: &str = "clients of the previous process notice its end later";
-
-fn open_tickets(path: &Path) -> Result<TicketSigner, IdentityError> {
-    let text = open_secret(path, TICKET_EFFECT, || Ok(new_key()?.serialize_pem()))?;
-    parse_tickets(&text).map_err(|problem| damaged(path, problem, TICKET_EFFECT))
-}
-
-fn parse_tickets(text: &str) -> Result<TicketSigner, String> {
-    let key = PrivatePkcs8KeyDer::from_pem_slice(text.as_bytes()).map_err(|e| e.to_string())?;
-    TicketSigner::from_pkcs8(key.secret_pkcs8_der()).map_err(|e| e.to_string())
-}
 
 fn open_quic_secret(path: &Path) -> Result<[u8; SECRET_BYTES], IdentityError> {
     let make = || Ok(hex(&random::<SECRET_BYTES>()?) + "\n");

@@ -27,6 +27,7 @@ pub mod lobby;
 pub mod matches;
 pub mod matchmaking;
 pub mod node;
+mod pem;
 pub mod recovery;
 pub mod replication;
 pub mod reservations;
@@ -38,5 +39,6 @@ pub mod tickets;
 pub mod travel;
 mod wall;
 pub mod watchdog;
+mod watched;
 
 pub use cli::run;

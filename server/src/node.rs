@@ -20,18 +20,18 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::accounts::{self, KeysUnusable, Provider};
-use crate::admin::tls::TlsError;
 use crate::admin::{self, Admin, Gate};
 use crate::control;
 use crate::control::core::{ControlConfig, ControlCore};
 use crate::control::questions::{self, Question, Reply, Unanswered};
-use crate::control::{Control, ControlError, ControlEvent, Creations, NodeStats, barring};
+use crate::control::{Control, ControlError, ControlEvent, Creations, NodeStats, barring, keys};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::identity::{EndpointRole, IdentityError, ServerIdentity};
 use crate::journal::{JournalItem, JournalReport};
 use crate::lobby::core::{Lobby, LobbyConfig, ModeEntry, ShardEntry};
 use crate::lobby::endpoint::{self, EndpointError};
 use crate::matches::{Hashes, MatchOptions};
+use crate::pem::PemError;
 use crate::recovery::{Recovered, RecoveryError, gather};
 use crate::settings::{IdentitySettings, Settings};
 use crate::shard::core::CoreConfig;
@@ -71,9 +71,9 @@ pub enum StartError {
     /// The tokens of the admin interface.
     #[error("the tokens of the admin interface cannot be read: {0}")]
     Tokens(String),
-    /// Certificate and key of the admin interface.
+    /// A certificate and its key.
     #[error(transparent)]
-    Tls(#[from] TlsError),
+    Pem(#[from] PemError),
     /// The identity provider's keys.
     #[error(transparent)]
     Keys(#[from] KeysUnusable),
@@ -218,13 +218,13 @@ impl Node {
                 .incoming_buffer_size(INCOMING_BUFFER_BYTES)
                 .incoming_buffer_size_total(INCOMING_BUFFER_TOTAL_BYTES);
             let endpoint = Arc::new(identity.quic_endpoint(role));
-            let signer = identity.ticket_signer();
+            let keys = identity.ticket_keys();
             let options = MatchOptions {
                 journaled: settings.journal,
                 hashes: if settings.state_hashes { Hashes::EveryTick } else { Hashes::EverySecond },
             };
             let server = Arc::new(server);
-            let core = move |now| CoreConfig { shard, endpoint, server, signer, options, now };
+            let core = move |now| CoreConfig { shard, endpoint, server, keys, options, now };
             let notify = Arc::clone(&reported);
             let heartbeat = Arc::new(Heartbeat::default());
             heartbeats.push(Arc::clone(&heartbeat));
@@ -286,6 +286,8 @@ impl Node {
         let mut core = ControlCore::new(config, recovered, unix_ms());
         core.handle_barred(&barred);
         tokio::spawn(barring::run(data.path().to_owned(), barred, sender.clone()));
+        let found = keys::watch(data.path().to_owned())?;
+        tokio::spawn(keys::run(found, identity.ticket_keys().id(), sender.clone()));
         let control = Control::<G> {
             core,
             shards,

@@ -64,6 +64,8 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
+    /// The settings that name them, in this order.
+    pub settings: [&'static str; 2],
 }
 
 /// An identity provider, and where its public keys are.

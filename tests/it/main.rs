@@ -11,6 +11,7 @@ mod herd;
 mod identity;
 mod isolation;
 mod journal;
+mod keys;
 mod layers;
 mod lobby;
 mod matchmaking;

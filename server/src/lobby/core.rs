@@ -258,7 +258,9 @@ impl Lobby {
             ShardEvent::Joined { match_id, player } => self.placement.seated(*match_id, *player),
             ShardEvent::Left { match_id, player } => self.placement.vacated(*match_id, *player),
             // The place is held; the shard says when it no longer is.
-            ShardEvent::Disconnected { .. } | ShardEvent::Identity { .. } => {}
+            ShardEvent::Disconnected { .. }
+            | ShardEvent::Identity { .. }
+            | ShardEvent::KeysTaken(_) => {}
             ShardEvent::Ended { match_id, .. } => self.placement.over(*match_id),
             ShardEvent::Closed { match_id } => self.placement.remove(*match_id),
         }
@@ -386,6 +388,11 @@ impl Lobby {
                 self.refuse(to, DisconnectReason::Internal);
             }
         }
+    }
+
+    /// Tickets are signed with another key from now on, which every shard believes already.
+    pub fn set_signer(&mut self, signer: TicketSigner) {
+        self.config.signer = signer;
     }
 
     fn take_waiting(&mut self, match_id: MatchId) -> Vec<ConnectionKey> {

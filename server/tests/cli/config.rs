@@ -24,7 +24,9 @@ fn another(key: &str, value: &Value) -> Value {
         ("admin", _) => json!("127.0.0.9:7999"),
         ("log", _) => json!("debug"),
         ("log_format", _) => json!("json"),
-        ("admin_certificate" | "admin_key", _) => json!("elsewhere.pem"),
+        ("admin_certificate" | "admin_key", _) => {
+            json!("elsewhere.pem")
+        }
         ("identity_keys", _) => json!("keys.json"),
         ("identity_algorithm", _) => json!("ES256"),
         ("identity_issuer" | "identity_audience", _) => json!("somebody"),

@@ -8,6 +8,7 @@ mod bots;
 mod collector;
 mod config;
 mod demo;
+mod keys;
 mod live;
 mod manners;
 mod metrics;

@@ -9,7 +9,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::process::{arg, matchkeep, run, run_ok, text};
 
-const VERBS: [&str; 13] = [
+const VERBS: [&str; 14] = [
     "demo",
     "serve",
     "bots",
@@ -19,6 +19,7 @@ const VERBS: [&str; 13] = [
     "node",
     "player",
     "token",
+    "key",
     "audit",
     "config",
     "completions",
