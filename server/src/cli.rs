@@ -13,6 +13,7 @@ mod history;
 mod http;
 mod journals;
 mod key;
+mod lobby_place;
 mod log;
 mod manual;
 mod match_;

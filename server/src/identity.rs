@@ -24,7 +24,7 @@ use matchkeep_shared::ids::ShardId;
 use quinn_proto::HashedConnectionIdGenerator;
 use quinn_proto::crypto::rustls::QuicServerConfig;
 use ring::{hkdf, hmac};
-use rustls::pki_types::PrivateKeyDer;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use crate::data_dir::{DataDir, DataDirError};
 use crate::tickets::{TicketKeys, TicketSigner};
@@ -178,24 +178,12 @@ impl ServerIdentity {
         role: EndpointRole,
         alpn: &[&[u8]],
     ) -> Result<rustls::ServerConfig, IdentityError> {
-        let certified = self.certified(role);
-        let chain = vec![certified.certificate.clone()];
-        let key = PrivateKeyDer::Pkcs8(certified.key.clone_key());
-        let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(provider()))
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-            .map_err(|e| IdentityError::Crypto {
-                what: "the TLS configuration",
-                cause: e.to_string(),
-            })?;
-        config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
-        // The order above decides, whatever a client prefers: the server pays for every player.
-        config.ignore_client_order = true;
-        config.max_early_data_size = 0;
-        // Resuming would save a signature and cost a store of sessions that dies with the process.
-        config.send_tls13_tickets = 0;
-        config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
-        Ok(config)
+        let certified = self.certified(role).certified_key();
+        let certified = certified.map_err(|cause| IdentityError::Crypto {
+            what: "the TLS configuration",
+            cause: cause.to_string(),
+        })?;
+        tls_showing(Arc::new(certified), alpn)
     }
 
     /// The server side of an endpoint's connections: [`tls`](Self::tls) and a token key that survives
@@ -208,8 +196,30 @@ impl ServerIdentity {
         role: EndpointRole,
         alpn: &[&[u8]],
     ) -> Result<quinn_proto::ServerConfig, IdentityError> {
-        let crypto = QuicServerConfig::try_from(self.tls(role, alpn)?).map_err(|e| {
-            IdentityError::Crypto { what: "the QUIC configuration", cause: e.to_string() }
+        self.quic_server_of(role, self.tls(role, alpn)?)
+    }
+
+    /// The same for an endpoint that shows another certificate than its own.
+    ///
+    /// # Errors
+    /// [`IdentityError::Crypto`].
+    pub fn quic_server_showing(
+        &self,
+        certificate: Arc<CertifiedKey>,
+        role: EndpointRole,
+        alpn: &[&[u8]],
+    ) -> Result<quinn_proto::ServerConfig, IdentityError> {
+        self.quic_server_of(role, tls_showing(certificate, alpn)?)
+    }
+
+    fn quic_server_of(
+        &self,
+        role: EndpointRole,
+        tls: rustls::ServerConfig,
+    ) -> Result<quinn_proto::ServerConfig, IdentityError> {
+        let crypto = QuicServerConfig::try_from(tls).map_err(|e| IdentityError::Crypto {
+            what: "the QUIC configuration",
+            cause: e.to_string(),
         })?;
         let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"matchkeep token key");
         let token_key = salt.extract(&self.derived("token", role));
@@ -253,6 +263,30 @@ impl ServerIdentity {
             EndpointRole::Shard(_) => &self.shard,
         }
     }
+}
+
+/// TLS for an endpoint that shows this certificate.
+fn tls_showing(
+    certificate: Arc<CertifiedKey>,
+    alpn: &[&[u8]],
+) -> Result<rustls::ServerConfig, IdentityError> {
+    let error = |e: rustls::Error| IdentityError::Crypto {
+        what: "the TLS configuration",
+        cause: e.to_string(),
+    };
+    let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(error)?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certificate)));
+    config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+    // The order above decides, whatever a client prefers: the server pays for every player.
+    config.ignore_client_order = true;
+    config.max_early_data_size = 0;
+    // Resuming would save a signature and cost a store of sessions that dies with the process.
+    config.send_tls13_tickets = 0;
+    config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+    Ok(config)
 }
 
 const QUIC_EFFECT: &str = "clients of the previous process notice its end later";

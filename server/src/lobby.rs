@@ -3,6 +3,7 @@
 //! [`core`] is sans-IO: requests, shard events and time go in, actions come out. [`endpoint`] puts QUIC
 //! around it. Stateless towards the disk: what it knows, the shards know.
 
+pub(crate) mod certificate;
 pub mod core;
 pub mod endpoint;
 mod placement;

@@ -3,9 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use matchkeep_client::transport::Fingerprint;
 use matchkeep_client::transport::tuning::{Side, transport_config};
 use matchkeep_shared::Game;
 use matchkeep_shared::ids::ShardId;
@@ -16,7 +15,7 @@ use matchkeep_shared::wire::ALPN_MATCH;
 use matchkeep_shared::wire::message::GameVersion;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::accounts::{self, KeysUnusable, Provider};
@@ -26,8 +25,9 @@ use crate::control::core::{ControlConfig, ControlCore};
 use crate::control::questions::{self, Question, Reply, Unanswered};
 use crate::control::{Control, ControlError, ControlEvent, Creations, NodeStats, barring, keys};
 use crate::data_dir::{DataDir, DataDirError};
-use crate::identity::{EndpointRole, IdentityError, ServerIdentity};
+use crate::identity::{EndpointRole, Fingerprint, IdentityError, ServerIdentity};
 use crate::journal::{JournalItem, JournalReport};
+use crate::lobby::certificate;
 use crate::lobby::core::{Lobby, LobbyConfig, ModeEntry, ShardEntry};
 use crate::lobby::endpoint::{self, EndpointError};
 use crate::matches::{Hashes, MatchOptions};
@@ -115,7 +115,7 @@ pub struct Endpoints {
     pub pid: u32,
     /// The lobby (UDP).
     pub lobby: SocketAddr,
-    /// SHA-256 of the lobby's certificate.
+    /// SHA-256 of the lobby's certificate, as it was when this was told.
     pub lobby_fingerprint: String,
     /// The shards (UDP), in order.
     pub shards: Vec<SocketAddr>,
@@ -135,8 +135,10 @@ pub struct Node {
     control: mpsc::Sender<ControlEvent>,
     task: JoinHandle<Result<(), ControlError>>,
     // Held until the node has stopped: the folder is ours.
-    data: DataDir,
+    data: Arc<DataDir>,
     lobby: quinn::Endpoint,
+    /// Shows new certificates of the lobby, where they come from files.
+    renewal: Option<JoinHandle<()>>,
 }
 
 impl Node {
@@ -147,6 +149,7 @@ impl Node {
     pub async fn start<G: Game>(settings: Settings<G::Config>) -> Result<Self, StartError> {
         let started = tokio::time::Instant::now();
         let certificate = settings.admin_tls.map(admin::tls::open).transpose()?;
+        let shown = settings.lobby_tls.map(certificate::open).transpose()?;
         let provider = settings.identity.map(|IdentitySettings { keys, rules }| {
             let keys = accounts::watch(keys, rules.algorithm)?;
             Ok::<_, KeysUnusable>(Provider::new(rules, keys))
@@ -258,8 +261,12 @@ impl Node {
             random: Box::new(random()),
         });
         let (sender, inbox) = mpsc::channel(CONTROL_EVENTS_MAX);
-        let lobby_endpoint = endpoint::open(&identity, lobby_socket)?;
-        let fingerprint = Fingerprint(identity.fingerprint(EndpointRole::Lobby).0);
+        let certified = shown.as_ref().map(|shown| Arc::clone(&shown.borrow()));
+        let fingerprint = match &certified {
+            Some(certified) => certificate::fingerprint(certified),
+            None => identity.fingerprint(EndpointRole::Lobby),
+        };
+        let lobby_endpoint = endpoint::open(&identity, certified, lobby_socket)?;
         let endpoints = Endpoints {
             pid: std::process::id(),
             lobby: lobby_endpoint.local_addr().map_err(EndpointError::Socket)?,
@@ -309,19 +316,21 @@ impl Node {
         };
         let task = tokio::spawn(control.run());
         tokio::spawn(endpoint::serve(lobby_endpoint.clone(), sender.clone()));
-        let admin = Admin::new(
-            sender.clone(),
-            admin_store,
-            gate,
-            data.path().to_owned(),
-            endpoints.clone(),
-        );
+        let (told, newest) = watch::channel(endpoints.clone());
+        let admin = Admin::new(sender.clone(), admin_store, gate, data.path().to_owned(), newest);
         admin::serve(admin_socket, admin, certificate).map_err(EndpointError::Socket)?;
 
         data.publish_fingerprint(&endpoints.lobby_fingerprint)?;
         data.publish_endpoints(&endpoints)?;
+        let data = Arc::new(data);
+        let renewal = shown.map(|shown| {
+            let folder = Arc::downgrade(&data);
+            let tell = move |fingerprint| tell_fingerprint(&folder, &told, fingerprint);
+            tokio::spawn(certificate::renew(identity, lobby_endpoint.clone(), shown, tell))
+        });
         let lobby = lobby_endpoint;
-        Ok(Self { endpoints, receive_buffer_bytes, ready, control: sender, task, data, lobby })
+        let control = sender;
+        Ok(Self { endpoints, receive_buffer_bytes, ready, control, task, data, lobby, renewal })
     }
 
     /// Where the node is reached.
@@ -382,6 +391,9 @@ impl Node {
                 self.task.await
             }
         };
+        if let Some(renewal) = self.renewal.take() {
+            renewal.abort();
+        }
         let reason = matchkeep_shared::disconnect::DisconnectReason::ServerShutdown;
         let code = quinn::VarInt::from_u32(reason.code());
         self.lobby.close(code, reason.text().as_bytes());
@@ -389,6 +401,22 @@ impl Node {
             tracing::warn!(%error, "the file with the endpoints stays behind");
         }
         outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
+}
+
+/// Tells whoever looks into the folder, or asks the admin interface, what certificate the lobby shows now.
+fn tell_fingerprint(
+    folder: &Weak<DataDir>,
+    told: &watch::Sender<Endpoints>,
+    fingerprint: Fingerprint,
+) {
+    // Without its folder the node has stopped.
+    let Some(data) = folder.upgrade() else { return };
+    told.send_modify(|endpoints| endpoints.lobby_fingerprint = fingerprint.to_string());
+    let published = data.publish_fingerprint(&fingerprint.to_string());
+    let published = published.and_then(|()| data.publish_endpoints(&*told.borrow()));
+    if let Err(error) = published {
+        tracing::error!(%error, "the fingerprint of the lobby's new certificate could not be told");
     }
 }
 

@@ -3,7 +3,6 @@
 //! Owns: reading them, and that they go together. Must not know: who shows them, and when they are read.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use matchkeep_shared::limits::PEM_BYTES_MAX;
 use rustls::crypto::CryptoProvider;
@@ -44,10 +43,7 @@ pub enum PemError {
 ///
 /// # Errors
 /// [`PemError`] names the setting and the file.
-pub(crate) fn load(
-    files: &TlsFiles,
-    provider: &CryptoProvider,
-) -> Result<Arc<CertifiedKey>, PemError> {
+pub(crate) fn load(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, PemError> {
     let [certificate, key] = files.settings;
     let chain = read(certificate, &files.certificate, |pem| {
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
@@ -61,9 +57,7 @@ pub(crate) fn load(
             .map_err(|error| format!("no private key in PEM: {error}"))
     })?;
     let certified = CertifiedKey::from_der(chain, key, provider);
-    certified
-        .map(Arc::new)
-        .map_err(|cause| PemError::Unfit { files: Box::new(files.clone()), cause })
+    certified.map_err(|cause| PemError::Unfit { files: Box::new(files.clone()), cause })
 }
 
 fn read<T>(

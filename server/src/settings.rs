@@ -88,6 +88,8 @@ pub struct Settings<C> {
     pub lobby_port: u16,
     /// The first shard's UDP port; 0 for any.
     pub shard_port: u16,
+    /// Certificate and key of the lobby, where it does not show one of its own.
+    pub lobby_tls: Option<TlsFiles>,
     /// The admin interface's address.
     pub admin: SocketAddr,
     /// Certificate and key of the admin interface, where it speaks TLS.

@@ -1,6 +1,7 @@
 //! Server and clients over real QUIC on loopback, with real SQLite; the rules of the house; and every
 //! decoder of network bytes. A module for each subject.
 
+mod certificates;
 mod corpora;
 mod datagrams;
 mod deadlines;

@@ -83,7 +83,7 @@ async fn play(args: &BotsArgs) -> anyhow::Result<()> {
         let count = BATCH.min(args.players - first);
         let plan = SwarmPlan {
             lobby: args.lobby,
-            fingerprint,
+            trust: fingerprint.into(),
             mode: MODE.into(),
             kinds: vec![BotKind::Fight; count],
             name: format!("bot{}-", first / BATCH + 1),

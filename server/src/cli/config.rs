@@ -46,7 +46,7 @@ pub(super) fn run<G: Game>(args: ConfigArgs) -> Result<(), CliError> {
 
 fn check<G: Game>(args: &SettingsVerbArgs) -> Result<(), CliError> {
     let (settings, _) = args.settings.layers()?.resolve::<G>()?;
-    if let Some(files) = &settings.admin_tls {
+    for files in [&settings.lobby_tls, &settings.admin_tls].into_iter().flatten() {
         pem::load(files, &provider()).map_err(|error| CliError::Usage(error.to_string()))?;
     }
     Wanted::from_environment()?;

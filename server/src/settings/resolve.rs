@@ -33,6 +33,8 @@ impl SettingsFile {
 pub(super) fn resolve<G: Game>(
     values: Values,
 ) -> Result<(Settings<G::Config>, Vec<ModeValue>), SettingsError> {
+    let lobby = ["lobby_certificate", "lobby_key"];
+    let lobby_tls = tls_files(lobby, &values.lobby_certificate, &values.lobby_key)?;
     let admin = ["admin_certificate", "admin_key"];
     let admin_tls = tls_files(admin, &values.admin_certificate, &values.admin_key)?;
     let identity = identity(&values)?;
@@ -69,6 +71,7 @@ pub(super) fn resolve<G: Game>(
         host: values.host,
         lobby_port: values.lobby_port,
         shard_port: values.shard_port,
+        lobby_tls,
         admin: values.admin,
         admin_tls,
         identity,

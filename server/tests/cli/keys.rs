@@ -5,7 +5,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use matchkeep_client::netcode::MatchEvent;
-use matchkeep_client::transport::{ClientError, LobbyClient, MatchClient, Return, endpoint};
+use matchkeep_client::transport::{
+    ClientError, Fingerprint, LobbyClient, MatchClient, Return, endpoint,
+};
 use matchkeep_shared::arena::Arena;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::wire::lobby::Assignment;
@@ -19,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A place in a match, with a ticket.
 async fn place(serve: &Serve, name: &str) -> Assignment {
     let lobby = serve.told("lobby").parse().expect("an address");
-    let fingerprint = serve.told("lobby_fingerprint").parse().expect("a fingerprint");
+    let fingerprint = serve.told("lobby_fingerprint").parse::<Fingerprint>().expect("one");
     let socket = endpoint([127, 0, 0, 1].into()).expect("a socket");
     let asked = async {
         let connecting = LobbyClient::connect::<Arena>(&socket, lobby, fingerprint, name);

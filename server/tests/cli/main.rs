@@ -5,6 +5,7 @@ mod access;
 mod bad_input;
 mod bad_places;
 mod bots;
+mod certificates;
 mod collector;
 mod config;
 mod demo;

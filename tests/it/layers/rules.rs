@@ -289,6 +289,7 @@ pub(super) fn rules() -> Vec<(Rule, &'static [&'static [&'static str]])> {
                     "server/src/accounts/watching.rs",
                     "server/src/admin",
                     "server/src/cli",
+                    "server/src/lobby/certificate.rs",
                     "server/src/lobby/endpoint.rs",
                     "server/src/shard/message.rs",
                     "server/src/store/pending.rs",
