@@ -17,7 +17,7 @@
 //!     let mut lobby = LobbyClient::connect::<Arena>(&socket, address, fingerprint, "ada").await?;
 //!     let assignment = lobby.find_match("duel").await?;
 //!     // Should the match fall silent, the client comes back to it by itself.
-//!     let way = Return::ByLobby { lobby: address, fingerprint, who: "ada".into() };
+//!     let way = Return::ByLobby { lobby: address, trust: fingerprint.into(), who: "ada".into() };
 //!     let mut game = MatchClient::<Arena>::join(assignment, way).await?;
 //!     loop {
 //!         match game.next().await? {

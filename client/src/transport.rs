@@ -8,6 +8,7 @@ pub mod packets;
 pub(crate) mod return_path;
 mod secret;
 pub(crate) mod tls;
+mod trust;
 pub mod tuning;
 pub(crate) mod udp;
 
@@ -26,6 +27,7 @@ pub use lobby::{LobbyClient, LobbyNews, Sought};
 pub use return_path::Return;
 pub use secret::Secret;
 pub use tls::{Fingerprint, FingerprintError, client_config};
+pub use trust::{Roots, Trust, TrustError};
 
 use crate::link::{LinkError, Place};
 use tuning::{Side, transport_config};
@@ -98,22 +100,21 @@ pub fn endpoint(to: IpAddr) -> Result<Endpoint, ClientError> {
     Ok(Endpoint::client(udp::any_address(to))?)
 }
 
-/// Connects to a server that shows the certificate with this fingerprint.
+/// Connects to a server that is known by this.
 async fn connect(
     endpoint: &Endpoint,
     address: SocketAddr,
-    fingerprint: Fingerprint,
+    trust: &Trust,
     alpn: &'static [u8],
 ) -> Result<Connection, ClientError> {
     let failed = |cause: String| ClientError::Connection { address, cause };
-    let crypto = tls::client_config(fingerprint, alpn);
+    let crypto = tls::client_config(trust, alpn);
     let crypto = quinn::crypto::rustls::QuicClientConfig::try_from(crypto)
         .map_err(|error| failed(error.to_string()))?;
     let mut config = quinn::ClientConfig::new(Arc::new(crypto));
     config.transport_config(transport_config(Side::Client));
-    // The name is of no meaning: the certificate is known by its fingerprint.
     let connecting = endpoint
-        .connect_with(config, address, "matchkeep")
+        .connect_with(config, address, &trust.name())
         .map_err(|error| failed(error.to_string()))?;
     connecting.await.map_err(|error| ended(address, &error))
 }

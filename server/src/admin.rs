@@ -31,7 +31,7 @@ use axum::response::{IntoResponse, Json, Response};
 use axum::serve::Listener;
 use matchkeep_shared::limits::ADMIN_BODY_BYTES_MAX;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot, watch};
 use tracing::Instrument;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -53,7 +53,7 @@ pub(crate) struct Admin {
     store: Store,
     gate: Gate,
     data: PathBuf,
-    endpoints: Endpoints,
+    endpoints: watch::Receiver<Endpoints>,
     metrics: Arc<Mutex<Metrics>>,
     /// Room for live views.
     live: Arc<Semaphore>,
@@ -66,7 +66,7 @@ impl Admin {
         store: Store,
         gate: Gate,
         data: PathBuf,
-        endpoints: Endpoints,
+        endpoints: watch::Receiver<Endpoints>,
     ) -> Self {
         let metrics = Arc::new(Mutex::new(Metrics::new()));
         Self { control, store, gate, data, endpoints, metrics, live: live::room() }

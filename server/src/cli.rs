@@ -12,6 +12,8 @@ mod demo;
 mod history;
 mod http;
 mod journals;
+mod key;
+mod lobby_place;
 mod log;
 mod manual;
 mod match_;
@@ -110,6 +112,9 @@ enum Verb {
     /// Make, list and revoke the tokens that open the admin interface
     #[command(after_help = token::TOKEN_HELP)]
     Token(token::TokenArgs),
+    /// See and rotate the keys that tickets are signed with
+    #[command(after_help = key::KEY_HELP)]
+    Key(key::KeyArgs),
     /// See who changed what
     Audit(audit::AuditArgs),
     /// Check or show the settings that a server would run with
@@ -180,6 +185,7 @@ pub fn run<G: Playable>() -> ExitCode {
         Verb::Player(args) => player::run(args),
         Verb::Queue(args) => queue::run(args),
         Verb::Token(args) => token::run(args),
+        Verb::Key(args) => key::run(args),
         Verb::Audit(args) => audit::run(args),
         Verb::Config(args) => config::run::<G>(args),
         Verb::Completions(args) => manual::completions(Cli::command(), &args),

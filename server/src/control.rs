@@ -7,6 +7,7 @@
 pub(crate) mod barring;
 pub mod core;
 mod creations;
+pub(crate) mod keys;
 pub mod questions;
 pub(crate) mod retention;
 mod stats;
@@ -37,6 +38,7 @@ use crate::shard::message::{Command, Report};
 use crate::shard::thread::ShardHandle;
 use crate::spans;
 use crate::store::{JournalHandle, NotTaken, Pending, Store, StoreError};
+use crate::tickets::TicketKeys;
 use crate::wall::unix_ms;
 
 /// What is said over a lobby connection: a message, or why it ends.
@@ -89,6 +91,8 @@ pub enum ControlEvent {
     Store(StoreAnswer),
     /// Who may not go on as they are, as the store has it now.
     Barred(Barred),
+    /// There is a new key that tickets are signed with.
+    Keys(TicketKeys),
     /// Somebody wants the counters.
     Stats(oneshot::Sender<NodeStats>),
     /// Somebody wants to see running matches, or wants something of one.
@@ -211,6 +215,7 @@ impl<G: Game> Control<G> {
             }
             ControlEvent::Store(answer) => self.core.handle_store(unix_ms(), answer)?,
             ControlEvent::Barred(barred) => self.core.handle_barred(&barred),
+            ControlEvent::Keys(keys) => self.core.handle_keys(keys),
             ControlEvent::Stats(reply) => self.gather_stats(reply),
             ControlEvent::Ask(question) => self.ask(question),
             ControlEvent::Ready(reply) => {

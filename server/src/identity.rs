@@ -10,6 +10,7 @@
 
 mod certificate;
 mod secret;
+mod ticket_keys;
 
 use std::fmt;
 use std::fs;
@@ -23,16 +24,18 @@ use matchkeep_shared::ids::ShardId;
 use quinn_proto::HashedConnectionIdGenerator;
 use quinn_proto::crypto::rustls::QuicServerConfig;
 use ring::{hkdf, hmac};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use crate::data_dir::{DataDir, DataDirError};
-use crate::tickets::TicketSigner;
-use certificate::{Certified, new_certificate, new_key};
+use crate::tickets::{TicketKeys, TicketSigner};
+use crate::wall::unix_ms;
+use certificate::{Certified, new_certificate};
 pub(crate) use secret::hex;
 use secret::{damaged, open_secret, random, unhex};
+pub(crate) use ticket_keys::path_in as ticket_keys_path;
 
 pub use certificate::{Fingerprint, provider};
+pub use ticket_keys::{FormerKey, RotateError, TicketKeyFile};
 
 const FOLDER: &str = "identity";
 const LOBBY_FILE: &str = "lobby.pem";
@@ -107,7 +110,7 @@ pub struct ServerIdentity {
     lobby: Certified,
     shard: Certified,
     quic: [u8; SECRET_BYTES],
-    tickets: TicketSigner,
+    tickets: TicketKeys,
 }
 
 // By hand, so that no log ever shows a key.
@@ -134,7 +137,7 @@ impl ServerIdentity {
             lobby: Certified::open(&folder.join(LOBBY_FILE), LOBBY_NAME)?,
             shard: Certified::open(&folder.join(SHARD_FILE), SHARD_NAME)?,
             quic: open_quic_secret(&folder.join(QUIC_FILE))?,
-            tickets: open_tickets(&folder.join(TICKET_FILE))?,
+            tickets: TicketKeyFile::open(dir.path(), unix_ms())?.keys(),
         })
     }
 
@@ -146,7 +149,7 @@ impl ServerIdentity {
         let damaged = |cause| IdentityError::Crypto { what: "an ephemeral identity", cause };
         let lobby = Certified::parse(&new_certificate(LOBBY_NAME)?).map_err(damaged)?;
         let shard = Certified::parse(&new_certificate(SHARD_NAME)?).map_err(damaged)?;
-        let tickets = parse_tickets(&new_key()?.serialize_pem()).map_err(damaged)?;
+        let tickets = TicketKeyFile::new(unix_ms())?.keys();
         Ok(Self { lobby, shard, quic: random()?, tickets })
     }
 
@@ -157,6 +160,11 @@ impl ServerIdentity {
 
     /// Issues this node's tickets.
     pub fn ticket_signer(&self) -> TicketSigner {
+        self.tickets.signer().clone()
+    }
+
+    /// The keys that tickets are signed with.
+    pub fn ticket_keys(&self) -> TicketKeys {
         self.tickets.clone()
     }
 
@@ -170,24 +178,12 @@ impl ServerIdentity {
         role: EndpointRole,
         alpn: &[&[u8]],
     ) -> Result<rustls::ServerConfig, IdentityError> {
-        let certified = self.certified(role);
-        let chain = vec![certified.certificate.clone()];
-        let key = PrivateKeyDer::Pkcs8(certified.key.clone_key());
-        let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(provider()))
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-            .map_err(|e| IdentityError::Crypto {
-                what: "the TLS configuration",
-                cause: e.to_string(),
-            })?;
-        config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
-        // The order above decides, whatever a client prefers: the server pays for every player.
-        config.ignore_client_order = true;
-        config.max_early_data_size = 0;
-        // Resuming would save a signature and cost a store of sessions that dies with the process.
-        config.send_tls13_tickets = 0;
-        config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
-        Ok(config)
+        let certified = self.certified(role).certified_key();
+        let certified = certified.map_err(|cause| IdentityError::Crypto {
+            what: "the TLS configuration",
+            cause: cause.to_string(),
+        })?;
+        tls_showing(Arc::new(certified), alpn)
     }
 
     /// The server side of an endpoint's connections: [`tls`](Self::tls) and a token key that survives
@@ -200,8 +196,30 @@ impl ServerIdentity {
         role: EndpointRole,
         alpn: &[&[u8]],
     ) -> Result<quinn_proto::ServerConfig, IdentityError> {
-        let crypto = QuicServerConfig::try_from(self.tls(role, alpn)?).map_err(|e| {
-            IdentityError::Crypto { what: "the QUIC configuration", cause: e.to_string() }
+        self.quic_server_of(role, self.tls(role, alpn)?)
+    }
+
+    /// The same for an endpoint that shows another certificate than its own.
+    ///
+    /// # Errors
+    /// [`IdentityError::Crypto`].
+    pub fn quic_server_showing(
+        &self,
+        certificate: Arc<CertifiedKey>,
+        role: EndpointRole,
+        alpn: &[&[u8]],
+    ) -> Result<quinn_proto::ServerConfig, IdentityError> {
+        self.quic_server_of(role, tls_showing(certificate, alpn)?)
+    }
+
+    fn quic_server_of(
+        &self,
+        role: EndpointRole,
+        tls: rustls::ServerConfig,
+    ) -> Result<quinn_proto::ServerConfig, IdentityError> {
+        let crypto = QuicServerConfig::try_from(tls).map_err(|e| IdentityError::Crypto {
+            what: "the QUIC configuration",
+            cause: e.to_string(),
         })?;
         let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"matchkeep token key");
         let token_key = salt.extract(&self.derived("token", role));
@@ -247,18 +265,31 @@ impl ServerIdentity {
     }
 }
 
-const TICKET_EFFECT: &str = "tickets issued before become invalid";
+/// TLS for an endpoint that shows this certificate.
+fn tls_showing(
+    certificate: Arc<CertifiedKey>,
+    alpn: &[&[u8]],
+) -> Result<rustls::ServerConfig, IdentityError> {
+    let error = |e: rustls::Error| IdentityError::Crypto {
+        what: "the TLS configuration",
+        cause: e.to_string(),
+    };
+    let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(error)?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certificate)));
+    config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
+    // The order above decides, whatever a client prefers: the server pays for every player.
+    config.ignore_client_order = true;
+    config.max_early_data_size = 0;
+    // Resuming would save a signature and cost a store of sessions that dies with the process.
+    config.send_tls13_tickets = 0;
+    config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+    Ok(config)
+}
+
 const QUIC_EFFECT: &str = "clients of the previous process notice its end later";
-
-fn open_tickets(path: &Path) -> Result<TicketSigner, IdentityError> {
-    let text = open_secret(path, TICKET_EFFECT, || Ok(new_key()?.serialize_pem()))?;
-    parse_tickets(&text).map_err(|problem| damaged(path, problem, TICKET_EFFECT))
-}
-
-fn parse_tickets(text: &str) -> Result<TicketSigner, String> {
-    let key = PrivatePkcs8KeyDer::from_pem_slice(text.as_bytes()).map_err(|e| e.to_string())?;
-    TicketSigner::from_pkcs8(key.secret_pkcs8_der()).map_err(|e| e.to_string())
-}
 
 fn open_quic_secret(path: &Path) -> Result<[u8; SECRET_BYTES], IdentityError> {
     let make = || Ok(hex(&random::<SECRET_BYTES>()?) + "\n");

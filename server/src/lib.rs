@@ -27,6 +27,7 @@ pub mod lobby;
 pub mod matches;
 pub mod matchmaking;
 pub mod node;
+mod pem;
 pub mod rates;
 pub mod recovery;
 pub mod refusals;
@@ -40,5 +41,6 @@ pub mod tickets;
 pub mod travel;
 mod wall;
 pub mod watchdog;
+mod watched;
 
 pub use cli::run;

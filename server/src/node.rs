@@ -3,9 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use matchkeep_client::transport::Fingerprint;
 use matchkeep_client::transport::tuning::{Side, transport_config};
 use matchkeep_shared::Game;
 use matchkeep_shared::ids::ShardId;
@@ -16,23 +15,24 @@ use matchkeep_shared::wire::ALPN_MATCH;
 use matchkeep_shared::wire::message::GameVersion;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::accounts::{self, KeysUnusable, Provider};
-use crate::admin::tls::TlsError;
 use crate::admin::{self, Admin, Gate};
 use crate::control;
 use crate::control::core::{ControlConfig, ControlCore};
 use crate::control::questions::{self, Question, Reply, Unanswered};
-use crate::control::{Control, ControlError, ControlEvent, Creations, NodeStats, barring};
+use crate::control::{Control, ControlError, ControlEvent, Creations, NodeStats, barring, keys};
 use crate::data_dir::{DataDir, DataDirError};
-use crate::identity::{EndpointRole, IdentityError, ServerIdentity};
+use crate::identity::{EndpointRole, Fingerprint, IdentityError, ServerIdentity};
 use crate::journal::{JournalItem, JournalReport};
+use crate::lobby::certificate;
 use crate::lobby::core::{Lobby, LobbyConfig, ModeEntry, ShardEntry};
 use crate::lobby::door::Door;
 use crate::lobby::endpoint::{self, EndpointError};
 use crate::matches::{Hashes, MatchOptions};
+use crate::pem::PemError;
 use crate::recovery::{Recovered, RecoveryError, gather};
 use crate::settings::{IdentitySettings, Settings};
 use crate::shard::core::CoreConfig;
@@ -91,9 +91,9 @@ pub enum StartError {
     /// The tokens of the admin interface.
     #[error("the tokens of the admin interface cannot be read: {0}")]
     Tokens(String),
-    /// Certificate and key of the admin interface.
+    /// A certificate and its key.
     #[error(transparent)]
-    Tls(#[from] TlsError),
+    Pem(#[from] PemError),
     /// The identity provider's keys.
     #[error(transparent)]
     Keys(#[from] KeysUnusable),
@@ -135,7 +135,7 @@ pub struct Endpoints {
     pub pid: u32,
     /// The lobby (UDP).
     pub lobby: SocketAddr,
-    /// SHA-256 of the lobby's certificate.
+    /// SHA-256 of the lobby's certificate, as it was when this was told.
     pub lobby_fingerprint: String,
     /// The shards (UDP), in order.
     pub shards: Vec<SocketAddr>,
@@ -155,8 +155,10 @@ pub struct Node {
     control: mpsc::Sender<ControlEvent>,
     task: JoinHandle<Result<(), ControlError>>,
     // Held until the node has stopped: the folder is ours.
-    data: DataDir,
+    data: Arc<DataDir>,
     lobby: quinn::Endpoint,
+    /// Shows new certificates of the lobby, where they come from files.
+    renewal: Option<JoinHandle<()>>,
 }
 
 impl Node {
@@ -167,6 +169,7 @@ impl Node {
     pub async fn start<G: Game>(settings: Settings<G::Config>) -> Result<Self, StartError> {
         let started = tokio::time::Instant::now();
         let certificate = settings.admin_tls.map(admin::tls::open).transpose()?;
+        let shown = settings.lobby_tls.map(certificate::open).transpose()?;
         let provider = settings.identity.map(|IdentitySettings { keys, rules }| {
             let keys = accounts::watch(keys, rules.algorithm)?;
             Ok::<_, KeysUnusable>(Provider::new(rules, keys))
@@ -238,22 +241,15 @@ impl Node {
                 .incoming_buffer_size(INCOMING_BUFFER_BYTES)
                 .incoming_buffer_size_total(INCOMING_BUFFER_TOTAL_BYTES);
             let endpoint = Arc::new(identity.quic_endpoint(role));
-            let signer = identity.ticket_signer();
+            let keys = identity.ticket_keys();
             let options = MatchOptions {
                 journaled: settings.journal,
                 hashes: if settings.state_hashes { Hashes::EveryTick } else { Hashes::EverySecond },
             };
             let server = Arc::new(server);
             let connections = settings.admission.connections;
-            let core = move |now| CoreConfig {
-                shard,
-                endpoint,
-                server,
-                signer,
-                options,
-                connections,
-                now,
-            };
+            let core =
+                move |now| CoreConfig { shard, endpoint, server, keys, options, connections, now };
             let notify = Arc::clone(&reported);
             let heartbeat = Arc::new(Heartbeat::default());
             heartbeats.push(Arc::clone(&heartbeat));
@@ -287,8 +283,12 @@ impl Node {
             random: Box::new(random()),
         });
         let (sender, inbox) = mpsc::channel(CONTROL_EVENTS_MAX);
-        let lobby_endpoint = endpoint::open(&identity, lobby_socket)?;
-        let fingerprint = Fingerprint(identity.fingerprint(EndpointRole::Lobby).0);
+        let certified = shown.as_ref().map(|shown| Arc::clone(&shown.borrow()));
+        let fingerprint = match &certified {
+            Some(certified) => certificate::fingerprint(certified),
+            None => identity.fingerprint(EndpointRole::Lobby),
+        };
+        let lobby_endpoint = endpoint::open(&identity, certified, lobby_socket)?;
         let endpoints = Endpoints {
             pid: std::process::id(),
             lobby: lobby_endpoint.local_addr().map_err(EndpointError::Socket)?,
@@ -316,6 +316,8 @@ impl Node {
         core.handle_barred(&barred);
         tokio::spawn(barring::run(data.path().to_owned(), barred, sender.clone()));
         let door = Arc::new(Door::new(settings.admission, tokio::time::Instant::now().into()));
+        let found = keys::watch(data.path().to_owned())?;
+        tokio::spawn(keys::run(found, identity.ticket_keys().id(), sender.clone()));
         let control = Control::<G> {
             core,
             door: Arc::clone(&door),
@@ -338,19 +340,21 @@ impl Node {
         };
         let task = tokio::spawn(control.run());
         tokio::spawn(endpoint::serve(lobby_endpoint.clone(), door, sender.clone()));
-        let admin = Admin::new(
-            sender.clone(),
-            admin_store,
-            gate,
-            data.path().to_owned(),
-            endpoints.clone(),
-        );
+        let (told, newest) = watch::channel(endpoints.clone());
+        let admin = Admin::new(sender.clone(), admin_store, gate, data.path().to_owned(), newest);
         admin::serve(admin_socket, admin, certificate).map_err(EndpointError::Socket)?;
 
         data.publish_fingerprint(&endpoints.lobby_fingerprint)?;
         data.publish_endpoints(&endpoints)?;
+        let data = Arc::new(data);
+        let renewal = shown.map(|shown| {
+            let folder = Arc::downgrade(&data);
+            let tell = move |fingerprint| tell_fingerprint(&folder, &told, fingerprint);
+            tokio::spawn(certificate::renew(identity, lobby_endpoint.clone(), shown, tell))
+        });
         let lobby = lobby_endpoint;
-        Ok(Self { endpoints, receive_buffer_bytes, ready, control: sender, task, data, lobby })
+        let control = sender;
+        Ok(Self { endpoints, receive_buffer_bytes, ready, control, task, data, lobby, renewal })
     }
 
     /// Where the node is reached.
@@ -411,6 +415,9 @@ impl Node {
                 self.task.await
             }
         };
+        if let Some(renewal) = self.renewal.take() {
+            renewal.abort();
+        }
         let reason = matchkeep_shared::disconnect::DisconnectReason::ServerShutdown;
         let code = quinn::VarInt::from_u32(reason.code());
         self.lobby.close(code, reason.text().as_bytes());
@@ -418,6 +425,22 @@ impl Node {
             tracing::warn!(%error, "the file with the endpoints stays behind");
         }
         outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
+}
+
+/// Tells whoever looks into the folder, or asks the admin interface, what certificate the lobby shows now.
+fn tell_fingerprint(
+    folder: &Weak<DataDir>,
+    told: &watch::Sender<Endpoints>,
+    fingerprint: Fingerprint,
+) {
+    // Without its folder the node has stopped.
+    let Some(data) = folder.upgrade() else { return };
+    told.send_modify(|endpoints| endpoints.lobby_fingerprint = fingerprint.to_string());
+    let published = data.publish_fingerprint(&fingerprint.to_string());
+    let published = published.and_then(|()| data.publish_endpoints(&*told.borrow()));
+    if let Err(error) = published {
+        tracing::error!(%error, "the fingerprint of the lobby's new certificate could not be told");
     }
 }
 

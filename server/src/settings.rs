@@ -93,6 +93,8 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
+    /// The settings that name them, in this order.
+    pub settings: [&'static str; 2],
 }
 
 /// An identity provider, and where its public keys are.
@@ -115,6 +117,8 @@ pub struct Settings<C> {
     pub lobby_port: u16,
     /// The first shard's UDP port; 0 for any.
     pub shard_port: u16,
+    /// Certificate and key of the lobby, where it does not show one of its own.
+    pub lobby_tls: Option<TlsFiles>,
     /// The admin interface's address.
     pub admin: SocketAddr,
     /// Certificate and key of the admin interface, where it speaks TLS.

@@ -9,10 +9,12 @@
 //! * [`SqliteDirectory`] and [`SqliteJournal`] are what the thread behind it writes to.
 //! * [`JournalHandle`] hands over pieces of journals, from shards too.
 //! * [`History`] reads a data folder, with or without a server that has it open.
+//! * [`AuditBook`] notes changes that are kept elsewhere in the folder, beside a server too.
 //! * [`PlayerBook`] bans players and revokes what they showed, beside a server too.
 //! * [`TokenBook`] makes and revokes tokens of the admin interface, beside a server too.
 
 mod audit;
+mod audit_book;
 mod directory;
 mod handle;
 mod history;
@@ -30,6 +32,7 @@ mod thread;
 mod tokens;
 
 pub use audit::{AuditEntry, AuditFilter, AuditKey, AuditOutcome, AuditRow};
+pub use audit_book::AuditBook;
 pub use directory::{Directory, StoreError};
 pub use handle::{JournalHandle, NotTaken};
 pub use history::History;

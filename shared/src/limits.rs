@@ -164,6 +164,10 @@ pub const ENDED_LINGER: Duration = Duration::from_secs(3);
 
 /// How long a ticket is good for.
 pub const TICKET_VALID: Duration = Duration::from_secs(60);
+/// After a new key was made, a server at work signs with it before this is over.
+pub const TICKET_KEY_TAKEN_UP: Duration = Duration::from_secs(10);
+/// Keys before the one that signs of which is still known when they were in force.
+pub const TICKET_KEYS_FORMER_MAX: usize = 7;
 /// How often a player who plays gets a new token, in the match's time. A place is held for less, so that
 /// whoever lost the connection still has one of the two that are good.
 pub const TOKEN_PERIOD: Duration = Duration::from_secs(60);
@@ -202,8 +206,8 @@ pub const ADMIN_CONNECTIONS_MAX: usize = 256;
 pub const ADMIN_HANDSHAKE_MAX: Duration = Duration::from_secs(5);
 /// Such a connection on which nothing comes for so long is closed.
 pub const ADMIN_SILENCE_MAX: Duration = Duration::from_secs(60);
-/// A file with certificates or a key for it, in bytes.
-pub const ADMIN_PEM_BYTES_MAX: usize = 256 * 1024;
+/// A file with certificates or a key, in bytes.
+pub const PEM_BYTES_MAX: usize = 256 * 1024;
 /// Tokens that open the admin interface at one time.
 pub const TOKENS_MAX: usize = 256;
 /// How long a token can be good for, in days, where it expires at all.

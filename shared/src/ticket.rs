@@ -36,15 +36,18 @@ pub const NEVER: u64 = u64::MAX;
 pub const SECRET_BYTES: usize = 32;
 /// Bytes of what the lobby is told of it (SHA-256).
 pub const BINDING_BYTES: usize = 32;
+/// Bytes of the name of the key that signed, with which tickets and tokens begin.
+pub const KEY_ID_BYTES: usize = 4;
 /// Bytes of the signature (Ed25519) that ends a ticket.
 pub const SIGNATURE_BYTES: usize = 64;
 /// The most bytes a ticket can have.
-pub const TICKET_BYTES_MAX: usize =
-    16 + 9 + 9 + 9 + 9 + PLAYER_NAME_BYTES_MAX + BINDING_BYTES + 9 + 2 + SIGNATURE_BYTES;
+pub const TICKET_BYTES_MAX: usize = KEY_ID_BYTES
+    + (16 + 9 + 9 + 9 + 9 + PLAYER_NAME_BYTES_MAX + BINDING_BYTES + 9 + 2)
+    + SIGNATURE_BYTES;
 /// The most bytes a ticket can have as it is shown: the secret is behind it.
 pub const SHOWN_TICKET_BYTES_MAX: usize = TICKET_BYTES_MAX + SECRET_BYTES;
 /// What is signed begins with this, so that a signature for one purpose serves no other.
-pub const SIGNING_CONTEXT: &[u8] = b"matchkeep ticket 1\0";
+pub const SIGNING_CONTEXT: &[u8] = b"matchkeep ticket 2\0";
 
 /// What a token says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,9 +68,9 @@ pub struct TokenClaims {
 }
 
 /// The most bytes a token can have.
-pub const TOKEN_BYTES_MAX: usize = 9 + 9 + 1 + 9 + 9 + 9 + SIGNATURE_BYTES;
+pub const TOKEN_BYTES_MAX: usize = KEY_ID_BYTES + (9 + 9 + 1 + 9 + 9 + 9) + SIGNATURE_BYTES;
 /// What is signed of a token begins with this.
-pub const TOKEN_SIGNING_CONTEXT: &[u8] = b"matchkeep token 1\0";
+pub const TOKEN_SIGNING_CONTEXT: &[u8] = b"matchkeep token 2\0";
 
 /// A name as it may be shown: 1 to 24 bytes, no control characters, no space at either end.
 pub fn is_player_name(name: &str) -> bool {

@@ -46,7 +46,7 @@ async fn a_wall_clock_that_jumps_by_an_hour_either_way_sends_nobody_away() {
     let mut ada = within(20, "signing in", signing_in).await.expect("the lobby is there");
     let place = within(20, "a place", ada.find_match("sound")).await.expect("there is one");
     // Where the clock says that what the match gave has expired, by the lobby.
-    let way = Return::ByLobby { lobby, fingerprint, who: "ada".into() };
+    let way = Return::ByLobby { lobby, trust: fingerprint.into(), who: "ada".into() };
     let joining = MatchClient::<Fragile>::join(place.clone(), way);
     let mut client = within(20, "joining", joining).await.expect("the shard is there");
     let mut newest = play(&mut client, 60, false).await;

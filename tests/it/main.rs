@@ -3,6 +3,7 @@
 
 mod admission;
 mod attacks;
+mod certificates;
 mod corpora;
 mod datagrams;
 mod deadlines;
@@ -13,6 +14,7 @@ mod herd;
 mod identity;
 mod isolation;
 mod journal;
+mod keys;
 mod layers;
 mod lobby;
 mod matchmaking;

@@ -44,7 +44,7 @@ async fn a_player_whose_way_is_dead_is_led_another_one_by_the_lobby() {
     let server = TestServer::start(ROOM).await;
     let link = Link::to(server.shard()).await;
     let (lobby, fingerprint) = (server.lobby(), server.fingerprint());
-    let way = Return::ByLobby { lobby, fingerprint, who: "ada".into() };
+    let way = Return::ByLobby { lobby, trust: fingerprint.into(), who: "ada".into() };
     let mut ada = play_over(&link, &server, way).await;
     let (id, slot) = (ada.match_id(), ada.slot());
     link.cut();

@@ -31,7 +31,7 @@ async fn each_bad_ticket_is_refused_with_its_reason_and_the_match_goes_on() {
     let claims = server.claims(id, 500, "eve");
     let mut forged = server.ticket(&claims);
     // Another player, under the signature that was for this one.
-    forged[25] ^= 1;
+    forged[29] ^= 1;
     assert_eq!(refusal(&server, forged).await, DisconnectReason::TicketInvalid);
 
     let other_server = ServerIdentity::ephemeral().expect("keys are made");

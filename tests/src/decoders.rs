@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use matchkeep_client::bots::recording::Recording;
-use matchkeep_server::tickets::TicketVerifier;
+use matchkeep_server::tickets::{TicketVerifier, VerifyingKey};
 use matchkeep_shared::Game;
 use matchkeep_shared::arena::{Arena, ArenaConfig, ArenaEvent, ArenaInput, Map};
 use matchkeep_shared::encoding::{decode, encode};
@@ -151,11 +151,12 @@ pub fn ticket(bytes: &[u8]) {
     let key = KEY.get_or_init(|| {
         Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("32 bytes are a seed")
     });
-    let public = key.public_key().as_ref().try_into().expect("32 bytes");
+    let public = VerifyingKey(key.public_key().as_ref().try_into().expect("32 bytes"));
     let verifier = TicketVerifier::new(public);
     assert!(verifier.verify(bytes, 0).is_err(), "nobody guesses a signature");
-    let signature = key.sign(&[SIGNING_CONTEXT, bytes].concat());
-    if let Ok(claims) = verifier.verify(&[bytes, signature.as_ref()].concat(), 0) {
+    let said = [&public.id().0, bytes].concat();
+    let signature = key.sign(&[SIGNING_CONTEXT, &said].concat());
+    if let Ok(claims) = verifier.verify(&[&said, signature.as_ref()].concat(), 0) {
         assert!(is_player_name(&claims.name));
     }
 }

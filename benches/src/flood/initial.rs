@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use anyhow::Context;
-use matchkeep_client::transport::{Fingerprint, client_config};
+use matchkeep_client::transport::{Fingerprint, Trust, client_config};
 use matchkeep_shared::rng::Rng;
 use quinn_proto::ConnectionId;
 use quinn_proto::Side;
@@ -43,7 +43,8 @@ impl Initials {
         let mut rng = Rng::new(seed);
         let source = id(&mut rng);
         // Whose certificate it would be does not matter: nobody looks at the answer.
-        let crypto = QuicClientConfig::try_from(client_config(Fingerprint([0; 32]), alpn))?;
+        let crypto =
+            QuicClientConfig::try_from(client_config(&Trust::Pinned(Fingerprint([0; 32])), alpn))?;
         let mut announced = vec![INITIAL_SOURCE_ID, ID_BYTES as u8];
         announced.extend_from_slice(&source);
         let announced = TransportParameters::read(Side::Server, &mut announced.as_slice());

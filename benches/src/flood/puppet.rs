@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use bytes::BytesMut;
-use matchkeep_client::transport::{Fingerprint, client_config};
+use matchkeep_client::transport::{Fingerprint, Trust, client_config};
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::limits::SERVER_MESSAGE_BYTES_MAX;
 use matchkeep_shared::wire::frame::FrameReader;
@@ -57,7 +57,7 @@ impl Puppet {
         alpn: &[u8],
         transport: Arc<TransportConfig>,
     ) -> anyhow::Result<Self> {
-        let crypto = QuicClientConfig::try_from(client_config(fingerprint, alpn))?;
+        let crypto = QuicClientConfig::try_from(client_config(&Trust::Pinned(fingerprint), alpn))?;
         Self::connect_with(to, Arc::new(crypto), transport)
     }
 

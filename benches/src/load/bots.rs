@@ -96,7 +96,7 @@ pub(crate) async fn join(args: &BotsArgs) -> anyhow::Result<Swarms> {
         let count = BATCH.min(args.players - first);
         let plan = SwarmPlan {
             lobby: args.lobby,
-            fingerprint,
+            trust: fingerprint.into(),
             mode: MODE.into(),
             kinds: vec![BotKind::Fight; count],
             name: format!("bot{}-", first / BATCH + 1),

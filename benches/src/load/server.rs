@@ -134,6 +134,7 @@ fn settings(args: &ServerArgs, rate: TickRate, config: ArenaConfig) -> Settings<
         host: Ipv4Addr::LOCALHOST.into(),
         lobby_port: 0,
         shard_port: 0,
+        lobby_tls: None,
         admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         admin_tls: None,
         identity: None,

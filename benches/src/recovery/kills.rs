@@ -10,6 +10,7 @@ use anyhow::{Context, bail, ensure};
 use matchkeep_client::bots::BotKind;
 use matchkeep_client::bots::swarm::{self, Observer, SwarmEvent, SwarmPlan};
 use matchkeep_client::netcode::SnapshotInfo;
+use matchkeep_client::transport::Fingerprint;
 use matchkeep_shared::arena::Arena;
 use matchkeep_shared::ids::{Epoch, MatchId};
 use matchkeep_shared::rng::Rng;
@@ -123,7 +124,7 @@ async fn play(
     let (events, mut happened) = mpsc::unbounded_channel();
     let swarm = SwarmPlan {
         lobby,
-        fingerprint: fingerprint.parse()?,
+        trust: fingerprint.parse::<Fingerprint>()?.into(),
         mode: MODE.into(),
         kinds: vec![BotKind::Fight; players],
         name: "bot".into(),

@@ -78,6 +78,7 @@ pub fn run(args: &ServerArgs) -> anyhow::Result<()> {
         host: Ipv4Addr::LOCALHOST.into(),
         lobby_port: args.lobby_port,
         shard_port: args.shard_port,
+        lobby_tls: None,
         admin: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         admin_tls: None,
         identity: None,

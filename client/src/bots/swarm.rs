@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 use super::{BotKind, Playable};
 use crate::netcode::SnapshotInfo;
 use crate::transport::udp::Udp;
-use crate::transport::{ClientError, Fingerprint, Return, endpoint};
+use crate::transport::{ClientError, Return, Trust, endpoint};
 
 pub use report::{BotReturns, Finding, SwarmReport};
 
@@ -46,8 +46,8 @@ const GOODBYE_MAX: Duration = Duration::from_secs(1);
 pub struct SwarmPlan {
     /// The lobby.
     pub lobby: SocketAddr,
-    /// The certificate it shows.
-    pub fingerprint: Fingerprint,
+    /// By what it is known.
+    pub trust: Trust,
     /// The mode to play; empty for the server's first.
     pub mode: String,
     /// What each bot does; as many bots as entries.
@@ -95,8 +95,8 @@ impl SwarmPlan {
         if !self.come_back {
             return Return::Never;
         }
-        let (lobby, fingerprint) = (self.lobby, self.fingerprint);
-        Return::ByLobby { lobby, fingerprint, who: self.bot_name(bot).as_str().into() }
+        let (lobby, trust) = (self.lobby, self.trust.clone());
+        Return::ByLobby { lobby, trust, who: self.bot_name(bot).as_str().into() }
     }
 }
 

@@ -101,7 +101,7 @@ impl Configs {
     }
 
     fn made(&self, fingerprint: Fingerprint) -> ClientConfig {
-        let crypto = QuicClientConfig::try_from(client_config(fingerprint, ALPN_MATCH))
+        let crypto = QuicClientConfig::try_from(client_config(&fingerprint.into(), ALPN_MATCH))
             .expect("the cipher of QUIC's first packets is among ours");
         let mut config = ClientConfig::new(Arc::new(crypto));
         config.transport_config(transport_config(Side::Client));

@@ -15,7 +15,7 @@ use matchkeep_shared::wire::lobby::{
 use matchkeep_shared::wire::message::GameVersion;
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
 
-use super::{ClientError, Fingerprint, Secret, close, connect, ended};
+use super::{ClientError, Secret, Trust, close, connect, ended};
 use crate::netcode::ProtocolError;
 
 /// What is read from the stream at once, in bytes.
@@ -59,8 +59,8 @@ pub struct LobbyClient {
 }
 
 impl LobbyClient {
-    /// Connects to the lobby at `address`, which shows the certificate with this fingerprint, as a player of the
-    /// game `G`: a name, or what an identity provider says.
+    /// Connects to the lobby at `address`, which is known by its certificate's fingerprint or by its name, as a player of
+    /// the game `G`: a name, or what an identity provider says.
     ///
     /// # Errors
     /// [`ClientError`]: nobody there, another certificate, another game, a name that is none, somebody who is not
@@ -68,11 +68,11 @@ impl LobbyClient {
     pub async fn connect<G: Game>(
         endpoint: &Endpoint,
         address: SocketAddr,
-        fingerprint: Fingerprint,
+        trust: impl Into<Trust>,
         who: impl Into<Who>,
     ) -> Result<Self, ClientError> {
         let secret = Secret::random().ok_or_else(no_random_numbers)?;
-        let connection = connect(endpoint, address, fingerprint, ALPN_LOBBY).await?;
+        let connection = connect(endpoint, address, &trust.into(), ALPN_LOBBY).await?;
         let opened = connection.open_bi().await;
         let (send, receive) = opened.map_err(|error| ended(address, &error))?;
         let (reader, news) = (FrameReader::default(), VecDeque::new());

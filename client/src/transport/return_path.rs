@@ -10,7 +10,7 @@ use matchkeep_shared::limits::{COME_BACK_PAUSE_MAX, COME_BACK_PAUSE_MIN};
 use matchkeep_shared::rng::Rng;
 use matchkeep_shared::wire::lobby::Who;
 
-use super::{ClientError, Fingerprint, LobbyClient, endpoint, place, random_seed};
+use super::{ClientError, LobbyClient, Trust, endpoint, place, random_seed};
 use crate::link::{ComeBack, LinkError, Place};
 
 /// How long one question may take: a lobby that just came up is found by the next.
@@ -29,8 +29,8 @@ pub enum Return {
     ByLobby {
         /// The lobby.
         lobby: SocketAddr,
-        /// The certificate it shows.
-        fingerprint: Fingerprint,
+        /// By what it is known.
+        trust: Trust,
         /// Who the player is, as the lobby was told last.
         who: Who,
     },
@@ -51,14 +51,14 @@ impl Return {
 /// # Errors
 /// [`LinkError`]: the match is not to be had any more.
 pub(crate) async fn ask<G: Game>(way: Return, match_id: MatchId) -> Result<Place, LinkError> {
-    let Return::ByLobby { lobby, fingerprint, who } = way else {
+    let Return::ByLobby { lobby, trust, who } = way else {
         return Err(LinkError::Disconnected(DisconnectReason::TokenExpired));
     };
     let mut rng = Rng::new(random_seed());
     let mut pause = COME_BACK_PAUSE_MIN;
     let mut unknown = 0;
     loop {
-        let asked = ask_once::<G>(lobby, fingerprint, who.clone(), match_id);
+        let asked = ask_once::<G>(lobby, trust.clone(), who.clone(), match_id);
         match tokio::time::timeout(ANSWER_MAX, asked).await {
             Ok(Ok(place)) => return Ok(place),
             Ok(Err(ClientError::Refused(reason) | ClientError::Disconnected(reason))) => {
@@ -80,12 +80,12 @@ pub(crate) async fn ask<G: Game>(way: Return, match_id: MatchId) -> Result<Place
 
 async fn ask_once<G: Game>(
     lobby: SocketAddr,
-    fingerprint: Fingerprint,
+    trust: Trust,
     who: Who,
     match_id: MatchId,
 ) -> Result<Place, ClientError> {
     let socket = endpoint(lobby.ip())?;
-    let mut lobby = LobbyClient::connect::<G>(&socket, lobby, fingerprint, who).await?;
+    let mut lobby = LobbyClient::connect::<G>(&socket, lobby, trust, who).await?;
     let assignment = lobby.locate(match_id).await;
     lobby.close();
     place(assignment?)

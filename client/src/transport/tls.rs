@@ -1,5 +1,5 @@
-//! Whom a client trusts: the one certificate whose fingerprint it was given. The signature of the
-//! handshake is verified all the same, so that showing a copied certificate is not enough.
+//! Whom a client trusts: the one certificate whose fingerprint it was given, or who shows one for the name that it asked
+//! for. The signature of the handshake is verified in either case, so that showing a copied certificate is not enough.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,6 +9,8 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+
+use super::Trust;
 
 /// SHA-256 of a certificate.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,15 +54,20 @@ impl FromStr for Fingerprint {
 ///
 /// # Panics
 /// Never: the provider has TLS 1.3.
-pub fn client_config(fingerprint: Fingerprint, alpn: &[u8]) -> ClientConfig {
+pub fn client_config(trust: &Trust, alpn: &[u8]) -> ClientConfig {
     let provider = Arc::new(provider());
     let algorithms = provider.signature_verification_algorithms;
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
-        .expect("the provider has TLS 1.3")
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Pinned { fingerprint, algorithms }))
-        .with_no_client_auth();
+        .expect("the provider has TLS 1.3");
+    let config = match trust {
+        Trust::Pinned(fingerprint) => {
+            let pinned = Pinned { fingerprint: *fingerprint, algorithms };
+            config.dangerous().with_custom_certificate_verifier(Arc::new(pinned))
+        }
+        Trust::Named { roots, .. } => config.with_root_certificates(Arc::clone(&roots.0)),
+    };
+    let mut config = config.with_no_client_auth();
     config.alpn_protocols = vec![alpn.to_vec()];
     config.enable_early_data = false;
     config

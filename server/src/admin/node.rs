@@ -118,5 +118,5 @@ pub(super) async fn show(State(admin): State<Admin>) -> Response {
 /// The node as it is now.
 pub(super) async fn look(admin: Admin) -> Result<NodeDocument, Unanswered> {
     let view = admin.ask(Question::Node).await?;
-    Ok(NodeDocument::new(view, &admin.endpoints))
+    Ok(NodeDocument::new(view, &admin.endpoints.borrow()))
 }

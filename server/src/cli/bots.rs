@@ -10,11 +10,12 @@ use clap::{Args, ValueEnum};
 use matchkeep_client::bots::recording::Recording;
 use matchkeep_client::bots::swarm::{self, SwarmPlan, SwarmProgress, SwarmReport};
 use matchkeep_client::bots::{BotKind, Playable};
-use matchkeep_client::transport::Fingerprint;
+use matchkeep_client::transport::{Fingerprint, Trust};
 use matchkeep_shared::limits::{NAME_BYTES_MAX, RECORDING_BYTES_MAX};
 use serde_json::json;
 use tokio::sync::mpsc;
 
+use super::lobby_place::LobbyPlace;
 use super::{CliError, default_data, runtime};
 use crate::data_dir::DataDir;
 use crate::node::Endpoints;
@@ -43,12 +44,15 @@ pub(super) struct BotsArgs {
     /// [default: matchkeep-data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Address of the lobby
-    #[arg(long, value_name = "ADDR", requires = "fingerprint", conflicts_with = "data")]
-    lobby: Option<SocketAddr>,
-    /// Fingerprint of the lobby's certificate
+    /// The lobby: a name or an address, and the port
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "data")]
+    lobby: Option<LobbyPlace>,
+    /// Fingerprint of the lobby's certificate; without it the certificate must be for the lobby's name
     #[arg(long, value_name = "HEX", requires = "lobby")]
     fingerprint: Option<String>,
+    /// Certificates that vouch for the lobby's name (PEM) [default: those that browsers trust]
+    #[arg(long, value_name = "FILE", requires = "lobby", conflicts_with = "fingerprint")]
+    lobby_ca: Option<PathBuf>,
     /// Names begin with this
     #[arg(long, value_name = "NAME", default_value = "bot")]
     name: String,
@@ -88,16 +92,23 @@ pub(super) fn run<G: Playable>(args: BotsArgs) -> Result<(), CliError> {
             return Err(CliError::flag("trace", path.display(), "is for --kind trace"));
         }
     };
-    let (lobby, fingerprint) = match (args.lobby, &args.fingerprint) {
-        (Some(lobby), Some(hex)) => {
-            let fingerprint = hex.parse::<Fingerprint>();
-            (lobby, fingerprint.map_err(|e| CliError::Usage(format!("--fingerprint: {e}")))?)
+    let (lobby, trust) = match &args.lobby {
+        Some(place) => {
+            let trust = match &args.fingerprint {
+                Some(hex) => {
+                    let fingerprint = hex.parse::<Fingerprint>();
+                    let error = |e| CliError::Usage(format!("--fingerprint: {e}"));
+                    fingerprint.map_err(error)?.into()
+                }
+                None => place.trust(args.lobby_ca.as_deref())?,
+            };
+            (place.resolve()?, trust)
         }
-        _ => find_server(&args.data.unwrap_or_else(default_data))?,
+        None => find_server(&args.data.unwrap_or_else(default_data))?,
     };
     let plan = SwarmPlan {
         lobby,
-        fingerprint,
+        trust,
         mode: args.mode,
         kinds,
         name: args.name,
@@ -127,17 +138,17 @@ pub(super) fn run<G: Playable>(args: BotsArgs) -> Result<(), CliError> {
 }
 
 /// Where the server of a data folder is, and how it is known.
-fn find_server(data: &Path) -> Result<(SocketAddr, Fingerprint), CliError> {
+fn find_server(data: &Path) -> Result<(SocketAddr, Trust), CliError> {
     let folder = DataDir::inspect(data)?;
     let endpoints = folder.endpoints::<Endpoints>()?.ok_or_else(|| {
         let data = data.display();
         CliError::Usage(format!(
             "no server runs on `{data}`: start one with `matchkeep serve --data {data}`, or name \
-             another with --lobby and --fingerprint"
+             another with --lobby"
         ))
     })?;
     let fingerprint = endpoints.lobby_fingerprint.parse::<Fingerprint>();
-    Ok((endpoints.lobby, fingerprint.map_err(|e| CliError::Usage(e.to_string()))?))
+    Ok((endpoints.lobby, fingerprint.map_err(|e| CliError::Usage(e.to_string()))?.into()))
 }
 
 /// Reads a recording by path.

@@ -8,7 +8,8 @@ use super::settings_args::{SETTINGS_HELP, SettingsArgs};
 use super::table::{Align, table};
 use super::telemetry::Wanted;
 use super::{CliError, emit};
-use crate::admin::tls;
+use crate::identity::provider;
+use crate::pem;
 use crate::settings::{Origin, Setting, SettingsFile};
 
 #[derive(Debug, Args)]
@@ -45,8 +46,8 @@ pub(super) fn run<G: Game>(args: ConfigArgs) -> Result<(), CliError> {
 
 fn check<G: Game>(args: &SettingsVerbArgs) -> Result<(), CliError> {
     let (settings, _) = args.settings.layers()?.resolve::<G>()?;
-    if let Some(files) = &settings.admin_tls {
-        tls::load(files).map_err(|error| CliError::Usage(error.to_string()))?;
+    for files in [&settings.lobby_tls, &settings.admin_tls].into_iter().flatten() {
+        pem::load(files, &provider()).map_err(|error| CliError::Usage(error.to_string()))?;
     }
     Wanted::from_environment()?;
     let names: Vec<&str> = settings.modes.iter().map(|mode| mode.name.as_str()).collect();

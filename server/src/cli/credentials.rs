@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use matchkeep_shared::limits::{ADMIN_PEM_BYTES_MAX, TOKEN_FILE_BYTES_MAX};
+use matchkeep_shared::limits::{PEM_BYTES_MAX, TOKEN_FILE_BYTES_MAX};
 use ureq::tls::{Certificate, PemItem, parse_pem};
 
 use super::CliError;
@@ -56,7 +56,7 @@ fn roots(path: &Path) -> Result<Vec<Certificate<'static>>, CliError> {
 
 /// The certificates in a file, or what is wrong with it.
 pub(super) fn roots_in(path: &Path) -> Result<Vec<Certificate<'static>>, String> {
-    let pem = bounded(path, ADMIN_PEM_BYTES_MAX)?;
+    let pem = bounded(path, PEM_BYTES_MAX)?;
     let mut roots = Vec::new();
     for item in parse_pem(pem.as_bytes()) {
         if let PemItem::Certificate(root) = item.map_err(|error| error.to_string())? {

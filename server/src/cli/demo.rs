@@ -184,7 +184,7 @@ async fn play<G: Playable>(plan: &Plan, server: &mut Server) -> Result<Played, C
     let fingerprint = endpoints.lobby_fingerprint.parse::<Fingerprint>();
     let swarm_plan = SwarmPlan {
         lobby: endpoints.lobby,
-        fingerprint: fingerprint.map_err(CliError::failed)?,
+        trust: fingerprint.map_err(CliError::failed)?.into(),
         mode: MODE.into(),
         kinds: plan.kinds.clone(),
         name: "bot".into(),

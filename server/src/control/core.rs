@@ -12,6 +12,7 @@ mod dying;
 mod journaling;
 mod ledger;
 mod returning;
+mod rotation;
 mod storing;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -33,6 +34,7 @@ use crate::settings::Mode;
 use crate::shard::message::{Command, NewHost, ShardEvent};
 use crate::store::{FinishedMatch, NewMatch};
 use ledger::{Ledger, Stage};
+use rotation::Rotation;
 
 pub use action::{ControlAction, Note, Showing, StoreAnswer, StoreRequest};
 pub use counters::ControlCounters;
@@ -44,6 +46,8 @@ pub struct ControlCore<G: Game> {
     modes: Vec<Mode<G::Config>>,
     shards: Vec<ShardId>,
     is_journaled: bool,
+    /// A new key that not every shard believes yet.
+    rotation: Option<Rotation>,
     matches: BTreeMap<MatchId, Ledger<G>>,
     /// Of the process before, and not back yet.
     returning: usize,
@@ -86,6 +90,7 @@ impl<G: Game> ControlCore<G> {
             modes,
             shards,
             is_journaled,
+            rotation: None,
             matches: BTreeMap::new(),
             returning: recovered.matches.len(),
             noted: BTreeSet::new(),
@@ -224,6 +229,7 @@ impl<G: Game> ControlCore<G> {
                     Err(reason) => self.vouch(showing, Err(reason)),
                 }
             }
+            ShardEvent::KeysTaken(id) => self.note_keys_taken(shard, id),
             ShardEvent::Closed { match_id } => {
                 tracing::debug!(%match_id, "match closed");
                 self.matches.remove(&match_id);

@@ -9,6 +9,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::cipher_suite;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::sign::CertifiedKey;
 
 use super::IdentityError;
 use super::secret::{damaged, hex, open_secret, random};
@@ -18,6 +19,15 @@ const CERTIFICATE_EFFECT: &str = "its fingerprint changes, so clients must be gi
 /// SHA-256 of a certificate's DER bytes; what clients pin. Displayed in hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint(pub [u8; 32]);
+
+impl Fingerprint {
+    /// Of a certificate.
+    pub fn of(certificate: &CertificateDer<'_>) -> Self {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest::digest(&digest::SHA256, certificate).as_ref());
+        Self(bytes)
+    }
+}
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,21 +60,20 @@ impl Certified {
         let key = key.map_err(|e| format!("private key: {e}"))?;
         let certificate = CertificateDer::from_pem_slice(text.as_bytes());
         let certificate = certificate.map_err(|e| format!("certificate: {e}"))?;
-        // rustls finds a certificate that belongs to another key.
-        rustls::sign::CertifiedKey::from_der(
-            vec![certificate.clone()],
-            PrivateKeyDer::Pkcs8(key.clone_key()),
-            &provider(),
-        )
-        .map_err(|e| e.to_string())?;
-        Ok(Self { certificate, key })
+        let certified = Self { certificate, key };
+        certified.certified_key().map_err(|e| e.to_string())?;
+        Ok(certified)
+    }
+
+    /// As rustls takes it; it finds a certificate that belongs to another key.
+    pub(super) fn certified_key(&self) -> Result<CertifiedKey, rustls::Error> {
+        let chain = vec![self.certificate.clone()];
+        CertifiedKey::from_der(chain, PrivateKeyDer::Pkcs8(self.key.clone_key()), &provider())
     }
 
     /// What clients pin.
     pub(super) fn fingerprint(&self) -> Fingerprint {
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(digest::digest(&digest::SHA256, &self.certificate).as_ref());
-        Fingerprint(bytes)
+        Fingerprint::of(&self.certificate)
     }
 }
 

@@ -20,16 +20,30 @@ pub(super) fn open_secret(
     effect: &'static str,
     make: impl FnOnce() -> Result<String, IdentityError>,
 ) -> Result<String, IdentityError> {
+    if let Some(text) = read_secret(path, effect)? {
+        return Ok(text);
+    }
+    let text = make()?;
+    write_secret(path, &text)?;
+    tracing::info!(file = %path.display(), "made a new secret");
+    Ok(text)
+}
+
+/// Writes a secret file in the place of the one there is; a crash leaves the one or the other, whole.
+pub(super) fn write_secret(path: &Path, text: &str) -> Result<(), IdentityError> {
+    let file = format!("{text}{CHECK_LINE}{}\n", sha256(text.as_bytes()));
+    Ok(write_durably(path, file.as_bytes(), 0o600)?)
+}
+
+/// The text of a secret file without its check line; `None` where there is no file.
+pub(super) fn read_secret(
+    path: &Path,
+    effect: &'static str,
+) -> Result<Option<String>, IdentityError> {
     let unreadable = |source| IdentityError::Unreadable { path: path.into(), source };
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            let text = make()?;
-            let file = format!("{text}{CHECK_LINE}{}\n", sha256(text.as_bytes()));
-            write_durably(path, file.as_bytes(), 0o600)?;
-            tracing::info!(file = %path.display(), "made a new secret");
-            return Ok(text);
-        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(unreadable(source)),
     };
     let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode();
@@ -51,7 +65,7 @@ pub(super) fn open_secret(
         (check.strip_prefix(CHECK_LINE)? == sha256(text.as_bytes())).then_some(text)
     });
     let problem = || format!("its last line is not `{CHECK_LINE}` and the checksum of the rest");
-    checked.map(str::to_owned).ok_or_else(|| damaged(path, problem(), effect))
+    checked.map(|text| Some(text.to_owned())).ok_or_else(|| damaged(path, problem(), effect))
 }
 
 /// The file is not what was written.

@@ -6,6 +6,7 @@ use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, PlayerId};
 use matchkeep_shared::ticket::{NEVER, TicketClaims};
 
+use super::certificate::new_key;
 use super::secret::{CHECK_LINE, sha256};
 use super::*;
 

@@ -296,7 +296,9 @@ impl Lobby {
             ShardEvent::Joined { match_id, player } => self.placement.seated(*match_id, *player),
             ShardEvent::Left { match_id, player } => self.placement.vacated(*match_id, *player),
             // The place is held; the shard says when it no longer is.
-            ShardEvent::Disconnected { .. } | ShardEvent::Identity { .. } => {}
+            ShardEvent::Disconnected { .. }
+            | ShardEvent::Identity { .. }
+            | ShardEvent::KeysTaken(_) => {}
             ShardEvent::Ended { match_id, .. } => self.placement.over(*match_id),
             ShardEvent::Closed { match_id } => self.placement.remove(*match_id),
         }
@@ -446,6 +448,11 @@ impl Lobby {
                 self.say(to, voice, LobbyReply::Refused { reason });
             }
         }
+    }
+
+    /// Tickets are signed with another key from now on, which every shard believes already.
+    pub fn set_signer(&mut self, signer: TicketSigner) {
+        self.config.signer = signer;
     }
 
     /// The match is there: who waits for it hears where.

@@ -14,7 +14,8 @@ use matchkeep_shared::limits::{
 use matchkeep_shared::wire::ALPN_LOBBY;
 use matchkeep_shared::wire::frame::{FrameReader, write_frame};
 use matchkeep_shared::wire::lobby::{LobbyMessage, LobbyReply, LobbyRequest};
-use quinn::{Connection, Endpoint, RecvStream, SendStream, VarInt};
+use quinn::{Connection, Endpoint, RecvStream, SendStream, ServerConfig, VarInt};
+use rustls::sign::CertifiedKey;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::Span;
@@ -41,20 +42,36 @@ pub enum EndpointError {
     Socket(#[from] std::io::Error),
 }
 
-/// Opens the lobby's endpoint on a bound socket. Call within a runtime.
+/// Opens the lobby's endpoint on a bound socket. It shows this certificate, or one of its own. Call within a runtime.
 ///
 /// # Errors
 /// [`EndpointError`].
-pub fn open(identity: &ServerIdentity, socket: UdpSocket) -> Result<Endpoint, EndpointError> {
-    let mut config = identity.quic_server(EndpointRole::Lobby, &[ALPN_LOBBY])?;
+pub fn open(
+    identity: &ServerIdentity,
+    shown: Option<Arc<CertifiedKey>>,
+    socket: UdpSocket,
+) -> Result<Endpoint, EndpointError> {
+    let config = server_config(identity, shown)?;
+    let endpoint = identity.quic_endpoint(EndpointRole::Lobby);
+    let runtime = Arc::new(quinn::TokioRuntime);
+    Ok(Endpoint::new(endpoint, Some(config), socket, runtime)?)
+}
+
+/// How connections are taken, with this certificate or one of its own.
+pub(super) fn server_config(
+    identity: &ServerIdentity,
+    shown: Option<Arc<CertifiedKey>>,
+) -> Result<ServerConfig, IdentityError> {
+    let mut config = match shown {
+        Some(shown) => identity.quic_server_showing(shown, EndpointRole::Lobby, &[ALPN_LOBBY])?,
+        None => identity.quic_server(EndpointRole::Lobby, &[ALPN_LOBBY])?,
+    };
     config
         .transport_config(transport_config(Side::Server))
         .max_incoming(HANDSHAKES_WAITING_MAX)
         .incoming_buffer_size(INCOMING_BUFFER_BYTES)
         .incoming_buffer_size_total(INCOMING_BUFFER_TOTAL_BYTES);
-    let endpoint = identity.quic_endpoint(EndpointRole::Lobby);
-    let runtime = Arc::new(quinn::TokioRuntime);
-    Ok(Endpoint::new(endpoint, Some(config), socket, runtime)?)
+    Ok(config)
 }
 
 /// Serves connections until the endpoint is closed.

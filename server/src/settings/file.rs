@@ -122,6 +122,10 @@ settings! {
     lobby_port: u16, Kind::Port, "PORT", LOBBY_PORT;
     /// UDP port of the first shard, the others follow; 0 for any
     shard_port: u16, Kind::Port, "PORT", SHARD_PORT;
+    /// Certificate of the lobby with its chain (PEM), by which clients know it by name; read again when it changes
+    lobby_certificate: PathBuf, Kind::Path, "FILE", PathBuf::new() => "none: one of its own, for who knows its fingerprint";
+    /// Private key of that certificate (PEM)
+    lobby_key: PathBuf, Kind::Path, "FILE", PathBuf::new() => "none";
     /// TCP address of the admin interface
     admin: SocketAddr, Kind::Address, "ADDR", SocketAddr::from((Ipv4Addr::LOCALHOST, ADMIN_PORT));
     /// Certificate of the admin interface with its chain (PEM); with it, it speaks TLS

@@ -1,5 +1,6 @@
 //! Checks what is in force, and makes of it what a server runs with.
 
+use std::path::Path;
 use std::time::Duration;
 
 use matchkeep_shared::Game;
@@ -37,7 +38,10 @@ impl SettingsFile {
 pub(super) fn resolve<G: Game>(
     values: Values,
 ) -> Result<(Settings<G::Config>, Vec<ModeValue>), SettingsError> {
-    let admin_tls = tls_files(&values)?;
+    let lobby = ["lobby_certificate", "lobby_key"];
+    let lobby_tls = tls_files(lobby, &values.lobby_certificate, &values.lobby_key)?;
+    let admin = ["admin_certificate", "admin_key"];
+    let admin_tls = tls_files(admin, &values.admin_certificate, &values.admin_key)?;
     let identity = identity(&values)?;
     check_addresses(&values, admin_tls.is_some())?;
     let admission = admission(&values)?;
@@ -73,6 +77,7 @@ pub(super) fn resolve<G: Game>(
         host: values.host,
         lobby_port: values.lobby_port,
         shard_port: values.shard_port,
+        lobby_tls,
         admin: values.admin,
         admin_tls,
         identity,
@@ -173,18 +178,23 @@ fn admission(values: &Values) -> Result<Admission, SettingsError> {
     Ok(Admission { connections, requests })
 }
 
-/// Certificate and key of the admin interface: both or neither.
-fn tls_files(values: &Values) -> Result<Option<TlsFiles>, SettingsError> {
-    let (certificate, key) = (&values.admin_certificate, &values.admin_key);
+/// A certificate and its key: both or neither.
+fn tls_files(
+    settings: [&'static str; 2],
+    certificate: &Path,
+    key: &Path,
+) -> Result<Option<TlsFiles>, SettingsError> {
     let missing = |key, other| {
         let allowed = format!("a file is expected, for {other} is set: set both or neither");
         Err(SettingsError::invalid(key, "none", allowed))
     };
     match (certificate.as_os_str().is_empty(), key.as_os_str().is_empty()) {
         (true, true) => Ok(None),
-        (false, true) => missing("admin_key", "admin_certificate"),
-        (true, false) => missing("admin_certificate", "admin_key"),
-        (false, false) => Ok(Some(TlsFiles { certificate: certificate.clone(), key: key.clone() })),
+        (false, true) => missing(settings[1], settings[0]),
+        (true, false) => missing(settings[0], settings[1]),
+        (false, false) => {
+            Ok(Some(TlsFiles { certificate: certificate.into(), key: key.into(), settings }))
+        }
     }
 }
 

@@ -41,7 +41,7 @@ use crate::accounts::Barred;
 use crate::matches::recorder::JournalBatch;
 use crate::matches::{Match, MatchOptions};
 use crate::rates::Rate;
-use crate::tickets::{TicketSigner, TicketVerifier, UsedTickets};
+use crate::tickets::{TicketKeys, TicketVerifier, UsedTickets};
 use restarting::Returning;
 use standing::Pace;
 
@@ -53,8 +53,8 @@ pub struct CoreConfig {
     pub endpoint: Arc<EndpointConfig>,
     /// QUIC's settings for the connections, certificate included.
     pub server: Arc<ServerConfig>,
-    /// Knows good tickets, and signs the tokens that bring players back.
-    pub signer: TicketSigner,
+    /// Know good tickets, and sign the tokens that bring players back.
+    pub keys: TicketKeys,
     /// What its matches are told.
     pub options: MatchOptions,
     /// How many connections each address may open.
@@ -188,13 +188,13 @@ pub struct TickRun {
 impl<G: Game> Core<G> {
     /// A shard without matches.
     pub fn new(config: CoreConfig) -> Self {
-        let CoreConfig { shard, endpoint, server, signer, options, connections, now } = config;
+        let CoreConfig { shard, endpoint, server, keys, options, connections, now } = config;
         Self {
             shard,
             started: now,
             wall_unix_ms: 0,
-            tickets: signer.verifier(),
-            tokens: Tokens::new(signer),
+            tickets: keys.verifier(),
+            tokens: Tokens::new(keys.signer().clone()),
             used_tickets: UsedTickets::new(),
             endpoint: Endpoint::new(endpoint, Some(server), true, None),
             admission: Admission::new(connections, now),
@@ -314,6 +314,7 @@ impl<G: Game> Core<G> {
                 self.note_identity(now, match_id, player, until_unix_ms);
             }
             Command::Bar(barred) => self.bar(now, barred),
+            Command::Keys(keys) => self.take_keys(&keys),
             Command::Release { match_id, player } => self.release(now, match_id, player),
             Command::ResultDurable { match_id } => self.tell_result(now, match_id),
             Command::ResultLost { match_id } => self.give_up_result(now, match_id),

@@ -19,6 +19,7 @@ use crate::accounts::Barred;
 use crate::matches::recorder::Base;
 use crate::matches::state::MatchState;
 use crate::matches::{Death, MatchSpec};
+use crate::tickets::{KeyId, TicketKeys};
 
 /// Control to shard.
 #[derive(Debug)]
@@ -97,6 +98,8 @@ pub enum Command<G: Game> {
     },
     /// Who was banned or revoked lately, all of them: what they were given before is void.
     Bar(Barred),
+    /// There is a new key: it signs from now on, and it and the one before are believed.
+    Keys(TicketKeys),
     /// The player gives up the place, connected or held.
     Release {
         /// The match.
@@ -204,6 +207,8 @@ pub enum ShardEvent {
         /// In its compact form.
         token: String,
     },
+    /// The shard believes a new key, and signs with it.
+    KeysTaken(KeyId),
     /// A connection to a match ended; the place may be held.
     Disconnected {
         /// The match.

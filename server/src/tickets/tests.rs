@@ -5,8 +5,9 @@ use proptest::prelude::*;
 use ring::rand::SystemRandom;
 
 use super::*;
+use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, Slot};
-use matchkeep_shared::ticket::NEVER;
+use matchkeep_shared::ticket::{NEVER, TICKET_BYTES_MAX, TOKEN_BYTES_MAX};
 
 const NOW: u64 = 1_800_000_000_000;
 
@@ -104,6 +105,33 @@ fn each_refusal_names_its_reason() {
 }
 
 #[test]
+fn the_key_before_is_believed_until_its_time_is_over_and_no_other_key_is() {
+    let (first, second, third) = (signer(), signer(), signer());
+    let keys = TicketKeys::new(second.clone()).after(first.verifying_key(), NOW + 1000);
+    assert_eq!(keys.id(), second.verifying_key().id());
+    let verifier = keys.verifier();
+    for believed in [&first, &second] {
+        let ticket = believed.sign(&claims(1)).expect("the name is one");
+        assert_eq!(verifier.verify(&ticket, NOW + 999), Ok(claims(1)));
+        assert_eq!(verifier.verify_token(&believed.sign_token(&token(3)), NOW), Ok(token(3)));
+    }
+    let own = keys.signer().sign(&claims(1)).expect("the name is one");
+    assert_eq!(own[..4], second.verifying_key().id().0);
+    let old = first.sign(&claims(1)).expect("the name is one");
+    assert_eq!(verifier.verify(&old, NOW + 1000), Err(DisconnectReason::TicketInvalid));
+    assert_eq!(
+        verifier.verify_token(&first.sign_token(&token(3)), NOW + 1000),
+        Err(DisconnectReason::TokenInvalid)
+    );
+    let foreign = third.sign(&claims(1)).expect("the name is one");
+    assert_eq!(verifier.verify(&foreign, NOW), Err(DisconnectReason::TicketInvalid));
+    // The name of a key alone opens nothing.
+    let mut renamed = foreign;
+    renamed[..4].copy_from_slice(&second.verifying_key().id().0);
+    assert_eq!(verifier.verify(&renamed, NOW), Err(DisconnectReason::TicketInvalid));
+}
+
+#[test]
 fn a_name_no_shard_accepts_is_not_signed() {
     for name in ["", " Ada", "Ada\n", "a name that is much too long"] {
         let claims = TicketClaims { name: name.to_owned(), ..claims(1) };
@@ -115,10 +143,11 @@ fn a_name_no_shard_accepts_is_not_signed() {
 fn a_signature_without_the_context_is_refused() {
     let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("a key is made");
     let key = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).expect("the key is one");
-    let mut ticket = encoding::encode(&claims(1));
-    let signature = key.sign(&ticket);
+    let signer = TicketSigner { key: Arc::new(key) };
+    let mut ticket = [&signer.verifying_key().id().0[..], &encoding::encode(&claims(1))].concat();
+    let signature = signer.key.sign(&ticket);
     ticket.extend_from_slice(signature.as_ref());
-    let verifier = TicketSigner { key: Arc::new(key) }.verifier();
+    let verifier = signer.verifier();
     let refused = Err(DisconnectReason::TicketInvalid);
     assert_eq!(verifier.verify(&ticket, NOW), refused);
 }
@@ -144,7 +173,7 @@ fn every_flipped_bit_and_every_cut_is_refused() {
 proptest! {
     #[test]
     fn random_bytes_are_no_ticket(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-        let verifier = TicketVerifier::new([9; VERIFYING_KEY_BYTES]);
+        let verifier = TicketVerifier::new(VerifyingKey([9; VERIFYING_KEY_BYTES]));
         let refused = Err(DisconnectReason::TicketInvalid);
         prop_assert_eq!(verifier.verify(&bytes, NOW), refused);
     }
@@ -154,8 +183,9 @@ proptest! {
         bytes in proptest::collection::vec(any::<u8>(), 0..120)
     ) {
         let signer = signer();
-        let signature = signer.key.sign(&[SIGNING_CONTEXT, &bytes].concat());
-        let ticket = [&bytes, signature.as_ref()].concat();
+        let said = [&signer.verifying_key().id().0, bytes.as_slice()].concat();
+        let signature = signer.key.sign(&[SIGNING_CONTEXT, &said].concat());
+        let ticket = [&said, signature.as_ref()].concat();
         if let Ok(claims) = signer.verifier().verify(&ticket, NOW) {
             prop_assert!(is_player_name(&claims.name));
         }

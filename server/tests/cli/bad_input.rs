@@ -57,7 +57,12 @@ fn every_flag_with_a_senseless_value_is_refused() {
         (&["bots", "--kind", "dance"], &["--kind", "dance", "fight"]),
         (&["bots", "--kind", "trace"], &["--kind", "trace", "--trace"]),
         (&["bots", "--trace", "x.gz"], &["--trace", "x.gz", "--kind trace"]),
-        (&["bots", "--lobby", "127.0.0.1:1"], &["--fingerprint"]),
+        (&["bots", "--lobby", "127.0.0.1"], &["--lobby", "HOST:PORT"]),
+        (&["bots", "--lobby-ca", "ca.pem"], &["--lobby"]),
+        (
+            &["bots", "--lobby", "127.0.0.1:1", "--lobby-ca", "/nowhere.pem"],
+            &["--lobby-ca /nowhere.pem"],
+        ),
         (
             &["bots", "--lobby", "127.0.0.1:1", "--fingerprint", "12"],
             &["--fingerprint", "12", "64 hexadecimal"],

@@ -24,7 +24,9 @@ fn another(key: &str, value: &Value) -> Value {
         ("admin", _) => json!("127.0.0.9:7999"),
         ("log", _) => json!("debug"),
         ("log_format", _) => json!("json"),
-        ("admin_certificate" | "admin_key", _) => json!("elsewhere.pem"),
+        ("lobby_certificate" | "lobby_key" | "admin_certificate" | "admin_key", _) => {
+            json!("elsewhere.pem")
+        }
         ("identity_keys", _) => json!("keys.json"),
         ("identity_algorithm", _) => json!("ES256"),
         ("identity_issuer" | "identity_audience", _) => json!("somebody"),
@@ -35,6 +37,8 @@ fn another(key: &str, value: &Value) -> Value {
 /// What else must be set where this is.
 fn companion(key: &str) -> &'static [&'static str] {
     match key {
+        "lobby_certificate" => &["--lobby-key", "key.pem"],
+        "lobby_key" => &["--lobby-certificate", "certificate.pem"],
         "admin_certificate" => &["--admin-key", "key.pem"],
         "admin_key" => &["--admin-certificate", "certificate.pem"],
         "identity_keys" => &["--identity-issuer", "us", "--identity-audience", "it"],

@@ -9,7 +9,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::process::{arg, matchkeep, run, run_ok, text};
 
-const VERBS: [&str; 14] = [
+const VERBS: [&str; 15] = [
     "demo",
     "serve",
     "bots",
@@ -20,6 +20,7 @@ const VERBS: [&str; 14] = [
     "player",
     "queue",
     "token",
+    "key",
     "audit",
     "config",
     "completions",

@@ -109,12 +109,12 @@ fn a_new_certificate_is_taken_while_the_server_runs_and_a_bad_one_is_not() {
         });
     };
     std::fs::write(&files.certificate, "rubbish").expect("a temporary file");
-    logged("keeps the certificate it has");
+    logged("what was there before stays in force");
     assert!(is_known_by(&first), "the one before stays");
 
     std::fs::copy(&next.key, &files.key).expect("a temporary file");
     std::fs::copy(&next.certificate, &files.certificate).expect("a temporary file");
-    logged("has a new certificate");
+    logged("the admin interface's certificate changed");
     assert!(is_known_by(&next.certificate) && !is_known_by(&first));
     assert_eq!(serve.stop(Signal::TERM), Some(0));
 }

@@ -176,6 +176,11 @@ fn is_hash(word: &str) -> bool {
     word.len() == 64 && word.chars().all(|c| c.is_ascii_hexdigit())
 }
 
+/// The name of a key that tickets are signed with.
+fn is_key(word: &str) -> bool {
+    word.len() == 8 && word.chars().all(|c| c.is_ascii_hexdigit())
+}
+
 fn last_id(printed: &str) -> Option<String> {
     let mut words = printed.split(|c: char| !c.is_alphanumeric());
     words.rfind(|word| is_id(word)).map(str::to_owned)
@@ -190,6 +195,7 @@ fn plain(line: &str) -> String {
             let body = match body {
                 body if is_id(body) => "ID".to_owned(),
                 body if is_hash(body) => "HASH".to_owned(),
+                body if is_key(body) => "KEY".to_owned(),
                 body => figures(body),
             };
             body + end

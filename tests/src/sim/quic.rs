@@ -67,7 +67,7 @@ pub(super) fn core_config(now: Instant, shard: ShardId, rng: &mut Rng) -> CoreCo
         shard,
         endpoint: Arc::new(endpoint),
         server: Arc::new(server),
-        signer: identity().ticket_signer(),
+        keys: identity().ticket_keys(),
         options: MatchOptions { journaled: true, hashes: Hashes::EveryTick },
         connections: Rate::ANY,
         now,

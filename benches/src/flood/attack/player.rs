@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use matchkeep_client::netcode::join_message;
-use matchkeep_client::transport::{Fingerprint, client_config};
+use matchkeep_client::transport::{Fingerprint, Trust, client_config};
 use matchkeep_shared::arena::{Arena, ArenaInput};
 use matchkeep_shared::ids::Epoch;
 use matchkeep_shared::time::Tick;
@@ -37,7 +37,7 @@ pub(super) fn ask_to_join(
 ) -> anyhow::Result<Puppet> {
     let place = target.place(number)?;
     let to = SocketAddr::new(place.address.unwrap_or(target.lobby.ip()), place.port);
-    let tls = client_config(Fingerprint(place.fingerprint), ALPN_MATCH);
+    let tls = client_config(&Trust::Pinned(Fingerprint(place.fingerprint)), ALPN_MATCH);
     let keys = keys(QuicClientConfig::try_from(tls)?);
     let mut puppet = Puppet::connect_with(to, keys, transport)?;
     puppet.write(&join_message::<Arena>(Credential::Ticket(place.ticket)))?;

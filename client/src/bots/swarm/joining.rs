@@ -85,7 +85,8 @@ async fn find<G: Playable>(
 ) -> Result<Place, ClientError> {
     let plan = &shared.plan;
     let name = plan.bot_name(bot);
-    let mut lobby = LobbyClient::connect::<G>(lobbies, plan.lobby, plan.fingerprint, &name).await?;
+    let trust = plan.trust.clone();
+    let mut lobby = LobbyClient::connect::<G>(lobbies, plan.lobby, trust, &name).await?;
     let assignment = lobby.find_match(&plan.mode).await;
     // The lobby has done its part.
     lobby.close();

@@ -1,4 +1,4 @@
-//! Who may go on: identities that end, newer ones, and players who were banned or revoked.
+//! Who may go on: identities that end, newer ones, players who were banned or revoked, and keys that are believed.
 //!
 //! Owns: what a player showed last, per session, and whose tickets and tokens are void. Must not know: how a token is
 //! checked, and why somebody was banned.
@@ -14,6 +14,8 @@ use super::{Connection, Core, Session};
 use crate::accounts::Barred;
 use crate::shard::message::ShardEvent;
 use crate::shard::session::Shown;
+use crate::shard::tokens::Tokens;
+use crate::tickets::TicketKeys;
 
 impl<G: Game> Core<G> {
     /// Whether a player may come in with what was given at `given_unix_ms`.
@@ -73,6 +75,13 @@ impl<G: Game> Core<G> {
                 self.rearm(handle);
             }
         }
+    }
+
+    /// There is a new key. Players who are here get tokens of it with their next ones, within a minute.
+    pub(super) fn take_keys(&mut self, keys: &TicketKeys) {
+        self.tickets = keys.verifier();
+        self.tokens = Tokens::new(keys.signer().clone());
+        self.reports.push_back(ShardEvent::KeysTaken(keys.id()));
     }
 
     /// Sends away who may not go on. A banned player's place is free; who was revoked may come back with a newer

@@ -37,7 +37,7 @@ impl World {
             shard: ShardId(0),
             endpoint: Arc::new(identity.quic_endpoint(role)),
             server: Arc::new(identity.quic_server(role, &[ALPN_MATCH]).expect("a certificate")),
-            signer: identity.ticket_signer(),
+            keys: identity.ticket_keys(),
             options: MatchOptions::default(),
             connections: Rate::ANY,
             now: Instant::now(),
