@@ -69,7 +69,8 @@ async fn news(lobby: &mut LobbyClient) -> LobbyNews {
 /// The team of each player in a match, by name.
 async fn teams(server: &TestServer, match_id: MatchId) -> Vec<(String, u64)> {
     let state = server.state(match_id).await.expect("it runs");
-    let players = state["players"].as_array().expect("a list").iter().filter(|it| !it.is_null());
+    let players = &state["state"]["game"]["players"];
+    let players = players.as_array().expect("a list").iter().filter(|it| !it.is_null());
     let team = |player: &serde_json::Value| {
         let name = player["info"]["name"].as_str().expect("a name").to_owned();
         (name, player["team"].as_u64().expect("a number"))

@@ -221,6 +221,16 @@ impl Puppet {
         self.connection.streams().open(Dir::Bi).context("the server allows a stream")
     }
 
+    /// Opens a stream and says a byte in it: the server hears of it by that.
+    ///
+    /// # Errors
+    /// Where the server does not allow one.
+    pub(super) fn open_heard(&mut self) -> anyhow::Result<()> {
+        let stream = self.open()?;
+        self.connection.send_stream(stream).write(&[0]).context("a byte goes into a stream")?;
+        Ok(())
+    }
+
     /// Waits for the welcome.
     ///
     /// # Errors

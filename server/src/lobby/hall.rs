@@ -32,6 +32,8 @@ pub(super) struct Hall {
     is_reading: bool,
     read_due_unix_ms: u64,
     forget_due_unix_ms: u64,
+    /// It was looked for what the process before promised.
+    has_looked: bool,
 }
 
 #[derive(Debug)]
@@ -70,6 +72,7 @@ impl Hall {
             is_reading: false,
             read_due_unix_ms: 0,
             forget_due_unix_ms: 0,
+            has_looked: false,
         })
     }
 
@@ -256,6 +259,11 @@ impl Hall {
             chores.push(QueueAsk::Forget { before_unix_ms: now_unix_ms.saturating_sub(kept_ms) });
         }
         chores
+    }
+
+    /// It was looked for promises. Says whether that was the first time.
+    pub(super) fn looks_first(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_looked, true)
     }
 
     /// A reading is over, up to this change; `is_all`: there is no more.

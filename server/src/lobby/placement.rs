@@ -252,6 +252,11 @@ impl Placed {
         matches!(self.stage, Stage::Creating | Stage::Returning)
     }
 
+    /// Whether it was made by the process before, and who has a place there is not known yet.
+    pub(super) fn is_returning(&self) -> bool {
+        self.stage == Stage::Returning
+    }
+
     /// Whether the player sits there, or the place is held.
     pub(super) fn has_seat(&self, player: PlayerId) -> bool {
         self.seats.get(&player).is_some_and(|seat| seat.taken)

@@ -95,10 +95,9 @@ pub fn replay_everything(world: &mut World) {
         .map(|n| u64::from(*n))
         .sum();
     let between_steps = world.witness.deaths_between_steps;
-    let (matched, in_vain) = world.machine.directory.queued();
+    let matched = world.machine.directory.queued();
     let tally = world.tally_mut();
     tally.add("queued_for_a_match", matched);
-    tally.add("queued_in_vain", in_vain);
     tally.add("game_panic_between_steps", between_steps);
     tally.add("torn_records", set_aside);
     tally.add("match_quarantined", quarantined);

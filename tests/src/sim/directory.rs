@@ -77,9 +77,9 @@ impl DirectoryDisk {
         self.lock().durable.results.get(&match_id).cloned()
     }
 
-    /// How many parties got a match by waiting, and how many waited for too long.
-    pub fn queued(&self) -> (u64, u64) {
-        self.lock().durable.queue.ended()
+    /// How many parties got a match by waiting.
+    pub fn queued(&self) -> u64 {
+        self.lock().durable.queue.matched()
     }
 
     /// What has become of a match.

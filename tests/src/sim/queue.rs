@@ -48,13 +48,10 @@ impl QueueTables {
         self.change
     }
 
-    /// How many parties got a match, and how many were given up.
-    pub(super) fn ended(&self) -> (u64, u64) {
-        let count = |is_it: fn(QueueState) -> bool| {
-            self.tickets.values().filter(|row| is_it(row.state)).count() as u64
-        };
-        let matched = count(|state| matches!(state, QueueState::Taken(_)));
-        (matched, count(|state| state == QueueState::GivenUp))
+    /// How many parties got a match.
+    pub(super) fn matched(&self) -> u64 {
+        let taken = |row: &&Row| matches!(row.state, QueueState::Taken(_));
+        self.tickets.values().filter(taken).count() as u64
     }
 
     fn rating(&self, ladder: &str, player: PlayerId) -> Rating {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Every kind there is. One that stays at 0 over many seeds is no test, and fails the run.
-pub const KINDS: [&str; 35] = [
+pub const KINDS: [&str; 34] = [
     "client_stall",
     "crash_in_flush",
     "crash_in_recovery",
@@ -33,7 +33,6 @@ pub const KINDS: [&str; 35] = [
     "power_cut",
     "process_killed",
     "queued_for_a_match",
-    "queued_in_vain",
     "shard_stall",
     "slow_disk",
     "stale_writer",

@@ -221,16 +221,11 @@ fn modes(plan: &Plan, places: usize) -> Vec<Mode<FragileConfig>> {
     vec![mode(MODE, None), mode(FUSED_MODE, plan.fuse)]
 }
 
-/// Whoever comes waits for others, but not for long: a match begins with two, and is filled while it runs.
+/// Whoever comes waits for others, but for a second at most: a match begins with whom there is, and is filled while it
+/// runs.
 fn queued(places: usize) -> ModeRules {
     let teams = if places.is_multiple_of(2) { 2 } else { 0 };
-    ModeRules {
-        teams,
-        form_min: places.min(2),
-        fill_seconds: 1,
-        wait_seconds_max: 5,
-        ..ModeRules::immediate(places)
-    }
+    ModeRules { teams, fill_seconds: 1, wait_seconds_max: 5, ..ModeRules::immediate(places) }
 }
 
 impl World {

@@ -1,5 +1,5 @@
 //! Connections whose streams are opened and left, at the lobby and at a shard in turn: as many as each allows, with a
-//! byte in one of them, and then not a word.
+//! byte in each of them, and then not a word.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -42,7 +42,7 @@ impl Streams {
         outcome.connections += 1;
         puppet.write(&[0])?;
         outcome.count("streams", 1);
-        while puppet.open().is_ok() {
+        while puppet.open_heard().is_ok() {
             outcome.count("streams", 1);
         }
         puppet.drive()?;

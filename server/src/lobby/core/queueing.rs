@@ -162,8 +162,9 @@ impl Lobby {
                 }
             }
             (QueueAsk::Promised, Ok(QueueSaid::Promised(promised))) => {
+                let is_first = self.hall.looks_first();
                 for promised in promised {
-                    self.keep_promise(now_unix_ms, promised);
+                    self.keep_promise(now_unix_ms, is_first, promised);
                 }
             }
             (QueueAsk::Forget { .. }, Ok(QueueSaid::Forgotten(forgotten))) => {
@@ -186,13 +187,20 @@ impl Lobby {
         new: NewTicket,
         queued: Queued,
     ) {
-        let QueueState::Taken(Taken { match_id, .. }) = queued.state else {
+        let QueueState::Taken(Taken { match_id, team, .. }) = queued.state else {
             return self.admit(now_unix_ms, to, queued.ticket);
         };
         let Some(to) = to else { return };
         let Some(Session::Authenticated(player)) = self.sessions.get(&to).cloned() else { return };
+        let members = &queued.ticket.members;
+        let mean = members.iter().find(|member| member.player == player.id);
+        let mean = mean.map_or(0.0, |member| member.rating.mean);
         let placed = self.placement.find(match_id);
-        if placed.is_some_and(|placed| placed.expects(player.id)) {
+        // Who has a place in one that is on its way back is not known yet.
+        if placed.is_some_and(|placed| placed.expects(player.id) || placed.is_returning()) {
+            let chosen = Some(Chosen { team, mean });
+            // Where there is none after all, assigning says so.
+            let _ = self.placement.promise(match_id, player.id, chosen, now_unix_ms);
             self.assign(now_unix_ms, to, Voice::Answer, &player, match_id);
         } else if new.done_with == Some(match_id) {
             self.refuse(to, DisconnectReason::Internal);
@@ -331,11 +339,13 @@ impl Lobby {
         }
     }
 
-    /// A match was promised and is not there: who promised it died before it was made, and it is made now.
-    fn keep_promise(&mut self, now_unix_ms: u64, promised: Promised) {
+    /// A match was promised and is not there: who promised it died before it was made, and it is made now. What this
+    /// process promised it made, or it told its players why not.
+    fn keep_promise(&mut self, now_unix_ms: u64, is_first: bool, promised: Promised) {
         let Promised { match_id, lobby, unix_ms, tickets } = promised;
         let is_late = now_unix_ms.saturating_sub(unix_ms) >= PROMISE_KEPT_WITHIN.as_millis() as u64;
-        if self.placement.find(match_id).is_some() || (lobby != LOBBY && !is_late) {
+        let is_left = if lobby == LOBBY { is_first } else { is_late };
+        if self.placement.find(match_id).is_some() || !is_left {
             return;
         }
         let mode = tickets.first().and_then(|(ticket, _)| self.mode(&ticket.mode));
