@@ -1,7 +1,8 @@
 """How the test vectors write values of messages in JSON.
 
 As Python has them, except that bytes are hex, and a choice with fields is an object of one member: its
-name, and its fields.
+name, and its fields. Of a choice without any the vectors have both: its name alone, and an object
+with no fields. Either is read.
 """
 
 from matchkeep_client.encoding import (Bytes, Choice, FixedBytes, List, Option, Structure)
@@ -34,8 +35,10 @@ def from_json(kind, value):
         case Option():
             return None if value is None else from_json(kind.some, value)
         case Structure():
+            if value.keys() != kind.fields.keys():
+                raise ValueError(f"fields {list(value)} where {list(kind.fields)} belong")
             return {name: from_json(field, value[name]) for name, field in kind.fields.items()}
         case Choice():
-            (name, fields), = value.items()
+            (name, fields), = ((value, {}),) if isinstance(value, str) else value.items()
             return name, from_json(kind.variants[name], fields)
     return value

@@ -21,28 +21,14 @@ from matchkeep_client.connection import Closed, connect
 from matchkeep_client.lobby_client import LobbyClient, Refused
 from matchkeep_client.player import Player
 from matchkeep_client.session import Session
+import queueing
 from losses import Losses
 from observer import TOLERANCE, Observer, differences, distance, position, walked
+from report import Report, until
 from server import MODE, Server
 from walker import TURN, Walker
 
 RUN_SPEED = 320  # units a second
-
-
-class Report:
-    """What was checked, and what came of it."""
-
-    def __init__(self):
-        self.checks = []
-
-    def check(self, name, good, detail=""):
-        """Notes a check; what failed is the run's failure."""
-        self.checks.append({"name": name, "passed": bool(good), "detail": str(detail)})
-
-    @property
-    def passed(self):
-        """Whether nothing failed."""
-        return all(check["passed"] for check in self.checks)
 
 
 class Participant:
@@ -71,15 +57,6 @@ class Participant:
         """Waits until so many ticks were seen."""
         epoch, tick = self.observer.newest
         await until(lambda: self.observer.newest >= (epoch, tick + count), 5 + count / 30, "ticks stopped coming")
-
-
-async def until(condition, seconds, what):
-    """Waits until something is so."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError(what)
-        await asyncio.sleep(0.01)
 
 
 async def check_certificate(report, lobby):
@@ -337,6 +314,7 @@ async def check_leave(report, walker, witness):
 async def scenario(report, server):
     """All of it, in order."""
     lobby = await asyncio.to_thread(server.start)
+    patient = asyncio.create_task(queueing.wait_in_vain(report, lobby))
     await check_certificate(report, lobby)
     await check_private(report, lobby)
     walker, witness = Participant(lobby, "walker"), Participant(lobby, "witness")
@@ -357,6 +335,7 @@ async def scenario(report, server):
         await check_state(report, "the walker's view", server, walker)
         await check_state(report, "the witness's view", server, witness)
         await check_losses(report, server, lobby)
+        await patient
 
         await check_return(report, server, (walker, witness))
         epoch, since = walker.observer.newest
@@ -375,6 +354,24 @@ async def scenario(report, server):
         bots.wait()
 
 
+def run(report, program, part):
+    """Plays one part on a server of its own. Returns the end of its log, where something failed."""
+    failed = report.failed
+    with tempfile.TemporaryDirectory() as folder:
+        server = Server(program, pathlib.Path(folder))
+        try:
+            asyncio.run(part(report, server))
+        except (TimeoutError, ConnectionError, RuntimeError, KeyError, Refused) as error:
+            where = traceback.extract_tb(error.__traceback__)
+            report.check("the scenario runs to its end", False, f"{type(error).__name__}: {error} "
+                         + "; ".join(f"{frame.name}, line {frame.lineno}" for frame in where
+                                     if frame.filename in (__file__, queueing.__file__)))
+        finally:
+            code = server.stop()
+        report.check("the server stops in order", code == 0, f"exit code {code}")
+        return server.log() if report.failed > failed else []
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("program", type=pathlib.Path, help="the server program")
@@ -384,30 +381,19 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     report = Report()
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        server = Server(arguments.program.resolve(), pathlib.Path(folder))
-        try:
-            asyncio.run(scenario(report, server))
-        except (TimeoutError, ConnectionError, RuntimeError, KeyError) as error:
-            where = traceback.extract_tb(error.__traceback__)
-            report.check("the scenario runs to its end", False, f"{type(error).__name__}: {error} "
-                         + "; ".join(f"{frame.name}, line {frame.lineno}" for frame in where
-                                     if frame.filename == __file__))
-        finally:
-            code = server.stop()
-        report.check("the server stops in order", code == 0, f"exit code {code}")
-        log = [] if report.passed else server.log()
+    log = []
+    for part in (scenario, queueing.scenario):
+        log += run(report, arguments.program.resolve(), part)
     seconds = round(time.monotonic() - began, 1)
     if arguments.json:
-        print(json.dumps({"passed": report.passed, "seconds": seconds, "checks": report.checks, "log": log}))
+        print(json.dumps({"passed": not report.failed, "seconds": seconds, "checks": report.checks, "log": log}))
     else:
         for check in report.checks:
             print(f"{'ok    ' if check['passed'] else 'FAILED'}  {check['name']}"
                   + (f": {check['detail']}" if check["detail"] else ""))
         print(*log, sep="\n", end="\n" if log else "")
-        failed = sum(not check["passed"] for check in report.checks)
-        print(f"{len(report.checks)} checks, {failed} failed, {seconds} s")
-    return 0 if report.passed else 1
+        print(f"{len(report.checks)} checks, {report.failed} failed, {seconds} s")
+    return 1 if report.failed else 0
 
 
 if __name__ == "__main__":

@@ -8,6 +8,9 @@ import time
 from matchkeep_client.lobby_client import Endpoint
 
 MODE = "proof"
+# Modes in which players wait for each other: with two teams of two; for a moment; and for longer
+# than a connection lasts on which nothing is said.
+SQUAD, HURRY, PATIENCE = "squad", "hurry", "patience"
 # A small map, so that everybody is in sight of everybody, and a match that begins soon.
 SETTINGS = f"""
 [modes.{MODE}]
@@ -18,6 +21,25 @@ map = "duel"
 [modes.{MODE}.rules]
 warmup_seconds = 6
 countdown_seconds = 1
+
+[modes.{SQUAD}]
+players_max = 4
+teams = 2
+wait_seconds = 60
+map = "duel"
+
+[modes.{SQUAD}.rules]
+teams = 2
+
+[modes.{HURRY}]
+players_max = 2
+form_min = 2
+wait_seconds = 1
+
+[modes.{PATIENCE}]
+players_max = 2
+form_min = 2
+wait_seconds = 10
 """
 
 

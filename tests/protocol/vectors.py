@@ -76,12 +76,18 @@ def faults(vector):
     except DecodeError as error:
         yield f"was refused: {error}"
         return
-    if value != vector["value"]:
+    if value != _meant(vector):
         yield f"was read as {value}"
     encoded = encode(vector)
     if encoded not in (None, data):
         yield f"was written as {encoded.hex()}"
     yield from _stands_for_otherwise(vector)
+
+
+def _meant(vector):
+    """The value of a vector, in the form in which this client's are written."""
+    kind = MESSAGES.get(vector["what"])
+    return to_json(kind, from_json(kind, vector["value"])) if kind else vector["value"]
 
 
 def _add_up(vector):

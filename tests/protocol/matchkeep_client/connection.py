@@ -17,6 +17,9 @@ from .reasons import name_of
 
 # A close code that is no reason of the table: this client does not say why.
 NO_REASON = 0x100
+# How often something is sent where there is nothing to say, in seconds: a connection ends after
+# 8 s of silence.
+KEEP_ALIVE = 2
 
 
 class Closed(ConnectionError):
@@ -55,6 +58,13 @@ class Connection(QuicConnectionProtocol):
         if not self.closed:
             self._quic.send_datagram_frame(data)
             self.transmit()
+
+    def keep_alive(self):
+        """Sends something from time to time, until the connection is over."""
+        if not self.closed:
+            self._quic.send_ping(0)
+            self.transmit()
+            asyncio.get_running_loop().call_later(KEEP_ALIVE, self.keep_alive)
 
     def end(self, reason="closed here", phrase=""):
         """Closes the connection. With the code 0, `left`, a place would be given up."""

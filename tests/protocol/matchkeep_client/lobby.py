@@ -1,7 +1,7 @@
 """The lobby's messages: who am I, which match, where is it."""
 
-from .encoding import (BYTES, NOTHING, TEXT, U16, U32, U64, Choice, FixedBytes, IpAddress, Names,
-                       Option, Structure, Text)
+from .encoding import (BYTES, NOTHING, TEXT, U16, U32, U64, Choice, FixedBytes, IpAddress, List,
+                       Names, Option, Structure, Text)
 from .reasons import REASONS
 
 ALPN = "matchkeep-lobby/1"
@@ -18,14 +18,26 @@ REQUEST = Choice(
     Leave=Structure(match=U64),
     CreatePrivate=Structure(request=U64, mode=TEXT),
     JoinPrivate=Structure(code=Text(16)),
+    Cancel=NOTHING,
+    OpenParty=NOTHING,
+    JoinParty=Structure(code=Text(16)),
+    LeaveParty=NOTHING,
 )
+
+REASON = Names(*REASONS)
+
+# The leader is the first of the members.
+PARTY = Structure(code=TEXT, members=List(Structure(player=U64, name=TEXT)))
 
 MESSAGE = Choice(
     Authenticated=Structure(player=U64),
     Assigned=Structure(match=U64, address=Option(IpAddress()), port=U16,
                        fingerprint=FixedBytes(32), code=Option(TEXT), ticket=BYTES),
     Left=NOTHING,
-    Refused=Structure(reason=Names(*REASONS)),
+    Refused=Structure(reason=REASON),
+    Queued=Structure(mode=TEXT, waited=U64, limit=U64),
+    Unqueued=Structure(reason=REASON),
+    Party=Option(PARTY),
 )
 
 # An answer is to the oldest request that has none yet; nobody asked for news.

@@ -54,6 +54,17 @@ REASONS = {
     "identity_mismatch": 77,
     "banned": 78,
     "ticket_stolen": 79,
+    "queue_timeout": 80,
+    "queue_cancelled": 81,
+    "queue_crowded": 82,
+    "queued_elsewhere": 83,
+    "not_queued": 84,
+    "matchmaking_only": 85,
+    "party_too_large": 86,
+    "party_full": 87,
+    "not_leader": 88,
+    "connection_flood": 44,
+    "transport_violation": 45,
 }
 
 
