@@ -111,7 +111,7 @@ reasons! {
     Internal = 63, "internal", "the server failed; its log says how";
 
     /// No match that goes on has this code.
-    CodeUnknown = 64, "code_unknown", "no private match has this code";
+    CodeUnknown = 64, "code_unknown", "no private match and no party has this code";
 
     /// A name is not enough here.
     IdentityRequired = 65, "identity_required", "this server asks for a token of its identity provider";

@@ -182,6 +182,9 @@ async def check_found(report, lobby):
     again = await gil.queue(SQUAD)
     report.check("who asks again is told of the match", isinstance(again, Place)
                  and again[:2] == found["gil"][:2])
+    again = await hal.queue(SQUAD)
+    report.check("so is another one of the party",
+                 isinstance(again, Place) and again[:2] == found["hal"][:2])
     await check_refused(report, "who was led to a match waits no longer", ida.cancel(),
                         "not_queued")
     seats = await check_match(report, "found", found, ("gil", "hal"))

@@ -35,6 +35,9 @@ impl Lobby {
         let Some(mode) = self.mode(mode) else {
             return self.refuse(from, DisconnectReason::ModeUnknown);
         };
+        if let Some(match_id) = self.placement.own(mode, player.id) {
+            return self.assign(now_unix_ms, from, Voice::Answer, player, match_id);
+        }
         let name = self.config.modes[mode].name.clone();
         if let Some(ticket) = self.hall.of(player.id) {
             if ticket.mode != name {
@@ -52,13 +55,9 @@ impl Lobby {
             return self.refuse(from, DisconnectReason::NotLeader);
         }
         let rules = self.config.modes[mode].rules;
-        if members.len() == 1 {
-            let own = self.placement.own(mode, player.id);
-            let match_id =
-                own.or_else(|| rules.is_immediate().then(|| self.choose(mode, player.id)));
-            if let Some(match_id) = match_id {
-                return self.assign(now_unix_ms, from, Voice::Answer, player, match_id);
-            }
+        if members.len() == 1 && rules.is_immediate() {
+            let match_id = self.choose(mode, player.id);
+            return self.assign(now_unix_ms, from, Voice::Answer, player, match_id);
         }
         if rules.check_party(members.len()).is_err() {
             return self.refuse(from, DisconnectReason::PartyTooLarge);
