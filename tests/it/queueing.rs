@@ -126,8 +126,8 @@ async fn a_party_waits_together_and_plays_in_one_team() {
     assert_eq!(refusal(eve.locate(match_id).await), DisconnectReason::MatchmakingOnly);
     let again = within(20, "a place", lobbies[0].find_match("squad")).await;
     assert_eq!(again.expect("it is ada's, and dan's").match_id, match_id);
-    assert_eq!(lobbies[1].locate(match_id).await.expect("it is ben's").match_id, match_id);
-    assert_eq!(lobbies[1].find_match("squad").await.expect("it is ben's").match_id, match_id);
+    assert_eq!(lobbies[2].locate(match_id).await.expect("it is cleo's").match_id, match_id);
+    assert_eq!(lobbies[2].find_match("squad").await.expect("it is cleo's").match_id, match_id);
 
     // Where somebody leaves there is a place for who comes next, in that team.
     players.swap_remove(1).leave().await;
