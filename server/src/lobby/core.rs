@@ -1,8 +1,10 @@
 //! The lobby as a state machine: no socket, no clock, no store.
 //!
-//! Matches that players are sent to are here; who they are, in `entering`; matches that only those find who know of
-//! them, in `private`; looking for a match, in `queueing`; and parties that do so together, in `grouping`.
+//! What comes in is here, and what is known of who is in. Who they are: `entering`; places in matches: `assigning`;
+//! matches that only those find who know of them: `private`; looking for a match: `queueing`; parties that do so
+//! together: `grouping`.
 
+mod assigning;
 mod entering;
 mod grouping;
 mod private;
@@ -12,9 +14,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, PlayerId, ShardId};
-use matchkeep_shared::limits::TICKET_VALID;
-use matchkeep_shared::ticket::{BINDING_BYTES, TicketClaims};
-use matchkeep_shared::wire::lobby::{Assignment, LobbyMessage, LobbyReply, LobbyRequest};
+use matchkeep_shared::ticket::BINDING_BYTES;
+use matchkeep_shared::wire::lobby::{LobbyMessage, LobbyReply, LobbyRequest};
 use matchkeep_shared::wire::message::GameVersion;
 
 use super::hall::Hall;
@@ -231,47 +232,40 @@ impl Lobby {
             (None, LobbyRequest::Authenticate { game, who, binding }) => {
                 self.enter(now_unix_ms, from, &game, who, binding);
             }
-            (Some(Session::Authenticated(player)), LobbyRequest::Authenticate { who, .. }) => {
-                self.refresh(now_unix_ms, from, player, who);
+            (Some(Session::Authenticated(player)), request) => {
+                self.serve(now_unix_ms, from, player, request);
             }
-            (Some(Session::Authenticated(player)), LobbyRequest::FindMatch { mode }) => {
-                self.find_match(now_unix_ms, from, &player, &mode);
-            }
-            (Some(Session::Authenticated(player)), LobbyRequest::Locate { match_id }) => {
-                self.locate(now_unix_ms, from, &player, match_id);
-            }
-            (Some(Session::Authenticated(player)), LobbyRequest::Leave { match_id }) => {
-                if let Some(placed) = self.placement.find(match_id) {
-                    let (shard, player) = (placed.venue.shard, player.id);
-                    self.placement.vacated(match_id, player);
-                    self.actions.push_back(Action::Release { shard, match_id, player });
-                }
-                self.reply(from, LobbyReply::Left);
-            }
-            (
-                Some(Session::Authenticated(player)),
-                LobbyRequest::CreatePrivate { request, mode },
-            ) => {
+            // Asking before authenticating, or before the answer.
+            _ => self.close(from, DisconnectReason::UnexpectedMessage),
+        }
+    }
+
+    /// Somebody who is in asks for something.
+    fn serve(
+        &mut self,
+        now_unix_ms: u64,
+        from: ConnectionKey,
+        player: Player,
+        request: LobbyRequest,
+    ) {
+        match request {
+            LobbyRequest::Authenticate { who, .. } => self.refresh(now_unix_ms, from, player, who),
+            LobbyRequest::FindMatch { mode } => self.find_match(now_unix_ms, from, &player, &mode),
+            LobbyRequest::Locate { match_id } => self.locate(now_unix_ms, from, &player, match_id),
+            LobbyRequest::Leave { match_id } => self.leave(from, &player, match_id),
+            LobbyRequest::CreatePrivate { request, mode } => {
                 self.reserve(from, &player, request, &mode);
             }
-            (Some(Session::Authenticated(player)), LobbyRequest::JoinPrivate { code }) => {
+            LobbyRequest::JoinPrivate { code } => {
                 self.join_private(now_unix_ms, from, &player, &code);
             }
-            (Some(Session::Authenticated(player)), LobbyRequest::Cancel) => {
-                self.cancel(now_unix_ms, from, &player);
-            }
-            (Some(Session::Authenticated(player)), LobbyRequest::OpenParty) => {
-                self.open_party(from, &player);
-            }
-            (Some(Session::Authenticated(player)), LobbyRequest::JoinParty { code }) => {
-                self.join_party(now_unix_ms, from, &player, &code);
-            }
-            (Some(Session::Authenticated(player)), LobbyRequest::LeaveParty) => {
+            LobbyRequest::Cancel => self.cancel(now_unix_ms, from, &player),
+            LobbyRequest::OpenParty => self.open_party(from, &player),
+            LobbyRequest::JoinParty { code } => self.join_party(now_unix_ms, from, &player, &code),
+            LobbyRequest::LeaveParty => {
                 self.leave_party(now_unix_ms, player.id);
                 self.reply(from, LobbyReply::Party(None));
             }
-            // Asking before authenticating, twice, or before the answer.
-            _ => self.close(from, DisconnectReason::UnexpectedMessage),
         }
     }
 
@@ -320,6 +314,11 @@ impl Lobby {
         self.placement.expect(match_id, venue);
     }
 
+    /// Tickets are signed with another key from now on, which every shard believes already.
+    pub fn set_signer(&mut self, signer: TicketSigner) {
+        self.config.signer = signer;
+    }
+
     /// Whether there is room to write down what is played. Without it nobody new gets a place; who has one
     /// still finds the way back.
     pub fn set_storage_full(&mut self, is_full: bool) {
@@ -356,119 +355,10 @@ impl Lobby {
         self.actions.pop_front()
     }
 
-    /// Whose match is it, and where? Matches that count for ratings are for those whom matchmaking sent there.
-    fn locate(
-        &mut self,
-        now_unix_ms: u64,
-        from: ConnectionKey,
-        player: &Player,
-        match_id: MatchId,
-    ) {
-        let is_closed = self.placement.find(match_id).is_some_and(|placed| {
-            let rules = self.config.modes.get(placed.venue.mode).map(|mode| mode.rules);
-            let is_rated = placed.venue.code.is_none() && rules.is_some_and(|rules| rules.is_rated);
-            is_rated && !placed.expects(player.id)
-        });
-        if is_closed {
-            return self.refuse(from, DisconnectReason::MatchmakingOnly);
-        }
-        self.assign(now_unix_ms, from, Voice::Answer, player, match_id);
-    }
-
     /// The mode of this name; the first one's is the empty name too.
     fn mode(&self, name: &str) -> Option<usize> {
         let modes = &self.config.modes;
         if name.is_empty() { Some(0) } else { modes.iter().position(|mode| mode.name == name) }
-    }
-
-    /// Has a match made where there is most room.
-    fn create(&mut self, match_id: MatchId, mode: usize, code: Option<String>) {
-        let shards = self.config.shards.iter().map(|entry| entry.shard);
-        let shard = shards.min_by_key(|shard| self.placement.load(*shard));
-        let shard = shard.expect("a lobby has shards");
-        let seed = (self.config.random)();
-        let ModeRules { places, teams, is_rated, .. } = self.config.modes[mode].rules;
-        // Who plays whom in a private match is not chance: it tells nothing of anybody's rank.
-        let is_rated = is_rated && code.is_none();
-        self.placement.add(match_id, Venue { mode, shard, places, teams, code });
-        self.actions.push_back(Action::Create { shard, match_id, mode, seed, is_rated });
-    }
-
-    /// Keeps a place and says where it is; a match still being made answers when it is there.
-    fn assign(
-        &mut self,
-        now_unix_ms: u64,
-        to: ConnectionKey,
-        voice: Voice,
-        player: &Player,
-        match_id: MatchId,
-    ) {
-        let is_new =
-            self.placement.find(match_id).is_some_and(|placed| !placed.has_seat(player.id));
-        let promised = if self.is_storage_full && is_new {
-            Err(DisconnectReason::StorageFull)
-        } else {
-            self.placement.promise(match_id, player.id, None, now_unix_ms)
-        };
-        if let Err(reason) = promised {
-            self.say(to, voice, LobbyReply::Refused { reason });
-            return;
-        }
-        let Some(placed) = self.placement.find(match_id) else { return };
-        if placed.is_being_made() {
-            self.waiting.push((match_id, to, voice));
-            return;
-        }
-        let (code, team) = (placed.venue.code.clone(), placed.team_of(player.id));
-        let entry = self.config.shards.iter().find(|entry| entry.shard == placed.venue.shard);
-        let entry = *entry.expect("matches are placed on the lobby's shards");
-        let mut id = [0; 16];
-        id[..8].copy_from_slice(&(self.config.random)().to_le_bytes());
-        id[8..].copy_from_slice(&(self.config.random)().to_le_bytes());
-        let claims = TicketClaims {
-            id,
-            match_id,
-            player: player.id,
-            name: player.newcomer.name.clone(),
-            expires_unix_ms: now_unix_ms + TICKET_VALID.as_millis() as u64,
-            binding: player.newcomer.binding,
-            identity_until_unix_ms: player.newcomer.shown.until_unix_ms,
-            team,
-        };
-        match self.config.signer.sign(&claims) {
-            Ok(ticket) => {
-                let address = self.config.address;
-                let ShardEntry { port, fingerprint, .. } = entry;
-                let assignment = Assignment { match_id, address, port, fingerprint, code, ticket };
-                self.say(to, voice, LobbyReply::Assigned(assignment));
-            }
-            Err(error) => {
-                tracing::error!(%error, "a ticket could not be signed");
-                let reason = DisconnectReason::Internal;
-                self.say(to, voice, LobbyReply::Refused { reason });
-            }
-        }
-    }
-
-    /// Tickets are signed with another key from now on, which every shard believes already.
-    pub fn set_signer(&mut self, signer: TicketSigner) {
-        self.config.signer = signer;
-    }
-
-    /// The match is there: who waits for it hears where.
-    fn assign_waiting(&mut self, now_unix_ms: u64, match_id: MatchId) {
-        for (to, voice) in self.take_waiting(match_id) {
-            if let Some(Session::Authenticated(player)) = self.sessions.get(&to).cloned() {
-                self.assign(now_unix_ms, to, voice, &player, match_id);
-            }
-        }
-    }
-
-    fn take_waiting(&mut self, match_id: MatchId) -> Vec<(ConnectionKey, Voice)> {
-        let (ready, rest) = self.waiting.drain(..).partition(|(id, _, _)| *id == match_id);
-        self.waiting = rest;
-        let ready: Vec<(MatchId, ConnectionKey, Voice)> = ready;
-        ready.into_iter().map(|(_, to, voice)| (to, voice)).collect()
     }
 
     fn say(&mut self, to: ConnectionKey, voice: Voice, reply: LobbyReply) {

@@ -7,6 +7,7 @@ use crate::matchmaking::QueueSaid;
 use matchkeep_shared::game::Outcome;
 use matchkeep_shared::ids::Epoch;
 use matchkeep_shared::time::Tick;
+use matchkeep_shared::wire::lobby::Assignment;
 
 const NOW: u64 = 1_000_000;
 
