@@ -19,14 +19,20 @@ pub(crate) const TARGET: &str = "matchkeep::spans";
 pub(crate) const NAME: &str = "otel.name";
 /// The field that says that somebody else waits for it.
 pub(crate) const IS_ASKED: &str = "otel.is_asked";
-/// The field that says that it is over, while something that follows from it is still under way.
+/// The field that says that it is over, while something that was begun within it is still under way: it is sent now,
+/// with what was recorded until now.
 pub(crate) const IS_OVER: &str = "otel.is_over";
 /// The field that says what went wrong.
 pub(crate) const FAULT: &str = "otel.fault";
 
 /// From the start of the process until players may come.
 pub(crate) fn start() -> Span {
-    info_span!(target: TARGET, "node start")
+    info_span!(target: TARGET, "node start", otel.is_over = field::Empty)
+}
+
+/// They may come. Tasks of the node that were begun within it hold the span until the process ends.
+pub(crate) fn started(span: &Span) {
+    span.record(IS_OVER, true);
 }
 
 /// What is left of the process before is read and judged.

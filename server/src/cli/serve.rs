@@ -65,7 +65,7 @@ async fn serve<G: Game>(
     let starting = spans::start();
     let mut node = Node::start::<G>(settings).instrument(starting.clone()).await?;
     service.while_starting(node.ready()).await;
-    drop(starting);
+    spans::started(&starting);
     let endpoints = node.endpoints();
     // Whoever started us may not read what we print.
     let mut out = std::io::stdout();

@@ -190,9 +190,12 @@ fn one_of_the_two_can_be_sent_alone() {
     let threads = threads(&serve);
     assert!(threads.contains(&"otlp-traces".to_owned()), "{threads:?}");
     assert!(!threads.contains(&"otlp-logs".to_owned()), "{threads:?}");
+    // Once players may come, and not with the end of the process.
+    wait_for("the start's span", || {
+        collector.spans().iter().any(|span| span.name == "node start").then_some(())
+    });
     stop(serve);
     assert!(collector.requests().iter().all(|request| request.path == "/v1/traces"));
-    named(&collector.spans(), "node start");
 }
 
 /// A server plays, and ends in time with this collector; what it logged.

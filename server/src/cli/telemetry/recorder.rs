@@ -55,8 +55,12 @@ impl Recorder {
     }
 }
 
-/// A span that has not ended.
-struct Open(Span);
+/// A span that somebody still holds.
+struct Open {
+    span: Span,
+    /// It was said to be over, and is on its way. What still goes on within it names it.
+    is_sent: bool,
+}
 
 impl Open {
     /// Adds attributes; some say what the span is and are none.
@@ -64,16 +68,16 @@ impl Open {
         for attribute in attributes {
             let value = attribute.value.and_then(|value| value.value);
             match (&*attribute.key, value) {
-                (spans::NAME, Some(Value::Text(name))) => self.0.name = name,
-                (spans::IS_ASKED, Some(Value::Bool(true))) => self.0.kind = 2,
-                (spans::IS_OVER, Some(Value::Bool(true))) => self.0.end_unix_ns = unix_ns(),
+                (spans::NAME, Some(Value::Text(name))) => self.span.name = name,
+                (spans::IS_ASKED, Some(Value::Bool(true))) => self.span.kind = 2,
+                (spans::IS_OVER, Some(Value::Bool(true))) => self.span.end_unix_ns = unix_ns(),
                 (spans::FAULT, Some(Value::Text(message))) => {
-                    self.0.status = Some(Status { message, code: 2 });
+                    self.span.status = Some(Status { message, code: 2 });
                 }
                 (_, None) => {}
                 (key, Some(value)) => {
-                    self.0.attributes.retain(|known| known.key != key);
-                    self.0.attributes.push(KeyValue::new(key, value));
+                    self.span.attributes.retain(|known| known.key != key);
+                    self.span.attributes.push(KeyValue::new(key, value));
                 }
             }
         }
@@ -91,11 +95,11 @@ where
         let Some(span) = context.span(id) else { return };
         let around = span.scope().skip(1).find_map(|outer| {
             let extensions = outer.extensions();
-            let outer = &extensions.get::<Open>()?.0;
+            let outer = &extensions.get::<Open>()?.span;
             Some((outer.trace_id.clone(), outer.span_id.clone()))
         });
         let (trace_id, parent_span_id) = around.unwrap_or_else(|| (self.id::<16>(), Vec::new()));
-        let mut open = Open(Span {
+        let begun = Span {
             trace_id,
             span_id: self.id::<8>(),
             parent_span_id,
@@ -103,7 +107,8 @@ where
             kind: 1,
             start_unix_ns: unix_ns(),
             ..Span::default()
-        });
+        };
+        let mut open = Open { span: begun, is_sent: false };
         let mut fields = Fields::default();
         attributes.record(&mut fields);
         open.add(fields.attributes);
@@ -111,21 +116,24 @@ where
     }
 
     fn on_record(&self, id: &Id, values: &tracing::span::Record<'_>, context: Context<'_, S>) {
-        let Some(span) = context.span(id) else { return };
+        let (Some(outbox), Some(span)) = (&self.spans, context.span(id)) else { return };
         if let Some(open) = span.extensions_mut().get_mut::<Open>() {
             let mut fields = Fields::default();
             values.record(&mut fields);
             open.add(fields.attributes);
+            // Not at its close: whatever was begun within it holds it, a task that lives as long as the process too.
+            if open.span.end_unix_ns != 0 && !open.is_sent {
+                open.is_sent = true;
+                outbox.put(open.span.clone());
+            }
         }
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let (Some(outbox), Some(span)) = (&self.spans, context.span(&id)) else { return };
-        if let Some(Open(mut span)) = span.extensions_mut().remove::<Open>() {
-            // One within another keeps it open: it may have been over before.
-            if span.end_unix_ns == 0 {
-                span.end_unix_ns = unix_ns();
-            }
+        let held = span.extensions_mut().remove::<Open>();
+        if let Some(Open { mut span, is_sent: false }) = held {
+            span.end_unix_ns = unix_ns();
             outbox.put(span);
         }
     }
@@ -141,7 +149,7 @@ where
         let around = context.event_scope(event).and_then(|mut scope| {
             scope.find_map(|span| {
                 let extensions = span.extensions();
-                let span = &extensions.get::<Open>()?.0;
+                let span = &extensions.get::<Open>()?.span;
                 Some((span.trace_id.clone(), span.span_id.clone()))
             })
         });
