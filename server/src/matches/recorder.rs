@@ -19,6 +19,7 @@ pub struct JournalBatch {
     pub items: Vec<JournalItem>,
     /// The bytes of all items.
     pub bytes: Vec<u8>,
+    is_urgent: bool,
 }
 
 /// A part of a batch.
@@ -60,9 +61,9 @@ impl JournalBatch {
         self.items.is_empty()
     }
 
-    /// Whether players wait for something in it to be durable.
+    /// Whether players wait for something in it to be durable. Asked in every pass of a shard.
     pub fn is_urgent(&self) -> bool {
-        self.items.iter().any(|item| item.kind == JournalItemKind::Finish)
+        self.is_urgent
     }
 
     /// Adds a part whose bytes `write` appends.
@@ -76,14 +77,22 @@ impl JournalBatch {
         let start = self.bytes.len();
         write(&mut self.bytes);
         let range = start..self.bytes.len();
+        self.is_urgent |= kind == JournalItemKind::Finish;
         self.items.push(JournalItem { match_id, epoch, kind, first, last, range: range.clone() });
         &self.bytes[range]
+    }
+
+    /// Forgets the first `count` parts; their bytes stay until all are gone.
+    pub fn drop_first(&mut self, count: usize) {
+        self.items.drain(..count);
+        self.is_urgent = self.items.iter().any(|item| item.kind == JournalItemKind::Finish);
     }
 
     /// Forgets all, keeps the memory.
     pub fn clear(&mut self) {
         self.items.clear();
         self.bytes.clear();
+        self.is_urgent = false;
     }
 }
 

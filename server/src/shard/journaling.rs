@@ -7,6 +7,8 @@ use crate::matches::recorder::{JournalBatch, JournalItemKind};
 
 /// How long frames gather before the journal gets them: one message for many ticks of many matches.
 const GATHER: Duration = Duration::from_millis(8);
+/// How much longer they lie until the shard wakes for them alone: with players there it has long made a pass.
+const LINGER: Duration = Duration::from_millis(4);
 
 /// When the journal gets what matches have for it.
 #[derive(Debug, Default)]
@@ -15,9 +17,9 @@ pub struct HandOver {
 }
 
 impl HandOver {
-    /// When it is to be run again, where something waits.
-    pub fn due(&self) -> Option<Instant> {
-        self.due
+    /// When it is to be run again at the latest, where something waits.
+    pub fn wake(&self) -> Option<Instant> {
+        self.due.map(|due| due + LINGER)
     }
 
     /// Gives the journal what is in the batch once it has gathered long enough, is urgent, or is wanted at
@@ -70,7 +72,7 @@ fn hand_over(
         batch.clear();
         return true;
     }
-    // The disk is behind: the bytes stay where they are until all of them are gone.
-    batch.items.drain(..taken);
+    // The disk is behind.
+    batch.drop_first(taken);
     false
 }

@@ -7,6 +7,7 @@ use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::game::Outcome;
 use matchkeep_shared::ids::{Epoch, MatchId, PlayerId, ShardId};
+use matchkeep_shared::ticket::Validity;
 use matchkeep_shared::time::Tick;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
@@ -87,14 +88,14 @@ pub enum Command<G: Game> {
         /// Answered when that is over.
         reply: TimelineReply,
     },
-    /// What came of a newer token that a player showed: until when it is good, in milliseconds of Unix time.
+    /// What came of a newer token that a player showed: when it is good.
     Identified {
         /// The match.
         match_id: MatchId,
         /// The player.
         player: PlayerId,
         /// Or why it is not believed.
-        until_unix_ms: Result<u64, DisconnectReason>,
+        identity: Result<Validity, DisconnectReason>,
     },
     /// Who was banned or revoked lately, all of them: what they were given before is void.
     Bar(Barred),
@@ -121,6 +122,14 @@ pub enum Command<G: Game> {
     Stats(oneshot::Sender<Box<ShardStats>>),
     /// Tell every player this, then stop.
     Shutdown(DisconnectReason),
+}
+
+impl<G: Game> Command<G> {
+    /// Whether it may lie until the shard wakes by itself. What became durable is told with the next snapshots, which
+    /// are a tick away at the most: waking the shard for it, with every flush, would only cost.
+    pub fn can_wait(&self) -> bool {
+        matches!(self, Self::Durable(_))
+    }
 }
 
 /// Where a timeline goes when it is over.

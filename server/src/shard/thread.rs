@@ -57,9 +57,12 @@ impl<G: Game> ShardHandle<G> {
     /// # Errors
     /// The command, where the queue is full: the shard is far behind, or gone.
     pub fn send(&self, command: Command<G>) -> Result<(), Command<G>> {
+        let can_wait = command.can_wait();
         self.commands.try_send(command).map_err(|error| error.into_inner())?;
-        // A full counter wakes the shard as well.
-        let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
+        if !can_wait {
+            // A full counter wakes the shard as well.
+            let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
+        }
         Ok(())
     }
 
@@ -171,7 +174,7 @@ impl<G: Game> Shell<G> {
         let mut stop_by: Option<Instant> = None;
         loop {
             let wake = self.core.next_wake(now());
-            let wake = wake.into_iter().chain(stop_by).chain(self.hand_over.due()).min();
+            let wake = wake.into_iter().chain(stop_by).chain(self.hand_over.wake()).min();
             self.waiter.wait(wake, now())?;
 
             self.core.set_wall_clock(unix_ms());
@@ -252,7 +255,7 @@ impl<G: Game> Shell<G> {
 
     fn hand_over_journal(&mut self, is_stopping: bool) {
         // Most passes have nothing for it, and need no clock to see that.
-        if self.core.outgoing().is_empty() && self.hand_over.due().is_none() {
+        if self.core.outgoing().is_empty() && self.hand_over.wake().is_none() {
             return;
         }
         let batch = self.core.outgoing_mut();

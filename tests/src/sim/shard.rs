@@ -91,9 +91,10 @@ impl Shard {
             return None;
         }
         let arrived = (!self.inbox.is_empty()).then_some(now);
-        let command = self.commands.front().map(|(at, _)| *at);
+        let urgent = self.commands.iter().find(|(_, command)| !command.can_wait());
+        let command = urgent.map(|(at, _)| *at);
         let core = self.core.next_wake(now);
-        let wakes = [arrived, command, core, self.hand_over.due(), self.stop_by];
+        let wakes = [arrived, command, core, self.hand_over.wake(), self.stop_by];
         let wake = wakes.into_iter().flatten().min()?;
         Some(wake.max(self.busy_until.unwrap_or(wake)))
     }
