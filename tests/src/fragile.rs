@@ -1,5 +1,7 @@
 //! A game that dies when it is told to: in every step to a certain tick, or when a player wishes so.
 
+use std::time::{Duration, Instant};
+
 use matchkeep_client::bots::Playable;
 use matchkeep_shared::Game;
 use matchkeep_shared::game::{ConfigError, Events, Input, Inputs, ModeSpec, Outcome, PlayerInfo};
@@ -91,6 +93,24 @@ impl Entity for Presses {
     }
 }
 
+/// Work that nobody needs.
+fn toil(seed: u64, times: u64) {
+    std::hint::black_box((0..times).fold(seed | 1, |a, b| a.wrapping_mul(a ^ b)));
+}
+
+/// How much toil takes a step so long here: machines differ by more than a budget has room for.
+pub fn toil_for(takes: Duration) -> u64 {
+    const TIMES: u64 = 2_000_000;
+    let once = |seed| {
+        let begun = Instant::now();
+        toil(seed, TIMES);
+        begun.elapsed()
+    };
+    // Whatever else the machine does makes it longer, never shorter.
+    let shortest = (0..10).map(once).min().expect("ten of them");
+    (TIMES as f64 * takes.as_secs_f64() / shortest.as_secs_f64()) as u64
+}
+
 impl Game for Fragile {
     const NAME: &'static str = "fragile";
     const RULES_VERSION: u32 = 1;
@@ -118,23 +138,6 @@ impl Game for Fragile {
         players_max = 2
         players_min = 1
         rules = { blind_from = 40 }
-        [modes.slow]
-        players_max = 2
-        players_min = 1
-        tick_rate_hz = 128
-        rules = { toil = 2_500_000 }
-        [modes.slow-paused]
-        players_max = 2
-        players_min = 1
-        tick_rate_hz = 128
-        runaway = \"pause\"
-        rules = { toil = 2_500_000 }
-        [modes.slow-ended]
-        players_max = 2
-        players_min = 1
-        tick_rate_hz = 128
-        runaway = \"end\"
-        rules = { toil = 2_500_000 }
     ";
 
     type Config = Rules;
@@ -170,8 +173,7 @@ impl Game for Fragile {
                 std::hint::spin_loop();
             }
         }
-        let toiled = (0..self.rules.toil).fold(tick.0 | 1, |a, b| a.wrapping_mul(a ^ b));
-        std::hint::black_box(toiled);
+        toil(tick.0, self.rules.toil);
         let is_doomed = self.rules.blind_from != 0 && tick.0 >= self.rules.blind_from;
         self.is_blind = is_doomed || inputs.iter().any(|(_, wish)| wish.blind);
         for (slot, wish) in inputs.iter() {

@@ -65,7 +65,8 @@ impl<G: Game> Core<G> {
     /// 1. what is overdue beyond catching up is given up, and counted
     /// 2. the match steps: time-outs, inputs, the game, the world quantised once
     /// 3. what entered it goes to the journal's queue
-    /// 4. snapshots go to every client, unless the next tick is due already and will send newer ones
+    /// 4. snapshots go to every client, unless the next tick is due already and will send newer ones; ten times a second they
+    ///    go in any case, for where a shard has more to do than it can there is always a next tick
     /// 5. events go to their streams
     /// 6. a result goes to the journal; players hear of it when it is durable
     ///
@@ -111,10 +112,11 @@ impl<G: Game> Core<G> {
         host.game.hand_over(&mut self.outgoing);
         lap(Phase::Journal);
         let next = host.schedule.deadline(tick + 1);
-        let sends = next > now || host.game.outcome().is_some();
+        let sends = next > now || host.game.outcome().is_some() || host.pace.must_send(now);
         self.due.push(Reverse((next, index, match_id)));
 
         if sends {
+            host.pace.note_sent(now);
             self.send_snapshots(index, false);
         }
         self.send_events(now, index);
@@ -230,13 +232,13 @@ impl<G: Game> Core<G> {
             let period = Tokens::period(&host.game, slot);
             let Some(Some(connection)) = self.connections.get_mut(handle.0) else { continue };
             let Session::Playing(playing) = &mut connection.session else { continue };
-            if playing.token_period >= period {
+            if playing.token_period.is_some_and(|newest| newest >= period) {
                 continue;
             }
-            playing.token_period = period;
-            let until = playing.identity.until_unix_ms;
+            playing.token_period = Some(period);
+            let identity = playing.identity.validity;
             let token =
-                self.tokens.issue(&host.game, slot, playing.player, self.wall_unix_ms, until);
+                self.tokens.issue(&host.game, slot, playing.player, self.wall_unix_ms, identity);
             let mut frame = Vec::new();
             let message = ServerMessage::Token(token);
             let told = match write_frame(&message, SERVER_MESSAGE_BYTES_MAX, &mut frame) {

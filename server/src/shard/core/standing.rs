@@ -12,8 +12,9 @@ use crate::matches::Phase;
 use crate::shard::message::{Runaway, ShardEvent};
 use crate::shard::view::MatchStage;
 
-/// How often a match that stands still sends.
-const STILL_SENDS_EVERY: Duration = Duration::from_millis(100);
+/// How often a match sends at least, one that stands still or is always behind too: clients take a match that is silent
+/// for longer than a few of these for lost.
+const SENDS_AT_LEAST_EVERY: Duration = Duration::from_millis(100);
 /// How much one tick weighs in the average of what ticks cost.
 const COST_WEIGHT: f64 = 1.0 / 32.0;
 
@@ -26,7 +27,7 @@ pub(super) struct Pace {
     holder: Option<Holder>,
     /// It was seen to stand still, and has not gone on since.
     stood: bool,
-    /// When it last sent while standing still.
+    /// When it last sent; `None` where it is to send whatever else.
     sent: Option<Instant>,
     /// What a tick costs, on average, in seconds.
     cost: f64,
@@ -104,6 +105,16 @@ impl Pace {
         self.lateness += (late.as_secs_f64() - self.lateness) * COST_WEIGHT;
     }
 
+    /// Whether it must send now, also where newer snapshots are due already: players who hear nothing take it for lost.
+    pub(super) fn must_send(&self, now: Instant) -> bool {
+        self.sent.is_none_or(|sent| now.saturating_duration_since(sent) >= SENDS_AT_LEAST_EVERY)
+    }
+
+    /// It sends.
+    pub(super) fn note_sent(&mut self, now: Instant) {
+        self.sent = Some(now);
+    }
+
     /// Whether it waits for the journal.
     pub(super) fn waits_for_journal(&self) -> bool {
         self.waits_for_journal
@@ -141,8 +152,12 @@ impl<G: Game> Core<G> {
         }
         let again = now + host.game.spec().rate.period();
         self.due.push(Reverse((again, index, host.game.spec().id)));
-        if host.pace.sent.is_none_or(|sent| now - sent >= STILL_SENDS_EVERY) {
-            host.pace.sent = Some(now);
+        if !stood {
+            // At once, that it stands.
+            host.pace.sent = None;
+        }
+        if host.pace.must_send(now) {
+            host.pace.note_sent(now);
             self.send_snapshots(index, true);
         }
         true
