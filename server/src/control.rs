@@ -39,7 +39,7 @@ use crate::shard::thread::ShardHandle;
 use crate::spans;
 use crate::store::{JournalHandle, NotTaken, Pending, Store, StoreError};
 use crate::tickets::TicketKeys;
-use crate::wall::unix_ms;
+use crate::wall::{clock_skew_ms, unix_ms, world_unix_ms};
 
 /// What is said over a lobby connection: a message, or why it ends.
 pub type LobbySaid = Result<LobbyMessage, Farewell>;
@@ -160,6 +160,7 @@ impl<G: Game> Control<G> {
     /// [`ControlError`]: the process should end and start anew.
     pub(crate) async fn run(mut self) -> Result<(), ControlError> {
         let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
+        self.core.set_clock_skew(clock_skew_ms());
         self.act();
         let outcome = loop {
             let outcome = tokio::select! {
@@ -172,6 +173,7 @@ impl<G: Game> Control<G> {
                 _ = housekeeping.tick() => {
                     self.deliver_again();
                     self.hand_over_again();
+                    self.core.set_clock_skew(clock_skew_ms());
                     self.core.handle_time(unix_ms());
                     self.creations.keep(|match_id| self.core.whereabouts(match_id).is_some());
                     if let Some(dead) = self.shards.iter().find(|shard| !shard.is_running()) {
@@ -387,11 +389,11 @@ impl<G: Game> Control<G> {
 async fn carry_out(store: &Store, request: StoreRequest) -> StoreAnswer {
     match request {
         StoreRequest::Account { to, key } => {
-            let result = answer(store.account(key, unix_ms())).await;
+            let result = answer(store.account(key, world_unix_ms())).await;
             StoreAnswer::Account { to, result }
         }
         StoreRequest::Vouch { showing, newer } => {
-            let result = answer(store.account(newer.key.clone(), unix_ms())).await;
+            let result = answer(store.account(newer.key.clone(), world_unix_ms())).await;
             StoreAnswer::Vouched { showing, newer, result }
         }
         StoreRequest::Reserve { to, mode, wanted } => {

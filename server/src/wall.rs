@@ -13,16 +13,29 @@ pub(crate) fn unix_ns() -> u64 {
     unix().as_nanos() as u64
 }
 
+/// Milliseconds of Unix time by the system's clock as it is now: what identity providers and operators go by. It may be set
+/// back and forth.
+pub(crate) fn world_unix_ms() -> u64 {
+    world().as_millis() as u64
+}
+
+/// By how much that is ahead of the node's own clock, in milliseconds; behind it is negative.
+pub(crate) fn clock_skew_ms() -> i64 {
+    world_unix_ms().wrapping_sub(unix_ms()) as i64
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where the node reads the time of day")]
+fn world() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
 /// Unix time, by the system's clock as it was when the process first asked and a clock
 /// that nobody sets since then: tickets and promises do not end early or live on when somebody sets the
 /// system's clock, and lobby and shards agree.
 #[expect(clippy::disallowed_methods, reason = "the one place where the node reads the time of day")]
 fn unix() -> Duration {
     static START: OnceLock<(Instant, Duration)> = OnceLock::new();
-    let (start, start_unix) = START.get_or_init(|| {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH);
-        (Instant::now(), unix.unwrap_or_default())
-    });
+    let (start, start_unix) = START.get_or_init(|| (Instant::now(), world()));
     *start_unix + start.elapsed()
 }
 

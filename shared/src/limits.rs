@@ -116,8 +116,11 @@ pub const DATAGRAM_SEND_BUFFER_BYTES: usize = 2 * DATAGRAM_BYTES_MAX;
 pub const CONNECTIONS_PER_SHARD_MAX: usize = 4096;
 /// Connections of one lobby.
 pub const CONNECTIONS_PER_LOBBY_MAX: usize = 4096;
-/// First packets waiting for the shard to have time for their handshake.
+/// First packets waiting for the shard to have time for their handshake; at the lobby, with the handshakes under way.
 pub const HANDSHAKES_WAITING_MAX: usize = 1024;
+/// First packets that QUIC itself holds for somebody to look at. Above what may wait, so that one too many is refused and
+/// counted; beyond this QUIC drops them without a word.
+pub const INCOMING_MAX: usize = 2 * HANDSHAKES_WAITING_MAX;
 /// First packets waiting, and handshakes begun with addresses that have proved nothing, above which an address must
 /// prove itself (QUIC Retry): whoever invents addresses fills no table beyond this.
 pub const HANDSHAKES_WAITING_RETRY: usize = 256;
@@ -175,6 +178,8 @@ pub const TOKEN_PERIOD: Duration = Duration::from_secs(60);
 pub const TOKEN_VALID: Duration = Duration::from_secs(600);
 /// Tickets a shard remembers as used, at most until they expire; above that joins are refused.
 pub const USED_TICKETS_MAX: usize = 65_536;
+/// Connections to the lobby that one player may have; the oldest gives way to one more.
+pub const LOBBY_CONNECTIONS_PER_PLAYER_MAX: usize = 4;
 /// What the lobby has to say to one connection and has not sent yet, in messages; who reads no more is sent away.
 pub const LOBBY_BACKLOG_MAX: usize = 64;
 /// The lobby begins no two handshakes closer than this: however many wait, ticks come in between.

@@ -24,10 +24,21 @@ pub struct TicketClaims {
     pub expires_unix_ms: u64,
     /// SHA-256 of a secret of whom it was given to.
     pub binding: [u8; BINDING_BYTES],
-    /// When what the player showed to the lobby ends, in milliseconds of Unix time; [`NEVER`] for a name.
-    pub identity_until_unix_ms: u64,
+    /// When what the player showed to the lobby is good.
+    pub identity: Validity,
     /// The team it is for, counting from 0, where matchmaking chose one.
     pub team: Option<u8>,
+}
+
+/// When what a player showed to be let in was made, and when it ends, in milliseconds of Unix time. Whatever the player is
+/// given on the strength of it says so: a revocation voids what was shown before it, and all that came of that, whenever
+/// it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Validity {
+    /// When it was made, by the clock of who made it.
+    pub issued_unix_ms: u64,
+    /// When it ends, by the server's clock; [`NEVER`] for a name.
+    pub until_unix_ms: u64,
 }
 
 /// The end of what does not end.
@@ -42,12 +53,12 @@ pub const KEY_ID_BYTES: usize = 4;
 pub const SIGNATURE_BYTES: usize = 64;
 /// The most bytes a ticket can have.
 pub const TICKET_BYTES_MAX: usize = KEY_ID_BYTES
-    + (16 + 9 + 9 + 9 + 9 + PLAYER_NAME_BYTES_MAX + BINDING_BYTES + 9 + 2)
+    + (16 + 9 + 9 + 9 + 9 + PLAYER_NAME_BYTES_MAX + BINDING_BYTES + 9 + 9 + 2)
     + SIGNATURE_BYTES;
 /// The most bytes a ticket can have as it is shown: the secret is behind it.
 pub const SHOWN_TICKET_BYTES_MAX: usize = TICKET_BYTES_MAX + SECRET_BYTES;
 /// What is signed begins with this, so that a signature for one purpose serves no other.
-pub const SIGNING_CONTEXT: &[u8] = b"matchkeep ticket 2\0";
+pub const SIGNING_CONTEXT: &[u8] = b"matchkeep ticket 3\0";
 
 /// What a token says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,14 +74,14 @@ pub struct TokenClaims {
     pub period: u64,
     /// When it ends in any case, in milliseconds of Unix time.
     pub expires_unix_ms: u64,
-    /// When what the player showed last ends, in milliseconds of Unix time; [`NEVER`] for a name.
-    pub identity_until_unix_ms: u64,
+    /// When what the player showed last is good.
+    pub identity: Validity,
 }
 
 /// The most bytes a token can have.
-pub const TOKEN_BYTES_MAX: usize = KEY_ID_BYTES + (9 + 9 + 1 + 9 + 9 + 9) + SIGNATURE_BYTES;
+pub const TOKEN_BYTES_MAX: usize = KEY_ID_BYTES + (9 + 9 + 1 + 9 + 9 + 9 + 9) + SIGNATURE_BYTES;
 /// What is signed of a token begins with this.
-pub const TOKEN_SIGNING_CONTEXT: &[u8] = b"matchkeep token 2\0";
+pub const TOKEN_SIGNING_CONTEXT: &[u8] = b"matchkeep token 3\0";
 
 /// A name as it may be shown: 1 to 24 bytes, no control characters, no space at either end.
 pub fn is_player_name(name: &str) -> bool {

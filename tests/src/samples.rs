@@ -13,7 +13,7 @@ use matchkeep_shared::encoding::encode;
 use matchkeep_shared::game::{ModeSpec, Outcome, PlayerInfo, PlayerResult};
 use matchkeep_shared::ids::{Epoch, MatchId, PlayerId, Slot};
 use matchkeep_shared::limits::SERVER_MESSAGE_BYTES_MAX;
-use matchkeep_shared::ticket::{TicketClaims, TokenClaims};
+use matchkeep_shared::ticket::{TicketClaims, TokenClaims, Validity};
 use matchkeep_shared::time::{Tick, TickRate};
 use matchkeep_shared::wire::client::{Ack, ClientDatagram};
 use matchkeep_shared::wire::codec::CodecId;
@@ -244,7 +244,7 @@ pub fn ticket_claims() -> Vec<Vec<u8>> {
         name: name.into(),
         expires_unix_ms: 1_800_000_000_000,
         binding: [player as u8; 32],
-        identity_until_unix_ms: u64::MAX - player,
+        identity: Validity { issued_unix_ms: 7 * player, until_unix_ms: u64::MAX - player },
         team: (player % 2 == 0).then_some(player as u8),
     };
     vec![encode(&claims(1, "Ada")), encode(&claims(77, "a name of 24 letters, ok"))]
@@ -258,7 +258,10 @@ pub fn token_claims() -> Vec<Vec<u8>> {
         slot: Slot(player as u8),
         period: 300 * player,
         expires_unix_ms: 1_800_000_000_000,
-        identity_until_unix_ms: 1_800_000_000_000 + player,
+        identity: Validity {
+            issued_unix_ms: 1_700_000_000_000,
+            until_unix_ms: 1_800_000_000_000 + player,
+        },
     };
     vec![encode(&claims(1)), encode(&claims(77))]
 }

@@ -13,11 +13,11 @@ use matchkeep_server::node::Node;
 use matchkeep_server::settings::SettingsFile;
 use matchkeep_server::shard::order::{Order, Ordered};
 use matchkeep_server::shard::view::MatchView;
-use matchkeep_server::store::History;
+use matchkeep_server::store::{History, PlayerBook};
 use matchkeep_server::tickets::TicketSigner;
 use matchkeep_shared::arena::Arena;
 use matchkeep_shared::ids::{MatchId, PlayerId};
-use matchkeep_shared::ticket::{NEVER, TicketClaims};
+use matchkeep_shared::ticket::{NEVER, TicketClaims, TokenClaims, Validity};
 use matchkeep_shared::wire::lobby::Assignment;
 use quinn::Endpoint;
 use tempfile::TempDir;
@@ -55,7 +55,7 @@ enum Share {
     All(RwLockWriteGuard<'static, ()>),
 }
 
-/// A server of the arena, with one shard.
+/// A server of the arena, with one shard where its settings name no other number.
 pub struct TestServer {
     node: Node,
     signer: TicketSigner,
@@ -97,7 +97,7 @@ impl TestServer {
             lobby_port: Some(0),
             shard_port: Some(0),
             admin: Some(any_port),
-            shards: Some(1),
+            shards: file.shards.or(Some(1)),
             pin: Some(false),
             ..file
         };
@@ -112,9 +112,22 @@ impl TestServer {
         self.node.endpoints().lobby
     }
 
-    /// Where the one shard is.
+    /// Where the first shard is.
     pub fn shard(&self) -> SocketAddr {
         self.node.endpoints().shards[0]
+    }
+
+    /// Where all shards are.
+    pub fn shards(&self) -> &[SocketAddr] {
+        &self.node.endpoints().shards
+    }
+
+    /// The accounts, as an operator's command beside the server has them.
+    ///
+    /// # Panics
+    /// Where they cannot be opened.
+    pub fn book(&self) -> PlayerBook {
+        PlayerBook::beside(&self.folder).expect("the database is there")
     }
 
     /// What the lobby's certificate is known by.
@@ -171,7 +184,7 @@ impl TestServer {
             name: name.into(),
             expires_unix_ms: unix_ms() + 60_000,
             binding: secret().binding(),
-            identity_until_unix_ms: NEVER,
+            identity: Validity { issued_unix_ms: unix_ms(), until_unix_ms: NEVER },
             team: None,
         }
     }
@@ -182,6 +195,11 @@ impl TestServer {
     /// Where the name cannot be signed.
     pub fn ticket(&self, claims: &TicketClaims) -> Vec<u8> {
         secret().show(self.signer.sign(claims).expect("the name is one"))
+    }
+
+    /// A token of a match with the server's own signature.
+    pub fn token(&self, claims: &TokenClaims) -> Vec<u8> {
+        self.signer.sign_token(claims)
     }
 
     /// The counters.

@@ -41,6 +41,8 @@ impl Meaning {
                 | R::TicketExpired
                 | R::TicketUsed
                 | R::TicketInvalid
+                // The game may have a newer one by now, and the lobby says whether that is good.
+                | R::IdentityExpired
                 | R::MatchUnknown => Self::AskLobby,
                 R::MatchOver => Self::MatchOver,
                 reason if reason.may_come_back() => Self::TryAgain,

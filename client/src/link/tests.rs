@@ -158,7 +158,12 @@ fn snapshots_of_an_epoch_that_nobody_told_of_are_counted_and_dropped() {
 
 #[test]
 fn a_refused_token_sends_the_player_to_the_lobby_and_its_ticket_leads_back() {
-    for refusal in [DisconnectReason::TokenExpired, DisconnectReason::MatchUnknown] {
+    for refusal in [
+        DisconnectReason::TokenExpired,
+        DisconnectReason::MatchUnknown,
+        // There may be a newer identity, which the token does not know of.
+        DisconnectReason::IdentityExpired,
+    ] {
         let mut world = World::playing(ComeBack::ByLobby);
         world.server.refusal = Some(refusal);
         world.server.dismiss(world.now, DisconnectReason::ConnectionLost);

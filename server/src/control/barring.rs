@@ -11,10 +11,13 @@ use tokio::sync::mpsc;
 use super::ControlEvent;
 use crate::accounts::Barred;
 use crate::store::{History, StoreError, StoreOpenError};
-use crate::wall::unix_ms;
+use crate::wall::world_unix_ms;
 
 /// How often it is looked.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// So long after a decision tickets and tokens may still have been given against it: until the next look, by a lobby and
+/// shards that are busy.
+const KNOWN_LATE_MAX: Duration = Duration::from_secs(60);
 
 /// Why it cannot be looked.
 #[derive(Debug, thiserror::Error)]
@@ -27,9 +30,11 @@ pub(crate) enum Unreadable {
 
 /// Who is barred now. Reads from disk.
 pub(crate) fn look(history: &History) -> Result<Barred, StoreError> {
-    let now = unix_ms();
+    // Operators decide by the world's clock, whatever the server's says.
+    let now = world_unix_ms();
     // Nothing that was given before is good any more.
-    let since = now.saturating_sub(TICKET_VALID.max(TOKEN_VALID).as_millis() as u64);
+    let longest = TICKET_VALID.max(TOKEN_VALID) + KNOWN_LATE_MAX;
+    let since = now.saturating_sub(longest.as_millis() as u64);
     history.barred(since, now)
 }
 

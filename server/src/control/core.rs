@@ -21,6 +21,7 @@ use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::encoding::encode;
 use matchkeep_shared::ids::{Epoch, MatchId, ShardId};
+use matchkeep_shared::ticket::Validity;
 use matchkeep_shared::wire::lobby::LobbyRequest;
 
 use super::{Farewell, LobbySaid};
@@ -153,6 +154,11 @@ impl<G: Game> ControlCore<G> {
     /// A lobby connection is gone.
     pub fn handle_gone(&mut self, connection: ConnectionKey) {
         self.lobby.handle_gone(connection);
+    }
+
+    /// By how much the world's clock is ahead of the server's, in milliseconds.
+    pub fn set_clock_skew(&mut self, skew_ms: i64) {
+        self.lobby.set_clock_skew(skew_ms);
     }
 
     /// Time passed.
@@ -319,9 +325,9 @@ impl<G: Game> ControlCore<G> {
     }
 
     /// Says to a shard what came of a newer token.
-    fn vouch(&mut self, showing: Showing, until: Result<u64, DisconnectReason>) {
+    fn vouch(&mut self, showing: Showing, identity: Result<Validity, DisconnectReason>) {
         let Showing { shard, match_id, player } = showing;
-        self.tell(shard, Command::Identified { match_id, player, until_unix_ms: until });
+        self.tell(shard, Command::Identified { match_id, player, identity });
     }
 
     fn journal(&mut self, match_id: MatchId, epoch: Epoch, entry: Entry) {

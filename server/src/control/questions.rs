@@ -301,6 +301,7 @@ impl<G: Game> Control<G> {
             shards: ShardStats::default(),
             lobby: self.door.counts(),
             running: self.started.elapsed(),
+            clock_skew_ms: crate::wall::clock_skew_ms(),
             recovery: self.recovery,
             journal_pending_bytes: self.journal.pending_bytes() as u64,
             store_writes_waiting: self.store.queued() as u64,

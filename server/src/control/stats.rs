@@ -18,6 +18,8 @@ pub struct NodeStats {
     pub control: ControlCounters,
     /// Since the node was started.
     pub running: Duration,
+    /// By how much the system's clock is ahead of the node's own, in milliseconds.
+    pub clock_skew_ms: i64,
     /// From the start until players could come; `None` until they can.
     pub recovery: Option<Duration>,
     /// Bytes handed to the journal that are not durable yet.

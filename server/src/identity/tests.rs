@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, PlayerId};
-use matchkeep_shared::ticket::{NEVER, TicketClaims};
+use matchkeep_shared::ticket::{NEVER, TicketClaims, Validity};
 
 use super::certificate::new_key;
 use super::secret::{CHECK_LINE, sha256};
@@ -39,7 +39,7 @@ fn an_identity_is_the_same_after_reopening() {
         name: "Ada".to_owned(),
         expires_unix_ms: 10,
         binding: [0; 32],
-        identity_until_unix_ms: NEVER,
+        identity: Validity { issued_unix_ms: 5, until_unix_ms: NEVER },
         team: None,
     };
     let ticket = first.ticket_signer().sign(&claims).expect("the name is one");

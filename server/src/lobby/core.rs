@@ -14,7 +14,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, PlayerId, ShardId};
-use matchkeep_shared::ticket::BINDING_BYTES;
+use matchkeep_shared::limits::LOBBY_CONNECTIONS_PER_PLAYER_MAX;
+use matchkeep_shared::ticket::{BINDING_BYTES, Validity};
 use matchkeep_shared::wire::lobby::{LobbyMessage, LobbyReply, LobbyRequest};
 use matchkeep_shared::wire::message::GameVersion;
 
@@ -158,9 +159,7 @@ struct Newcomer {
 struct Shown {
     /// The identity provider's own name for the player, where it is one who says so.
     subject: Option<String>,
-    /// When that was made, and when it ends, in milliseconds of Unix time.
-    issued_unix_ms: u64,
-    until_unix_ms: u64,
+    validity: Validity,
 }
 
 #[derive(Clone, Debug)]
@@ -192,6 +191,8 @@ pub struct Lobby {
     /// Nothing can be written down: nobody new gets a place.
     is_storage_full: bool,
     barred: Barred,
+    /// By how much the world's clock is ahead of the server's.
+    clock_skew_ms: i64,
     actions: VecDeque<Action>,
 }
 
@@ -215,6 +216,7 @@ impl Lobby {
             waiting: Vec::new(),
             is_storage_full: false,
             barred: Barred::new(),
+            clock_skew_ms: 0,
             actions: VecDeque::new(),
         }
     }
@@ -223,7 +225,7 @@ impl Lobby {
     pub fn handle_request(&mut self, now_unix_ms: u64, from: ConnectionKey, request: LobbyRequest) {
         let session = self.sessions.get(&from).cloned();
         if let Some(Session::Authenticated(player)) = &session
-            && player.newcomer.shown.until_unix_ms <= now_unix_ms
+            && player.newcomer.shown.validity.until_unix_ms <= now_unix_ms
             && !matches!(request, LobbyRequest::Authenticate { .. })
         {
             return self.close(from, DisconnectReason::IdentityExpired);
@@ -340,6 +342,7 @@ impl Lobby {
 
     /// Time passed.
     pub fn handle_time(&mut self, now_unix_ms: u64) {
+        self.end_expired(now_unix_ms);
         self.placement.expire(now_unix_ms);
         self.keep_hall(now_unix_ms);
     }
@@ -387,7 +390,13 @@ impl Lobby {
         if !connections.contains(&connection) {
             connections.push(connection);
         }
+        let crowded = connections.len() > LOBBY_CONNECTIONS_PER_PLAYER_MAX;
+        let oldest = crowded.then(|| connections[0]);
         self.sessions.insert(connection, Session::Authenticated(player));
+        // One player does not fill the lobby.
+        if let Some(oldest) = oldest {
+            self.close(oldest, DisconnectReason::Replaced);
+        }
     }
 
     /// A connection is over.

@@ -40,7 +40,7 @@ use super::tokens::Tokens;
 use crate::accounts::Barred;
 use crate::matches::recorder::JournalBatch;
 use crate::matches::{Match, MatchOptions};
-use crate::rates::Rate;
+use crate::rates::{Rate, Rates};
 use crate::tickets::{TicketKeys, TicketVerifier, UsedTickets};
 use restarting::Returning;
 use standing::Pace;
@@ -59,6 +59,8 @@ pub struct CoreConfig {
     pub options: MatchOptions,
     /// How many connections each address may open.
     pub connections: Rate,
+    /// How often each player may show a newer identity.
+    pub identities: Rate,
     /// When the shard begins.
     pub now: Instant,
 }
@@ -75,6 +77,8 @@ pub struct Core<G: Game> {
 
     endpoint: Endpoint,
     admission: Admission,
+    /// How often players show newer identities.
+    identities: Rates<PlayerId>,
     /// By connection handle.
     connections: Vec<Option<Box<Connection>>>,
     connection_count: usize,
@@ -188,7 +192,8 @@ pub struct TickRun {
 impl<G: Game> Core<G> {
     /// A shard without matches.
     pub fn new(config: CoreConfig) -> Self {
-        let CoreConfig { shard, endpoint, server, keys, options, connections, now } = config;
+        let CoreConfig { shard, endpoint, server, keys, options, connections, identities, now } =
+            config;
         Self {
             shard,
             started: now,
@@ -198,6 +203,7 @@ impl<G: Game> Core<G> {
             used_tickets: UsedTickets::new(),
             endpoint: Endpoint::new(endpoint, Some(server), true, None),
             admission: Admission::new(connections, now),
+            identities: Rates::new(identities, now),
             connections: Vec::new(),
             connection_count: 0,
             timers: Timers::new(Duration::ZERO),
@@ -310,8 +316,8 @@ impl<G: Game> Core<G> {
                 let _ = reply.send(self.copy_state(match_id));
             }
             Command::Record { match_id, lasts, reply } => self.record(now, match_id, lasts, reply),
-            Command::Identified { match_id, player, until_unix_ms } => {
-                self.note_identity(now, match_id, player, until_unix_ms);
+            Command::Identified { match_id, player, identity } => {
+                self.note_identity(now, match_id, player, identity);
             }
             Command::Bar(barred) => self.bar(now, barred),
             Command::Keys(keys) => self.take_keys(&keys),

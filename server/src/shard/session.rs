@@ -14,7 +14,7 @@ use matchkeep_shared::limits::{
     DATAGRAM_BURST_SECONDS, DATAGRAMS_PER_TICK_MAX, EVENT_BACKLOG_BYTES_MAX, JOIN_DEADLINE,
     REFUSED_INPUT_SECONDS_MAX,
 };
-use matchkeep_shared::ticket::NEVER;
+use matchkeep_shared::ticket::{NEVER, Validity};
 use matchkeep_shared::time::TickRate;
 use matchkeep_shared::wire::frame::FrameReader;
 use quinn_proto::{Connection, StreamId, WriteError};
@@ -55,28 +55,28 @@ pub(super) struct Playing {
     pub(super) reader: FrameReader,
     pub(super) outbox: Outbox,
     pub(super) allowance: Allowance,
-    /// Of the newest token the player was given.
-    pub(super) token_period: u64,
+    /// Of the newest token the player was given; `None` where another one is due whatever the period.
+    pub(super) token_period: Option<u64>,
     pub(super) identity: Shown,
 }
 
 /// What the player showed last.
 #[derive(Clone, Copy)]
 pub(super) struct Shown {
-    /// When it ends, in milliseconds of Unix time; [`NEVER`] for a name.
-    pub(super) until_unix_ms: u64,
-    /// The same, by the shard's clock.
+    pub(super) validity: Validity,
+    /// When it ends, by the shard's clock.
     pub(super) until: Option<Instant>,
     /// A newer one is being looked at.
     pub(super) is_pending: bool,
 }
 
 impl Shown {
-    /// What ends at `until_unix_ms`, as it is `now_unix_ms`.
-    pub(super) fn new(now: Instant, now_unix_ms: u64, until_unix_ms: u64) -> Self {
-        let left = Duration::from_millis(until_unix_ms.saturating_sub(now_unix_ms));
-        let until = (until_unix_ms != NEVER).then(|| now.checked_add(left)).flatten();
-        Self { until_unix_ms, until, is_pending: false }
+    /// What is good for so long, as it is `now_unix_ms`.
+    pub(super) fn new(now: Instant, now_unix_ms: u64, validity: Validity) -> Self {
+        let ends = validity.until_unix_ms;
+        let left = Duration::from_millis(ends.saturating_sub(now_unix_ms));
+        let until = (ends != NEVER).then(|| now.checked_add(left)).flatten();
+        Self { validity, until, is_pending: false }
     }
 }
 

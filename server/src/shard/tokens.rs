@@ -6,7 +6,7 @@
 use matchkeep_shared::Game;
 use matchkeep_shared::ids::{PlayerId, Slot};
 use matchkeep_shared::limits::{PLAYERS_PER_MATCH_MAX, TOKEN_PERIOD, TOKEN_VALID};
-use matchkeep_shared::ticket::TokenClaims;
+use matchkeep_shared::ticket::{TokenClaims, Validity};
 
 use crate::matches::Match;
 use crate::tickets::TicketSigner;
@@ -36,7 +36,7 @@ impl Tokens {
         slot: Slot,
         player: PlayerId,
         now_unix_ms: u64,
-        identity_until_unix_ms: u64,
+        identity: Validity,
     ) -> Vec<u8> {
         self.signer.sign_token(&TokenClaims {
             match_id: game.spec().id,
@@ -44,7 +44,7 @@ impl Tokens {
             slot,
             period: Self::period(game, slot),
             expires_unix_ms: now_unix_ms + TOKEN_VALID.as_millis() as u64,
-            identity_until_unix_ms,
+            identity,
         })
     }
 

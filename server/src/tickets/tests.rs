@@ -7,7 +7,7 @@ use ring::rand::SystemRandom;
 use super::*;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, Slot};
-use matchkeep_shared::ticket::{NEVER, TICKET_BYTES_MAX, TOKEN_BYTES_MAX};
+use matchkeep_shared::ticket::{NEVER, TICKET_BYTES_MAX, TOKEN_BYTES_MAX, Validity};
 
 const NOW: u64 = 1_800_000_000_000;
 
@@ -24,7 +24,7 @@ fn claims(id: u8) -> TicketClaims {
         name: "Ada".to_owned(),
         expires_unix_ms: NOW + 60_000,
         binding: [id; 32],
-        identity_until_unix_ms: NEVER,
+        identity: Validity { issued_unix_ms: NOW, until_unix_ms: NEVER },
         team: None,
     }
 }
@@ -43,7 +43,7 @@ fn token(period: u64) -> TokenClaims {
         slot: Slot(127),
         period,
         expires_unix_ms: NOW + 60_000,
-        identity_until_unix_ms: NEVER,
+        identity: Validity { issued_unix_ms: NOW, until_unix_ms: NEVER },
     }
 }
 
@@ -84,7 +84,7 @@ fn the_largest_ticket_fits_its_limit() {
         name: "n".repeat(PLAYER_NAME_BYTES_MAX),
         expires_unix_ms: u64::MAX,
         binding: [255; 32],
-        identity_until_unix_ms: NEVER,
+        identity: Validity { issued_unix_ms: u64::MAX, until_unix_ms: NEVER },
         team: Some(1),
     };
     let ticket = signer.sign(&largest).expect("the name is one");

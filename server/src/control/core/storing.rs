@@ -32,8 +32,8 @@ impl<G: Game> ControlCore<G> {
             }
             StoreAnswer::Vouched { showing, newer, result } => {
                 let account = self.answered("a player's account", result)?;
-                let until = account.and_then(|account| newer.judge(showing.player, &account));
-                self.vouch(showing, until);
+                let identity = account.and_then(|account| newer.judge(showing.player, &account));
+                self.vouch(showing, identity);
             }
             StoreAnswer::Reserved { to, mode, result } => {
                 let reserved = self.answered("a private match", result)?;

@@ -94,7 +94,7 @@ impl Lobby {
             name: player.newcomer.name.clone(),
             expires_unix_ms: now_unix_ms + TICKET_VALID.as_millis() as u64,
             binding: player.newcomer.binding,
-            identity_until_unix_ms: player.newcomer.shown.until_unix_ms,
+            identity: player.newcomer.shown.validity,
             team,
         };
         match self.config.signer.sign(&claims) {

@@ -4,7 +4,7 @@
 
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::PlayerId;
-use matchkeep_shared::ticket::{BINDING_BYTES, NEVER, is_player_name};
+use matchkeep_shared::ticket::{BINDING_BYTES, NEVER, Validity, is_player_name};
 use matchkeep_shared::wire::lobby::{LobbyReply, Who};
 use matchkeep_shared::wire::message::GameVersion;
 
@@ -16,27 +16,25 @@ use crate::accounts::{Barred, Identity, Standing};
 pub struct Newer {
     /// By what the account is known.
     pub key: AccountKey,
-    /// When it was made, in milliseconds of Unix time.
-    pub issued_unix_ms: u64,
-    /// When it ends, in milliseconds of Unix time.
-    pub until_unix_ms: u64,
+    /// When it is good.
+    pub validity: Validity,
 }
 
 impl Newer {
-    /// Until when its player may go on, given the account that it is about.
+    /// When its player may go on, given the account that it is about.
     ///
     /// # Errors
     /// Why not.
-    pub fn judge(&self, player: PlayerId, account: &Account) -> Result<u64, DisconnectReason> {
+    pub fn judge(&self, player: PlayerId, account: &Account) -> Result<Validity, DisconnectReason> {
         let Standing { ban, revoked_unix_ms } = &account.standing;
         if account.player != player {
             Err(DisconnectReason::IdentityMismatch)
         } else if ban.is_some() {
             Err(DisconnectReason::Banned)
-        } else if revoked_unix_ms.is_some_and(|revoked| self.issued_unix_ms <= revoked) {
+        } else if revoked_unix_ms.is_some_and(|revoked| self.validity.issued_unix_ms <= revoked) {
             Err(DisconnectReason::IdentityRevoked)
         } else {
-            Ok(self.until_unix_ms)
+            Ok(self.validity)
         }
     }
 }
@@ -74,13 +72,14 @@ impl Lobby {
             (Who::Identity(_), None) => Err(DisconnectReason::IdentityUnsupported),
             (Who::Name(name), None) if !is_player_name(&name) => Err(DisconnectReason::NameInvalid),
             (Who::Name(name), None) => {
-                let shown =
-                    Shown { subject: None, issued_unix_ms: now_unix_ms, until_unix_ms: NEVER };
+                let issued_unix_ms = self.world_unix_ms(now_unix_ms);
+                let validity = Validity { issued_unix_ms, until_unix_ms: NEVER };
+                let shown = Shown { subject: None, validity };
                 Ok((AccountKey::Name(name.clone()), name, shown))
             }
             (Who::Identity(token), Some(provider)) => {
-                let identity = provider.verify(&token, now_unix_ms)?;
-                let shown = Shown::of(&identity);
+                let identity = provider.verify(&token, self.world_unix_ms(now_unix_ms))?;
+                let shown = Shown::of(&identity, self.clock_skew_ms);
                 let Identity { issuer, subject, name, .. } = identity;
                 let key = AccountKey::Identity { issuer, subject, name: name.clone() };
                 Ok((key, name, shown))
@@ -103,9 +102,13 @@ impl Lobby {
         if let Some(ban) = standing.ban {
             return self.close_saying(to, DisconnectReason::Banned, Some(ban.text()));
         }
-        let is_revoked = |revoked: u64| newcomer.shown.issued_unix_ms <= revoked;
-        if standing.revoked_unix_ms.is_some_and(is_revoked) {
+        let issued_unix_ms = newcomer.shown.validity.issued_unix_ms;
+        if standing.revoked_unix_ms.is_some_and(|revoked| issued_unix_ms <= revoked) {
             return self.close(to, DisconnectReason::IdentityRevoked);
+        }
+        // The store may have answered before an operator decided what is known here by now.
+        if let Some(bar) = self.barred.get(&id).filter(|bar| bar.voids(issued_unix_ms)) {
+            return self.close(to, bar.reason);
         }
         self.remember_session(to, Player { id, newcomer });
         self.reply(to, LobbyReply::Authenticated { player: id });
@@ -140,7 +143,7 @@ impl Lobby {
             return Err(DisconnectReason::IdentityMismatch);
         }
         match self.barred.get(&player.id) {
-            Some(bar) if bar.voids(newer.issued_unix_ms) => Err(bar.reason),
+            Some(bar) if bar.voids(newer.validity.issued_unix_ms) => Err(bar.reason),
             _ => Ok(newer),
         }
     }
@@ -149,7 +152,7 @@ impl Lobby {
     pub fn set_barred(&mut self, barred: Barred) {
         let voided = |player: &Player| {
             let bar = barred.get(&player.id)?;
-            bar.voids(player.newcomer.shown.issued_unix_ms).then_some(bar.reason)
+            bar.voids(player.newcomer.shown.validity.issued_unix_ms).then_some(bar.reason)
         };
         let mut sent_away: Vec<(ConnectionKey, DisconnectReason)> = Vec::new();
         for (connection, session) in &self.sessions {
@@ -172,17 +175,43 @@ impl Lobby {
     /// Why it is not believed.
     pub fn read_newer(&self, now_unix_ms: u64, token: String) -> Result<Newer, DisconnectReason> {
         let (key, _, shown) = self.believe(now_unix_ms, Who::Identity(token))?;
-        let Shown { issued_unix_ms, until_unix_ms, .. } = shown;
-        Ok(Newer { key, issued_unix_ms, until_unix_ms })
+        Ok(Newer { key, validity: shown.validity })
+    }
+
+    /// By how much the world's clock is ahead of the server's, in milliseconds. The server's runs on when somebody sets the
+    /// world's; identity providers and operators go by the world's.
+    pub fn set_clock_skew(&mut self, skew_ms: i64) {
+        self.clock_skew_ms = skew_ms;
+    }
+
+    /// The time by the world's clock.
+    fn world_unix_ms(&self, now_unix_ms: u64) -> u64 {
+        now_unix_ms.saturating_add_signed(self.clock_skew_ms)
+    }
+
+    /// Sends away whose identity has ended: nobody keeps a place at the lobby with what is good no more.
+    pub(super) fn end_expired(&mut self, now_unix_ms: u64) {
+        let expired = self.sessions.iter().filter(|(_, session)| {
+            matches!(session, Session::Authenticated(player)
+                if player.newcomer.shown.validity.until_unix_ms <= now_unix_ms)
+        });
+        let mut expired: Vec<ConnectionKey> = expired.map(|(connection, _)| *connection).collect();
+        expired.sort_by_key(|connection| connection.0);
+        for connection in expired {
+            self.close(connection, DisconnectReason::IdentityExpired);
+        }
     }
 }
 
 impl Shown {
-    fn of(identity: &Identity) -> Self {
-        Self {
-            subject: Some(identity.subject.clone()),
-            issued_unix_ms: identity.issued_unix_ms,
-            until_unix_ms: identity.expires_unix_ms,
-        }
+    /// What was shown when the world's clock was so far ahead of the server's.
+    fn of(identity: &Identity, clock_skew_ms: i64) -> Self {
+        let expires = identity.expires_unix_ms;
+        let until_unix_ms = expires.saturating_add_signed(clock_skew_ms.saturating_neg());
+        let validity = Validity { issued_unix_ms: identity.issued_unix_ms, until_unix_ms };
+        Self { subject: Some(identity.subject.clone()), validity }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use std::time::Instant;
 use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, PlayerId, Slot};
+use matchkeep_shared::ticket::Validity;
 use quinn_proto::ConnectionHandle;
 
 use super::{Connection, Core, Session};
@@ -18,25 +19,27 @@ use crate::shard::tokens::Tokens;
 use crate::tickets::TicketKeys;
 
 impl<G: Game> Core<G> {
-    /// Whether a player may come in with what was given at `given_unix_ms`.
+    /// Whether a player may come in with what was given on the strength of this. When it was given says nothing: a lobby
+    /// or a match that had not yet heard of a revocation may have given it later.
     pub(super) fn check_standing(
         &self,
         player: PlayerId,
-        given_unix_ms: u64,
-        identity_until_unix_ms: u64,
+        identity: Validity,
     ) -> Result<(), DisconnectReason> {
-        if identity_until_unix_ms <= self.wall_unix_ms {
+        if identity.until_unix_ms <= self.wall_unix_ms {
             return Err(DisconnectReason::IdentityExpired);
         }
         match self.barred.get(&player) {
-            Some(bar) if bar.voids(given_unix_ms) => Err(bar.reason),
+            Some(bar) if bar.voids(identity.issued_unix_ms) => Err(bar.reason),
             _ => Ok(()),
         }
     }
 
-    /// A player shows a newer token; control says what it is worth. One at a time.
+    /// A player shows a newer token; control says what it is worth. One at a time, and no oftener than they may ask
+    /// something of the lobby: each costs a signature and a look into the store.
     pub(super) fn hear_identity(
         &mut self,
+        now: Instant,
         connection: &mut Connection,
         token: String,
     ) -> Result<(), DisconnectReason> {
@@ -44,34 +47,38 @@ impl<G: Game> Core<G> {
         if std::mem::replace(&mut playing.identity.is_pending, true) {
             return Err(DisconnectReason::UnexpectedMessage);
         }
+        if !self.identities.spend(now, &playing.player) {
+            return Err(DisconnectReason::RequestFlood);
+        }
         let Some(host) = &self.hosts[playing.host] else { return Ok(()) };
         let (match_id, player) = (host.game.spec().id, playing.player);
         self.reports.push_back(ShardEvent::Identity { match_id, player, token });
         Ok(())
     }
 
-    /// Control says until when a newer token is good, or why it is not.
+    /// Control says when a newer token is good, or why it is not.
     pub(super) fn note_identity(
         &mut self,
         now: Instant,
         match_id: MatchId,
         player: PlayerId,
-        until_unix_ms: Result<u64, DisconnectReason>,
+        identity: Result<Validity, DisconnectReason>,
     ) {
         let Some(index) = self.by_match.get(&match_id).copied() else { return };
         let Some(host) = &self.hosts[index] else { return };
         let session = host.game.slot_of(player).and_then(|slot| host.sessions[slot.index()]);
         // Who left meanwhile shows it again on coming back.
         let Some(handle) = session else { return };
-        match until_unix_ms {
+        // Barred while it was on its way.
+        match identity.and_then(|shown| self.check_standing(player, shown).map(|()| shown)) {
             Err(reason) => self.dismiss(now, handle, reason),
-            Ok(until_unix_ms) => {
-                let shown = Shown::new(now, self.wall_unix_ms, until_unix_ms);
+            Ok(validity) => {
+                let shown = Shown::new(now, self.wall_unix_ms, validity);
                 let Some(Some(connection)) = self.connections.get_mut(handle.0) else { return };
                 let Session::Playing(playing) = &mut connection.session else { return };
                 playing.identity = shown;
                 // The next token says it too.
-                playing.token_period = 0;
+                playing.token_period = None;
                 self.rearm(handle);
             }
         }
@@ -88,14 +95,16 @@ impl<G: Game> Core<G> {
     /// identity.
     pub(super) fn bar(&mut self, now: Instant, barred: Barred) {
         let mut sent_away = Vec::new();
+        // By who is here, who are few, and not by who is barred, who may be many: ticks wait for this.
         for (index, host) in self.hosts.iter().enumerate() {
             let Some(host) = host else { continue };
-            for (player, bar) in &barred {
-                let was_known = self.barred.get(player) == Some(bar);
-                let Some(slot) = host.game.slot_of(*player).filter(|_| !was_known) else {
-                    continue;
-                };
-                sent_away.push((index, slot, bar.reason));
+            let state = host.game.state();
+            for slot in state.taken() {
+                let Some(player) = state.player(slot) else { continue };
+                let bar = barred.get(&player);
+                if let Some(bar) = bar.filter(|bar| self.barred.get(&player) != Some(bar)) {
+                    sent_away.push((index, slot, bar.reason));
+                }
             }
         }
         self.barred = barred;

@@ -8,10 +8,9 @@ use matchkeep_shared::encoding::encode;
 use matchkeep_shared::game::PlayerInfo;
 use matchkeep_shared::ids::{PlayerId, Slot};
 use matchkeep_shared::limits::{
-    CLIENT_MESSAGE_BYTES_MAX, DATAGRAM_BYTES_MIN, SERVER_MESSAGE_BYTES_MAX, TICKET_VALID,
-    TOKEN_VALID,
+    CLIENT_MESSAGE_BYTES_MAX, DATAGRAM_BYTES_MIN, SERVER_MESSAGE_BYTES_MAX,
 };
-use matchkeep_shared::ticket::{SECRET_BYTES, TokenClaims};
+use matchkeep_shared::ticket::{SECRET_BYTES, TokenClaims, Validity};
 use matchkeep_shared::wire::codec::CodecId;
 use matchkeep_shared::wire::frame::write_frame;
 use matchkeep_shared::wire::message::{
@@ -32,7 +31,7 @@ struct Redeemed {
     index: usize,
     slot: Slot,
     player: PlayerId,
-    identity_until_unix_ms: u64,
+    identity: Validity,
 }
 
 impl<G: Game> Core<G> {
@@ -95,7 +94,7 @@ impl<G: Game> Core<G> {
                 }
                 (ClientMessage::Leave, _) => return Err(DisconnectReason::Left),
                 (ClientMessage::Identity { token }, None) => {
-                    self.hear_identity(connection, token)?
+                    self.hear_identity(now, connection, token)?
                 }
                 (ClientMessage::Join(_), None) | (ClientMessage::Identity { .. }, Some(_)) => {
                     return Err(DisconnectReason::UnexpectedMessage);
@@ -114,8 +113,7 @@ impl<G: Game> Core<G> {
         if digest(&SHA256, secret).as_ref() != ticket.binding {
             return Err(DisconnectReason::TicketStolen);
         }
-        let given = ticket.expires_unix_ms.saturating_sub(TICKET_VALID.as_millis() as u64);
-        self.check_standing(ticket.player, given, ticket.identity_until_unix_ms)?;
+        self.check_standing(ticket.player, ticket.identity)?;
         let index = *self.by_match.get(&ticket.match_id).ok_or(DisconnectReason::MatchUnknown)?;
         if self.is_storage_full {
             // Who has a place comes back to it.
@@ -133,15 +131,13 @@ impl<G: Game> Core<G> {
             JoinRefused::Over => DisconnectReason::MatchOver,
             JoinRefused::Died => DisconnectReason::JoinUndone,
         })?;
-        let identity_until_unix_ms = ticket.identity_until_unix_ms;
-        Ok(Redeemed { index, slot, player: player.id, identity_until_unix_ms })
+        Ok(Redeemed { index, slot, player: player.id, identity: ticket.identity })
     }
 
     /// A token of the match's own: it leads back to the place that the player still has.
     fn redeem_token(&mut self, token: &[u8]) -> Result<Redeemed, DisconnectReason> {
         let token = self.tickets.verify_token(token, self.wall_unix_ms)?;
-        let given = token.expires_unix_ms.saturating_sub(TOKEN_VALID.as_millis() as u64);
-        self.check_standing(token.player, given, token.identity_until_unix_ms)?;
+        self.check_standing(token.player, token.identity)?;
         let index = *self.by_match.get(&token.match_id).ok_or(DisconnectReason::MatchUnknown)?;
         let host = self.hosts[index].as_mut().ok_or(DisconnectReason::MatchUnknown)?;
         host.admits()?;
@@ -153,8 +149,8 @@ impl<G: Game> Core<G> {
         if !host.game.rejoin(token.slot, None) {
             return Err(DisconnectReason::JoinUndone);
         }
-        let TokenClaims { slot, player, identity_until_unix_ms, .. } = token;
-        Ok(Redeemed { index, slot, player, identity_until_unix_ms })
+        let TokenClaims { slot, player, identity, .. } = token;
+        Ok(Redeemed { index, slot, player, identity })
     }
 
     /// A whole join message came: who is it, may they, and where do they sit?
@@ -174,11 +170,10 @@ impl<G: Game> Core<G> {
         if connection.datagram_bytes < DATAGRAM_BYTES_MIN {
             return Err(DisconnectReason::PathTooSmall);
         }
-        let Redeemed { index, slot, player, identity_until_unix_ms } = match &join.credential {
+        let Redeemed { index, slot, player, identity } = match &join.credential {
             Credential::Ticket(ticket) => self.redeem_ticket(ticket)?,
             Credential::Token(token) => self.redeem_token(token)?,
         };
-        let identity = Shown::new(now, self.wall_unix_ms, identity_until_unix_ms);
         let host = self.hosts[index].as_mut().ok_or(DisconnectReason::MatchUnknown)?;
         let match_id = host.game.spec().id;
         let older = host.sessions[slot.index()].replace(handle);
@@ -192,13 +187,7 @@ impl<G: Game> Core<G> {
             rate: host.game.spec().rate,
             codec,
             hold_ms: host.game.spec().hold_ms(),
-            token: self.tokens.issue(
-                &host.game,
-                slot,
-                player,
-                self.wall_unix_ms,
-                identity_until_unix_ms,
-            ),
+            token: self.tokens.issue(&host.game, slot, player, self.wall_unix_ms, identity),
             config: encode(&host.game.spec().config),
         };
         let counts = host.game.input_counts(slot).unwrap_or_default();
@@ -208,7 +197,7 @@ impl<G: Game> Core<G> {
             Session::Joining { reader, .. } => reader,
             _ => Default::default(),
         };
-        let token_period = Tokens::period(&host.game, slot);
+        let token_period = Some(Tokens::period(&host.game, slot));
         let outbox = Outbox::default();
         let playing = Playing {
             host: index,
@@ -219,7 +208,7 @@ impl<G: Game> Core<G> {
             outbox,
             allowance,
             token_period,
-            identity,
+            identity: Shown::new(now, self.wall_unix_ms, identity),
         };
         // From here on the place is the session's: whatever fails below frees it as any end does.
         connection.session = Session::Playing(Box::new(playing));

@@ -40,6 +40,7 @@ impl World {
             keys: identity.ticket_keys(),
             options: MatchOptions::default(),
             connections: Rate::ANY,
+            identities: Rate::ANY,
             now: Instant::now(),
         };
         let now = config.now;
