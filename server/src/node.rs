@@ -9,7 +9,7 @@ use matchkeep_client::transport::tuning::{Side, transport_config};
 use matchkeep_shared::Game;
 use matchkeep_shared::ids::ShardId;
 use matchkeep_shared::limits::{
-    HANDSHAKES_WAITING_MAX, INCOMING_BUFFER_BYTES, INCOMING_BUFFER_TOTAL_BYTES, SHARD_REPORTS_MAX,
+    INCOMING_BUFFER_BYTES, INCOMING_BUFFER_TOTAL_BYTES, INCOMING_MAX, SHARD_REPORTS_MAX,
 };
 use matchkeep_shared::wire::ALPN_MATCH;
 use matchkeep_shared::wire::message::GameVersion;
@@ -34,7 +34,7 @@ use crate::lobby::endpoint::{self, EndpointError};
 use crate::matches::{Hashes, MatchOptions};
 use crate::pem::PemError;
 use crate::recovery::{Recovered, RecoveryError, gather};
-use crate::settings::{IdentitySettings, Settings};
+use crate::settings::{Admission, IdentitySettings, Settings};
 use crate::shard::core::CoreConfig;
 use crate::shard::thread::{self, ThreadConfig};
 use crate::spans;
@@ -237,7 +237,7 @@ impl Node {
             let mut server = identity.quic_server(role, &[ALPN_MATCH])?;
             server
                 .transport_config(transport_config(Side::Server))
-                .max_incoming(HANDSHAKES_WAITING_MAX)
+                .max_incoming(INCOMING_MAX)
                 .incoming_buffer_size(INCOMING_BUFFER_BYTES)
                 .incoming_buffer_size_total(INCOMING_BUFFER_TOTAL_BYTES);
             let endpoint = Arc::new(identity.quic_endpoint(role));
@@ -247,9 +247,17 @@ impl Node {
                 hashes: if settings.state_hashes { Hashes::EveryTick } else { Hashes::EverySecond },
             };
             let server = Arc::new(server);
-            let connections = settings.admission.connections;
-            let core =
-                move |now| CoreConfig { shard, endpoint, server, keys, options, connections, now };
+            let Admission { connections, requests: identities } = settings.admission;
+            let core = move |now| CoreConfig {
+                shard,
+                endpoint,
+                server,
+                keys,
+                options,
+                connections,
+                identities,
+                now,
+            };
             let notify = Arc::clone(&reported);
             let heartbeat = Arc::new(Heartbeat::default());
             heartbeats.push(Arc::clone(&heartbeat));

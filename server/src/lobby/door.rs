@@ -11,7 +11,9 @@ use std::time::Instant;
 
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::PlayerId;
-use matchkeep_shared::limits::{CONNECTIONS_PER_LOBBY_MAX, HANDSHAKES_WAITING_RETRY};
+use matchkeep_shared::limits::{
+    CONNECTIONS_PER_LOBBY_MAX, HANDSHAKES_WAITING_MAX, HANDSHAKES_WAITING_RETRY,
+};
 
 use crate::rates::{Rates, counted_as};
 use crate::refusals::{Refusal, RefusalCounts};
@@ -23,7 +25,7 @@ pub struct Door(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    /// Handshakes that have not ended.
+    /// Handshakes that have not ended, those among them that wait for their turn to begin.
     handshaking: usize,
     connections: Rates<IpAddr>,
     requests: Rates<PlayerId>,
@@ -42,12 +44,31 @@ pub struct DoorCounts {
 /// What to do with a first packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
-    /// Its handshake begins; [`Door::shake_hands`] is told how it ended.
+    /// Its handshake begins when it is its turn; [`Door::shake_hands`] is told how it ended.
     Enter,
     /// Its address must prove itself first.
     Retry,
     /// There is no room, or not for this address.
     Refuse,
+}
+
+/// Why a handshake came to nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unconnected {
+    /// It took too long, as one that is left half open does.
+    TimedOut,
+    /// The other side gave up, or is none that can be spoken with.
+    Failed,
+}
+
+impl Unconnected {
+    /// Its name in metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::TimedOut => DisconnectReason::JoinTimeout.label(),
+            Self::Failed => "handshake_failed",
+        }
+    }
 }
 
 impl Door {
@@ -72,7 +93,9 @@ impl Door {
     ) -> Verdict {
         let mut state = self.state();
         let address = counted_as(address);
-        let refusal = if connections >= CONNECTIONS_PER_LOBBY_MAX {
+        let is_full =
+            connections >= CONNECTIONS_PER_LOBBY_MAX || state.handshaking >= HANDSHAKES_WAITING_MAX;
+        let refusal = if is_full {
             Some(Refusal::NoRoom)
         } else if is_proved && !state.connections.spend(now, &address) {
             Some(Refusal::AddressRate)
@@ -92,7 +115,7 @@ impl Door {
         Verdict::Enter
     }
 
-    /// A handshake ended: with a connection of this address, or without. An address that was not proved before is now.
+    /// A handshake ended: with a connection of this address, or why without. An address that was not proved before is now.
     ///
     /// # Errors
     /// [`DisconnectReason::ConnectionFlood`] where its address opened too many.
@@ -100,11 +123,17 @@ impl Door {
         &self,
         now: Instant,
         was_proved: bool,
-        connected: Option<IpAddr>,
+        connected: Result<IpAddr, Unconnected>,
     ) -> Result<(), DisconnectReason> {
         let mut state = self.state();
         state.handshaking -= 1;
-        let Some(address) = connected else { return Ok(()) };
+        let address = match connected {
+            Ok(address) => address,
+            Err(why) => {
+                *state.counts.ends.entry(why.label()).or_default() += 1;
+                return Ok(());
+            }
+        };
         if was_proved || state.connections.spend(now, &counted_as(address)) {
             return Ok(());
         }
@@ -155,7 +184,7 @@ mod tests {
         let door = door(now);
         for _ in 0..3 {
             assert_eq!(door.knock(now, ADDRESS, true, 0), Verdict::Enter);
-            assert_eq!(door.shake_hands(now, true, Some(ADDRESS)), Ok(()));
+            assert_eq!(door.shake_hands(now, true, Ok(ADDRESS)), Ok(()));
         }
         assert_eq!(door.knock(now, ADDRESS, true, 0), Verdict::Refuse);
         assert_eq!(door.knock(now, ADDRESS, false, 0), Verdict::Retry);
@@ -175,9 +204,25 @@ mod tests {
         assert_eq!(door.knock(now, ADDRESS, false, 0), Verdict::Retry);
         assert_eq!(door.knock(now, ADDRESS, true, 0), Verdict::Enter, "who proved it comes in");
         assert_eq!(door.knock(now, ADDRESS, true, CONNECTIONS_PER_LOBBY_MAX), Verdict::Refuse);
-        assert_eq!(door.shake_hands(now, false, None), Ok(()));
-        assert_eq!(door.shake_hands(now, true, Some(ADDRESS)), Ok(()));
+        assert_eq!(door.shake_hands(now, false, Err(Unconnected::TimedOut)), Ok(()));
+        assert_eq!(door.shake_hands(now, true, Ok(ADDRESS)), Ok(()));
         assert_eq!(door.knock(now, ADDRESS, false, 0), Verdict::Enter);
+        assert_eq!(door.counts().ends.get("join_timeout"), Some(&1), "what came of it is counted");
+    }
+
+    #[test]
+    fn one_too_many_in_their_handshake_are_refused_and_counted() {
+        let now = Instant::now();
+        let rate = Rate { per_second: 0, at_once: 1 };
+        let door = Door::new(Admission { connections: rate, requests: rate }, now);
+        for _ in 0..HANDSHAKES_WAITING_MAX {
+            assert_eq!(door.knock(now, ADDRESS, true, 0), Verdict::Enter);
+        }
+        assert_eq!(door.knock(now, ADDRESS, true, 0), Verdict::Refuse);
+        assert_eq!(door.counts().refusals.no_room, 1);
+        assert_eq!(door.shake_hands(now, true, Err(Unconnected::Failed)), Ok(()));
+        assert_eq!(door.knock(now, ADDRESS, true, 0), Verdict::Enter);
+        assert_eq!(door.counts().ends.get("handshake_failed"), Some(&1));
     }
 
     #[test]
@@ -188,7 +233,7 @@ mod tests {
             assert_eq!(door.knock(now, ADDRESS, false, 0), Verdict::Enter);
         }
         let ends: Vec<bool> =
-            (0..4).map(|_| door.shake_hands(now, false, Some(ADDRESS)).is_ok()).collect();
+            (0..4).map(|_| door.shake_hands(now, false, Ok(ADDRESS)).is_ok()).collect();
         assert_eq!(ends, [true, true, true, false]);
     }
 

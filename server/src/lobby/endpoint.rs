@@ -7,7 +7,7 @@ use std::time::Duration;
 use matchkeep_client::transport::tuning::{Side, transport_config};
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::limits::{
-    HANDSHAKES_WAITING_MAX, INCOMING_BUFFER_BYTES, INCOMING_BUFFER_TOTAL_BYTES, JOIN_DEADLINE,
+    INCOMING_BUFFER_BYTES, INCOMING_BUFFER_TOTAL_BYTES, INCOMING_MAX, JOIN_DEADLINE,
     LOBBY_BACKLOG_MAX, LOBBY_HANDSHAKE_EVERY, LOBBY_MESSAGE_BYTES_MAX, LOBBY_READ_MAX,
     LOBBY_REQUESTS_PER_SECOND_MAX,
 };
@@ -16,12 +16,12 @@ use matchkeep_shared::wire::frame::{FrameReader, write_frame};
 use matchkeep_shared::wire::lobby::{LobbyMessage, LobbyReply, LobbyRequest};
 use quinn::{Connection, Endpoint, RecvStream, SendStream, ServerConfig, VarInt};
 use rustls::sign::CertifiedKey;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::Span;
 
 use super::core::ConnectionKey;
-use super::door::{Door, Verdict};
+use super::door::{Door, Unconnected, Verdict};
 use crate::control::{ControlEvent, Farewell};
 use crate::identity::{EndpointRole, IdentityError, ServerIdentity};
 use crate::spans;
@@ -68,7 +68,7 @@ pub(super) fn server_config(
     };
     config
         .transport_config(transport_config(Side::Server))
-        .max_incoming(HANDSHAKES_WAITING_MAX)
+        .max_incoming(INCOMING_MAX)
         .incoming_buffer_size(INCOMING_BUFFER_BYTES)
         .incoming_buffer_size_total(INCOMING_BUFFER_TOTAL_BYTES);
     Ok(config)
@@ -77,8 +77,11 @@ pub(super) fn server_config(
 /// Serves connections until the endpoint is closed.
 pub async fn serve(endpoint: Endpoint, door: Arc<Door>, control: mpsc::Sender<ControlEvent>) {
     let mut next_key = 1;
-    let mut begin = tokio::time::interval(LOBBY_HANDSHAKE_EVERY);
-    begin.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // Fair: in the order in which they came. What waits for its turn does so in a task of its own, so that what comes
+    // behind it is judged at once and nothing is dropped without being counted.
+    let mut turns = tokio::time::interval(LOBBY_HANDSHAKE_EVERY);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let turns = Arc::new(Mutex::new(turns));
     while let Some(incoming) = endpoint.accept().await {
         let address = incoming.remote_address().ip();
         let is_proved = incoming.remote_address_validated();
@@ -96,19 +99,23 @@ pub async fn serve(endpoint: Endpoint, door: Arc<Door>, control: mpsc::Sender<Co
                 continue;
             }
         }
-        begin.tick().await;
         let key = ConnectionKey(next_key);
         next_key += 1;
-        let (door, control) = (Arc::clone(&door), control.clone());
+        let (door, control, turns) = (Arc::clone(&door), control.clone(), Arc::clone(&turns));
         tokio::spawn(async move {
+            let deadline = Instant::now() + JOIN_DEADLINE;
+            turns.lock().await.tick().await;
             let connected = match incoming.accept() {
-                Ok(connecting) => tokio::time::timeout(JOIN_DEADLINE, connecting).await,
-                Err(error) => Ok(Err(error)),
+                Ok(connecting) => match tokio::time::timeout_at(deadline, connecting).await {
+                    Ok(Ok(connection)) => Ok(connection),
+                    Ok(Err(_)) => Err(Unconnected::Failed),
+                    Err(_) => Err(Unconnected::TimedOut),
+                },
+                Err(_) => Err(Unconnected::Failed),
             };
-            let connection = connected.ok().and_then(Result::ok);
-            let address = connection.as_ref().map(|it| it.remote_address().ip());
+            let address = connected.as_ref().map(|it| it.remote_address().ip()).map_err(|why| *why);
             let counted = door.shake_hands(now(), is_proved, address);
-            let Some(connection) = connection else { return };
+            let Ok(connection) = connected else { return };
             let conversed = match counted {
                 Ok(()) => converse(&connection, key, &door, &control).await,
                 Err(reason) => Err(reason.into()),

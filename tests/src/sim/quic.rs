@@ -9,9 +9,7 @@ use matchkeep_server::matches::{Hashes, MatchOptions};
 use matchkeep_server::rates::Rate;
 use matchkeep_server::shard::core::CoreConfig;
 use matchkeep_shared::ids::ShardId;
-use matchkeep_shared::limits::{
-    HANDSHAKES_WAITING_MAX, INCOMING_BUFFER_BYTES, INCOMING_BUFFER_TOTAL_BYTES,
-};
+use matchkeep_shared::limits::{INCOMING_BUFFER_BYTES, INCOMING_BUFFER_TOTAL_BYTES, INCOMING_MAX};
 use matchkeep_shared::rng::Rng;
 use matchkeep_shared::wire::ALPN_MATCH;
 use quinn_proto::{ConnectionId, ConnectionIdGenerator, TimeSource};
@@ -56,7 +54,7 @@ pub(super) fn core_config(now: Instant, shard: ShardId, rng: &mut Rng) -> CoreCo
     server
         .transport_config(transport_config(Side::Server))
         .time_source(Arc::new(StillTime))
-        .max_incoming(HANDSHAKES_WAITING_MAX)
+        .max_incoming(INCOMING_MAX)
         .incoming_buffer_size(INCOMING_BUFFER_BYTES)
         .incoming_buffer_size_total(INCOMING_BUFFER_TOTAL_BYTES);
     let mut endpoint = identity().quic_endpoint(role);
@@ -70,6 +68,7 @@ pub(super) fn core_config(now: Instant, shard: ShardId, rng: &mut Rng) -> CoreCo
         keys: identity().ticket_keys(),
         options: MatchOptions { journaled: true, hashes: Hashes::EveryTick },
         connections: Rate::ANY,
+        identities: Rate::ANY,
         now,
     }
 }

@@ -7,6 +7,7 @@
 use matchkeep_shared::disconnect::DisconnectReason;
 
 use crate::control::NodeStats;
+use crate::lobby::door::Unconnected;
 use crate::matches::incident::IncidentCause;
 use crate::shard::stats::Distribution;
 
@@ -71,10 +72,11 @@ fn refusals(stats: &NodeStats) -> Vec<(&'static str, u64)> {
     stats.refusals().by_reason().into()
 }
 
-/// Every reason and how many the lobby sent away for it.
+/// Every reason and how many the lobby sent away for it; and handshakes that came to nothing.
 fn lobby_ends(stats: &NodeStats) -> Vec<(&'static str, u64)> {
-    let counted = |label| stats.lobby.ends.get(label).copied().unwrap_or(0);
-    DisconnectReason::ALL.iter().map(|reason| (reason.label(), counted(reason.label()))).collect()
+    let counted = |label| (label, stats.lobby.ends.get(label).copied().unwrap_or(0));
+    let reasons = DisconnectReason::ALL.iter().map(|reason| reason.label());
+    reasons.chain([Unconnected::Failed.label()]).map(counted).collect()
 }
 
 /// Every cause and how many matches were restarted for it.
@@ -97,6 +99,11 @@ pub(super) const METRICS: &[Metric] = &[
         "matchkeep_recovery_seconds",
         "From the start of the node until players could come; so far, where that is still to be",
         |s| s.recovery.unwrap_or(s.running).as_secs_f64(),
+    ),
+    gauge(
+        "matchkeep_clock_skew_seconds",
+        "By how much the system's clock is ahead of the server's own, which nobody sets",
+        |s| s.clock_skew_ms as f64 / 1000.0,
     ),
     // Ticks.
     counter("matchkeep_ticks_total", "Steps made", |s| s.shards.ticks),
