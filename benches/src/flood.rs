@@ -6,6 +6,7 @@
 //! sent but to addresses of this machine, at so many datagrams a second for so many seconds.
 
 pub mod attack;
+mod batch;
 pub mod bots;
 mod initial;
 pub mod pace;
