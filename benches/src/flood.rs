@@ -8,6 +8,7 @@
 pub mod attack;
 mod batch;
 pub mod bots;
+mod happened;
 mod initial;
 pub mod pace;
 mod phases;

@@ -24,6 +24,8 @@ use serde::{Deserialize, Serialize};
 use crate::load::child::{end_with_parent, say};
 use crate::machine::pin_process;
 
+pub(super) use valid::COPIED_PLAYS_ON;
+
 /// What is tried.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
