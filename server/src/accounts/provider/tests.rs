@@ -149,6 +149,36 @@ fn each_way_of_not_being_good_has_its_own_reason() {
 }
 
 #[test]
+fn a_token_that_was_made_for_longer_is_not_good_in_its_last_minutes_either() {
+    let issuer = Issuer::new(Algorithm::EdDSA);
+    let provider = provider(Algorithm::EdDSA, issuer.pem().as_bytes());
+    let verify = |claims: &Value, now_s| {
+        provider.verify(&issuer.sign(None, claims), now_s * 1000).map(|identity| identity.subject)
+    };
+    let long = Err(DisconnectReason::IdentityTooLong);
+    let made_for = |seconds| {
+        let mut claims = with("iat", json!(NOW_S));
+        claims["exp"] = json!(NOW_S + seconds);
+        claims
+    };
+    let day = 24 * 3600;
+    for now_s in [NOW_S, NOW_S + 3600, NOW_S + day - 600, NOW_S + day - 1] {
+        assert_eq!(verify(&made_for(day), now_s), long, "at {now_s}");
+    }
+    // The allowed 15 minutes, and the leeway.
+    for now_s in [NOW_S - 4, NOW_S, NOW_S + 900] {
+        assert!(verify(&made_for(900), now_s).is_ok(), "at {now_s}");
+        assert_eq!(verify(&made_for(906), now_s), long, "at {now_s}");
+    }
+    assert!(verify(&made_for(905), NOW_S).is_ok());
+    // Where it does not say when it was made, what is left of it counts.
+    let mut unsaid = made_for(day);
+    unsaid.as_object_mut().expect("an object").remove("iat");
+    assert_eq!(verify(&unsaid, NOW_S), long);
+    assert!(verify(&unsaid, NOW_S + day - 600).is_ok());
+}
+
+#[test]
 fn the_tokens_word_on_its_algorithm_counts_for_nothing() {
     let issuer = Issuer::new(Algorithm::EdDSA);
     let provider = provider(Algorithm::EdDSA, issuer.pem().as_bytes());
