@@ -6,7 +6,9 @@
 //! sent but to addresses of this machine, at so many datagrams a second for so many seconds.
 
 pub mod attack;
+mod batch;
 pub mod bots;
+mod happened;
 mod initial;
 pub mod pace;
 mod phases;

@@ -32,6 +32,11 @@ impl RefusalCounts {
         }
     }
 
+    /// All of them.
+    pub fn total(self) -> u64 {
+        self.retried + self.no_room + self.address_rate
+    }
+
     /// Those refused, by the names that they have in metrics.
     pub fn by_reason(&self) -> [(&'static str, u64); 2] {
         [("no_room", self.no_room), ("address_rate", self.address_rate)]

@@ -24,6 +24,8 @@ use serde::{Deserialize, Serialize};
 use crate::load::child::{end_with_parent, say};
 use crate::machine::pin_process;
 
+pub(super) use valid::COPIED_PLAYS_ON;
+
 /// What is tried.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -57,6 +59,9 @@ impl Attack {
         Self::OptimisticAck,
     ];
 
+    /// Handshakes that [`HalfOpen`](Self::HalfOpen) begins in each phase.
+    pub const HANDSHAKES: u64 = 2_000;
+
     /// Its name on the command line and in reports.
     pub fn name(self) -> &'static str {
         match self {
@@ -70,11 +75,12 @@ impl Attack {
         }
     }
 
-    /// Datagrams a second that it means to send; 0 where their number is not what it is about.
+    /// Datagrams a second that it means to send, as long as it does; 0 where their number is not what it is about.
     pub fn datagrams_per_second(self) -> u64 {
         match self {
             Self::Garbage | Self::Valid => 50_000,
-            Self::HalfOpen => 2_000,
+            // All of them within a second.
+            Self::HalfOpen => Self::HANDSHAKES,
             Self::Spoofed => 5_000,
             Self::Streams | Self::SlowReader | Self::OptimisticAck => 0,
         }
@@ -156,6 +162,10 @@ pub struct Outcome {
     pub seconds: f64,
     /// UDP datagrams sent.
     pub datagrams_sent: u64,
+    /// Those of them that were sent at a pace, and from the first to the last of them, in seconds;
+    pub paced_sent: u64,
+    /// both 0 where the attack has no pace.
+    pub paced_seconds: f64,
     /// UDP payload sent from addresses that have proved nothing, in bytes, and what came there of the server;
     pub unproved_sent_bytes: u64,
     /// both 0 where that is not what it is about.
@@ -169,6 +179,21 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Datagrams a second: where the attack has a pace, those that it is about, as long as they were sent.
+    pub fn datagrams_per_second(&self) -> f64 {
+        if self.paced_seconds > 0.0 {
+            self.paced_sent as f64 / self.paced_seconds
+        } else {
+            self.datagrams_sent as f64 / self.seconds
+        }
+    }
+
+    /// So many more were sent at the pace that began then.
+    fn pace(&mut self, sent: u64, begun: Instant) {
+        self.paced_sent += sent;
+        self.paced_seconds = begun.elapsed().as_secs_f64();
+    }
+
     fn count(&mut self, what: &str, number: u64) {
         *self.counts.entry(what.to_owned()).or_default() += number;
     }

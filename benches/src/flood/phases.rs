@@ -70,7 +70,8 @@ pub(super) fn measure(
             let pair = Pair {
                 calm_lateness_p99_us: summary(calm.tick_lateness_us.iter()).p99,
                 attack_lateness_p99_us: summary(attacked.tick_lateness_us.iter()).p99,
-                datagrams_per_second: outcome.datagrams_sent as f64 / outcome.seconds,
+                datagrams_per_second: outcome.datagrams_per_second(),
+                first_packets_met: attacked.first_packets,
                 udp_dropped: attacked.udp_dropped,
                 ticks_skipped: attacked.ticks_skipped,
                 stolen_share: stolen_share(&cores.shares()),

@@ -20,6 +20,8 @@ use quinn_proto::{
     EndpointConfig, Event, StreamId, TransportConfig,
 };
 
+use super::batch::send_all;
+
 /// Longer than any datagram.
 const BUFFER_BYTES: usize = 2048;
 /// The newest packets that are kept to be sent again.
@@ -158,6 +160,16 @@ impl Puppet {
     pub(super) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.sent += u64::from(sent(self.socket.send(bytes))?);
         Ok(())
+    }
+
+    /// Sends many as [`send`](Self::send) does; says how many left.
+    ///
+    /// # Errors
+    /// Where the socket is of no use.
+    pub(super) fn send_all(&mut self, datagrams: &[impl AsRef<[u8]>]) -> io::Result<u64> {
+        let left = send_all(&self.socket, datagrams)?.datagrams;
+        self.sent += left;
+        Ok(left)
     }
 
     /// Where the server is.

@@ -1,10 +1,11 @@
-//! What the attacks came to, and whether the bounds were held.
+//! What the attacks came to, and whether they took place and the bounds were held.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::attack::{Attack, Outcome};
+use super::happened;
 use crate::load::report::median;
 
 /// Ticks may begin so much later at p99.
@@ -20,8 +21,10 @@ const UNPROVED_SHARE_MAX: f64 = 3.0;
 pub struct Pair {
     pub calm_lateness_p99_us: u64,
     pub attack_lateness_p99_us: u64,
-    /// That the attacker sent.
+    /// That the attacker sent, as long as it did.
     pub datagrams_per_second: f64,
+    /// By the lobby and the shards.
+    pub first_packets_met: u64,
     /// By the kernel, for the shard's buffer was full.
     pub udp_dropped: u64,
     pub ticks_skipped: u64,
@@ -61,9 +64,14 @@ pub struct Measured {
     /// To addresses that have proved nothing; absent where the attack has none.
     pub bytes_sent_over_received_unvalidated: Option<f64>,
     pub bots_lost: u64,
+    /// Phases of attack: as many as there are pairs, and those that were measured anew.
+    pub phases: u64,
     /// That the attack means to send, 0 where their number is not what it is about; and what it sent, at the median.
     pub datagrams_per_second_wanted: u64,
     pub datagrams_per_second: f64,
+    pub datagrams_sent: u64,
+    /// The median of the pairs.
+    pub first_packets_met: f64,
     pub connections: u64,
     /// How the attacker's connections ended, as it saw it.
     pub ended: BTreeMap<String, u64>,
@@ -72,7 +80,7 @@ pub struct Measured {
     /// What the server counted as turned away in the phases of attack.
     pub turned_away: BTreeMap<String, u64>,
     pub pairs: Vec<Pair>,
-    /// The bounds that were not held, in words.
+    /// The bounds that were not held, and what of the attack did not take place, in words.
     pub broken: Vec<String>,
 }
 
@@ -98,6 +106,7 @@ impl Measured {
         let (sent, received) = (sum(|o| o.unproved_sent_bytes), sum(|o| o.unproved_received_bytes));
         let rises: Vec<f64> = pairs.iter().map(Pair::rise_us).collect();
         let rates: Vec<f64> = pairs.iter().map(|pair| pair.datagrams_per_second).collect();
+        let met: Vec<f64> = pairs.iter().map(|pair| pair.first_packets_met as f64).collect();
         let mut measured = Self {
             attack,
             lateness_p99_rise_us: median(&rises),
@@ -105,8 +114,11 @@ impl Measured {
             bytes_sent_over_received_unvalidated: (sent > 0)
                 .then_some(received as f64 / sent as f64),
             bots_lost,
+            phases: outcomes.len() as u64,
             datagrams_per_second_wanted: wanted,
             datagrams_per_second: median(&rates),
+            datagrams_sent: sum(|o| o.datagrams_sent),
+            first_packets_met: median(&met),
             connections: sum(|o| o.connections),
             ended: merged(|o| &o.ended),
             counts: merged(|o| &o.counts),
@@ -144,11 +156,7 @@ impl Measured {
         if self.bots_lost > 0 {
             broken.push(format!("{name}: {} bots lost, allowed are none", self.bots_lost));
         }
-        if self.attack == Attack::OptimisticAck
-            && !self.turned_away.contains_key("shard_closed_transport_violation")
-        {
-            broken.push(format!("{name}: nobody was sent away for it"));
-        }
+        broken.extend(happened::missing(self));
         broken
     }
 
@@ -157,8 +165,12 @@ impl Measured {
         let share = self
             .bytes_sent_over_received_unvalidated
             .map_or_else(String::new, |share| format!(", {share:.2} bytes back for each"));
+        let wanted = match self.datagrams_per_second_wanted {
+            0 => String::new(),
+            wanted => format!(" of {wanted}"),
+        };
         format!(
-            "{}: ticks {:.0} us later at p99, {:.1} MiB more, {} bots lost; {:.0} datagrams a second{share}",
+            "{}: ticks {:.0} us later at p99, {:.1} MiB more, {} bots lost; {:.0}{wanted} datagrams a second{share}",
             self.attack.name(),
             self.lateness_p99_rise_us,
             self.rss_rise_bytes as f64 / f64::from(1 << 20),
@@ -176,7 +188,7 @@ pub struct Report {
     pub rss_rise_bytes: u64,
     pub bytes_sent_over_received_unvalidated: f64,
     pub bots_lost: u64,
-    /// Whether every bound was held.
+    /// Whether every attack took place and every bound was held.
     pub holds: bool,
     pub attacks: Vec<Measured>,
 }
@@ -197,7 +209,7 @@ impl Report {
         }
     }
 
-    /// Every bound that was not held, in words.
+    /// Every bound that was not held, and what did not take place, in words.
     pub fn broken(&self) -> impl Iterator<Item = &str> {
         self.attacks.iter().flat_map(|measured| measured.broken.iter().map(String::as_str))
     }
@@ -232,6 +244,7 @@ mod tests {
             calm_lateness_p99_us: 100,
             attack_lateness_p99_us: us,
             datagrams_per_second: 50_000.0,
+            first_packets_met: 2000,
             udp_dropped: 0,
             ticks_skipped: 0,
             stolen_share: 0.0,
@@ -242,7 +255,9 @@ mod tests {
             ..Outcome::default()
         };
         let pairs = attack_us.map(pair).to_vec();
-        Measured::new(attack, 50_000, pairs, &[outcome], BTreeMap::new(), rss, lost)
+        let turned_away = ["shard_datagrams_foreign", "shard_retried"];
+        let turned_away = turned_away.map(|name| (name.to_owned(), 1)).into();
+        Measured::new(attack, 50_000, pairs, &[outcome], turned_away, rss, lost)
     }
 
     #[test]
@@ -252,9 +267,17 @@ mod tests {
         assert_eq!(good.bytes_sent_over_received_unvalidated, Some(3.0));
         let bad = measured(Attack::Spoofed, [1102; 3], (64 << 20) + 1, 3001, 2);
         assert_eq!(bad.broken.len(), 4, "{:?}", bad.broken);
-        let unnoticed = measured(Attack::OptimisticAck, [100; 3], 0, 0, 0);
-        assert_eq!(unnoticed.broken, ["optimistic-ack: nobody was sent away for it"]);
         let report = Report::new(vec![good, bad]);
         assert!(!report.holds && report.bots_lost == 2 && report.broken().count() == 4);
+    }
+
+    #[test]
+    fn an_attack_that_did_not_take_place_holds_nothing() {
+        let good = measured(Attack::Garbage, [100; 3], 0, 0, 0);
+        assert!(Report::new(vec![good.clone()]).holds);
+        let unnoticed = measured(Attack::SlowReader, [100; 3], 0, 0, 0);
+        let report = Report::new(vec![good, unnoticed]);
+        assert!(!report.holds);
+        assert!(report.broken().eq(["slow-reader: nobody was sent away for it"]));
     }
 }

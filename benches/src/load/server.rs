@@ -92,6 +92,9 @@ pub struct Window {
     pub udp_sent: u64,
     pub udp_sent_bytes: u64,
     pub udp_dropped: u64,
+    /// First packets that the lobby or a shard met: let in to their handshake, asked to prove their address, refused,
+    /// or left to try again.
+    pub first_packets: u64,
     /// What was turned away, or went for a reason, by its name.
     pub turned_away: BTreeMap<String, u64>,
     /// Heap that one match takes with its players' replication, measured on one played in memory.
@@ -231,10 +234,17 @@ fn window(begin: &Mark, end: &Mark, match_bytes: u64, grown_bytes: i64) -> Windo
         udp_sent: new.udp_sent - old.udp_sent,
         udp_sent_bytes: new.udp_sent_bytes - old.udp_sent_bytes,
         udp_dropped: new.udp_dropped - old.udp_dropped,
+        first_packets: first_packets(&end.stats) - first_packets(&begin.stats),
         turned_away: turned_away(&begin.stats, &end.stats),
         match_bytes,
         connection_bytes: connections / old.players.max(1),
     }
+}
+
+fn first_packets(stats: &NodeStats) -> u64 {
+    let NodeStats { shards, lobby, .. } = stats;
+    let let_in = lobby.handshakes + shards.handshakes;
+    let_in + stats.refusals().total() + shards.handshakes_forgotten
 }
 
 /// What was turned away in between, as far as there was any.

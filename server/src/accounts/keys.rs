@@ -2,8 +2,12 @@
 //!
 //! Owns: reading them, and finding one by its ID. Must not know: tokens, files.
 
+mod usable;
+
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse};
 use rustls::pki_types::SubjectPublicKeyInfoDer;
@@ -11,9 +15,6 @@ use rustls::pki_types::pem::PemObject;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use yasna::models::ObjectIdentifier;
-
-/// The shortest RSA key that is taken, in bits.
-const RSA_BITS_MIN: usize = 2048;
 
 /// What tokens are signed with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -44,26 +45,24 @@ impl Algorithm {
         }
     }
 
-    /// Whether a key of a set is for it.
+    /// Whether a key of a set is for it. One that is may still be none that can be used.
     fn fits(self, jwk: &Jwk) -> bool {
         let is_for_signatures =
             matches!(jwk.common.public_key_use, None | Some(PublicKeyUse::Signature));
-        let says_so =
-            jwk.common.key_algorithm.is_none_or(|named| named.to_string() == self.label());
+        let named = jwk.common.key_algorithm.map(|named| named.to_string());
+        let says_so = named.as_deref() == Some(self.label());
         let is_such_a_key = match &jwk.algorithm {
             AlgorithmParameters::OctetKeyPair(key) => {
                 self == Self::EdDSA && key.curve == EllipticCurve::Ed25519
             }
+            // Those on other curves are for other algorithms, unless they say that they are for this one.
             AlgorithmParameters::EllipticCurve(key) => {
-                self == Self::ES256 && key.curve == EllipticCurve::P256
+                self == Self::ES256 && (key.curve == EllipticCurve::P256 || says_so)
             }
-            AlgorithmParameters::RSA(key) => {
-                // Base64: six bits a letter.
-                self == Self::RS256 && key.n.len() * 6 >= RSA_BITS_MIN
-            }
+            AlgorithmParameters::RSA(_) => self == Self::RS256,
             AlgorithmParameters::OctetKey(_) => false,
         };
-        is_for_signatures && says_so && is_such_a_key
+        is_for_signatures && (says_so || named.is_none()) && is_such_a_key
     }
 }
 
@@ -79,12 +78,16 @@ pub enum KeysError {
         .0.label()
     )]
     NoneFits(Algorithm),
-    /// One cannot be used.
-    #[error("the key `{0}` cannot be used: {1}")]
-    Unusable(String, String),
+    /// One cannot be used: its ID, if it has one, and why.
+    #[error("the key{id} cannot be used: {1}", id = called(.0))]
+    Unusable(Option<String>, String),
 }
 
-const LABELS: &str = "EdDSA, ES256, RS256";
+const LABELS: &str = "EdDSA: Ed25519; ES256: P-256; RS256: RSA";
+
+fn called(id: &Option<String>) -> String {
+    id.as_ref().map_or_else(String::new, |id| format!(" `{id}`"))
+}
 
 /// Keys for one algorithm.
 #[derive(Clone)]
@@ -146,12 +149,39 @@ fn from_set(set: Value, algorithm: Algorithm) -> Result<Vec<ProviderKey>, KeysEr
         .filter(|jwk| algorithm.fits(jwk))
         .map(|jwk| {
             let id = jwk.common.key_id.clone();
-            let key = DecodingKey::from_jwk(&jwk).map_err(|error| {
-                KeysError::Unusable(id.clone().unwrap_or_default(), error.to_string())
-            })?;
+            let key = from_jwk(&jwk).map_err(|why| KeysError::Unusable(id.clone(), why))?;
             Ok(ProviderKey { id, key })
         })
         .collect()
+}
+
+/// A key of a set.
+///
+/// # Errors
+/// What is wrong with it.
+fn from_jwk(jwk: &Jwk) -> Result<DecodingKey, String> {
+    let bytes = |name: &str, text: &str| {
+        URL_SAFE_NO_PAD.decode(text).map_err(|error| format!("`{name}`: {error}"))
+    };
+    match &jwk.algorithm {
+        AlgorithmParameters::OctetKeyPair(key) => usable::ed25519(&bytes("x", &key.x)?),
+        AlgorithmParameters::EllipticCurve(key) => {
+            // As X.509 has it: not compressed.
+            let point = [vec![4], bytes("x", &key.x)?, bytes("y", &key.y)?].concat();
+            usable::p256(curve_name(&key.curve), &point)
+        }
+        AlgorithmParameters::RSA(key) => usable::rsa(&bytes("n", &key.n)?, &bytes("e", &key.e)?),
+        AlgorithmParameters::OctetKey(_) => Err("it is a secret, and no public key".to_owned()),
+    }
+}
+
+fn curve_name(curve: &EllipticCurve) -> &'static str {
+    match curve {
+        EllipticCurve::P256 => usable::P256,
+        EllipticCurve::P384 => "P-384",
+        EllipticCurve::P521 => "P-521",
+        EllipticCurve::Ed25519 => "Ed25519",
+    }
 }
 
 /// A key pair's public half as X.509 has it: what it is for, and its bits.
@@ -162,22 +192,23 @@ fn from_pem(text: &[u8], algorithm: Algorithm) -> Result<Vec<ProviderKey>, KeysE
         let der = der.map_err(|error| unreadable(&error))?;
         let parsed = yasna::parse_der(&der, |reader| {
             reader.read_sequence(|reader| {
-                let purpose = reader.next().read_sequence(|reader| {
+                let (purpose, parameters) = reader.next().read_sequence(|reader| {
                     let purpose = reader.next().read_oid()?;
-                    reader.read_optional(|reader| reader.read_der())?;
-                    Ok(purpose)
+                    let parameters = reader.read_optional(|reader| reader.read_der())?;
+                    Ok((purpose, parameters))
                 })?;
                 let (bits, _) = reader.next().read_bitvec_bytes()?;
-                Ok((purpose, bits))
+                Ok((purpose, parameters, bits))
             })
         });
-        let (purpose, bits) = parsed.map_err(|error| unreadable(&error))?;
+        let (purpose, parameters, bits) = parsed.map_err(|error| unreadable(&error))?;
         if purpose == purpose_of(algorithm) {
             let key = match algorithm {
-                Algorithm::EdDSA => DecodingKey::from_ed_der(&bits),
-                Algorithm::ES256 => DecodingKey::from_ec_der(&bits),
-                Algorithm::RS256 => DecodingKey::from_rsa_der(&bits),
+                Algorithm::EdDSA => usable::ed25519(&bits),
+                Algorithm::ES256 => usable::p256(&curve_of(parameters.as_deref()), &bits),
+                Algorithm::RS256 => rsa_of(&bits),
             };
+            let key = key.map_err(|why| KeysError::Unusable(None, why))?;
             keys.push(ProviderKey { id: None, key });
         }
     }
@@ -194,4 +225,29 @@ fn purpose_of(algorithm: Algorithm) -> ObjectIdentifier {
         Algorithm::ES256 => &[1, 2, 840, 10045, 2, 1],
         Algorithm::RS256 => &[1, 2, 840, 113_549, 1, 1, 1],
     })
+}
+
+/// The curve that a key's parameters name, by the name that web keys have for it; else its number.
+fn curve_of(parameters: Option<&[u8]>) -> String {
+    let named = parameters.and_then(|der| yasna::parse_der(der, |reader| reader.read_oid()).ok());
+    let Some(named) = named else { return "without a name".to_owned() };
+    match named.components().as_slice() {
+        [1, 2, 840, 10045, 3, 1, 7] => usable::P256.to_owned(),
+        [1, 3, 132, 0, 34] => curve_name(&EllipticCurve::P384).to_owned(),
+        [1, 3, 132, 0, 35] => curve_name(&EllipticCurve::P521).to_owned(),
+        _ => named.to_string(),
+    }
+}
+
+/// The key in the bits of an RSA key: a list of modulus and exponent (RFC 8017, A.1.1).
+fn rsa_of(bits: &[u8]) -> Result<DecodingKey, String> {
+    let parsed = yasna::parse_der(bits, |reader| {
+        reader.read_sequence(|reader| {
+            let (modulus, _) = reader.next().read_bigint_bytes()?;
+            let (exponent, _) = reader.next().read_bigint_bytes()?;
+            Ok((modulus, exponent))
+        })
+    });
+    let (modulus, exponent) = parsed.map_err(|error| error.to_string())?;
+    usable::rsa(&modulus, &exponent)
 }

@@ -29,7 +29,7 @@ pub struct ProviderRules {
     pub issuer: String,
     /// For whom (`aud`).
     pub audience: String,
-    /// The longest that it may still be good.
+    /// The longest that it may be good: from now, and from when it was made, where it says so.
     pub valid_max: Duration,
 }
 
@@ -128,7 +128,9 @@ impl Provider {
             return Err(DisconnectReason::IdentityNotYetValid);
         }
         let valid_max = self.rules.valid_max.as_millis() as u64;
-        if expires_unix_ms - now_unix_ms > valid_max + 2 * leeway {
+        // Counted from when it was made, where it says so: one that was made for a day is not good in its last minutes.
+        let since_unix_ms = claims.iat.map_or(now_unix_ms, |_| now_unix_ms.min(issued_unix_ms));
+        if expires_unix_ms - since_unix_ms > valid_max + 2 * leeway {
             return Err(DisconnectReason::IdentityTooLong);
         }
         let subject = claims.sub;

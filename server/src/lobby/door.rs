@@ -35,6 +35,8 @@ struct State {
 /// What the door counts.
 #[derive(Clone, Debug, Default)]
 pub struct DoorCounts {
+    /// First packets let in to their handshake.
+    pub handshakes: u64,
     /// First packets turned away.
     pub refusals: RefusalCounts,
     /// Connections that the lobby ended, by reason.
@@ -112,6 +114,7 @@ impl Door {
             return Verdict::Retry;
         }
         state.handshaking += 1;
+        state.counts.handshakes += 1;
         Verdict::Enter
     }
 
@@ -190,8 +193,10 @@ mod tests {
         assert_eq!(door.knock(now, ADDRESS, false, 0), Verdict::Retry);
         let other = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 8));
         assert_eq!(door.knock(now, other, false, 0), Verdict::Enter);
-        let RefusalCounts { retried, no_room, address_rate } = door.counts().refusals;
-        assert_eq!((retried, no_room, address_rate), (1, 0, 1));
+        let DoorCounts { handshakes, refusals, .. } = door.counts();
+        let RefusalCounts { retried, no_room, address_rate } = refusals;
+        assert_eq!((handshakes, retried, no_room, address_rate), (4, 1, 0, 1));
+        assert_eq!(refusals.total(), 2);
     }
 
     #[test]

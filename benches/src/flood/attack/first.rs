@@ -37,8 +37,7 @@ impl FirstPackets {
     pub(super) fn half_open(target: &Target) -> anyhow::Result<Self> {
         let per_second = Attack::HalfOpen.datagrams_per_second().min(target.rate_max);
         let sockets = sockets(std::iter::repeat_n(Ipv4Addr::LOCALHOST, SOCKETS))?;
-        let most = Attack::HalfOpen.datagrams_per_second();
-        Ok(Self { sockets, ports: ports(target)?, per_second, most })
+        Ok(Self { sockets, ports: ports(target)?, per_second, most: Attack::HANDSHAKES })
     }
 
     /// As many as there is time for.
@@ -61,7 +60,7 @@ fn ports(target: &Target) -> anyhow::Result<Vec<(SocketAddr, Initials)>> {
 
 impl Attacker for FirstPackets {
     fn attack(&mut self, until: Instant, outcome: &mut Outcome) -> anyhow::Result<()> {
-        let mut pace = Pace::new(self.per_second);
+        let (mut pace, begun) = (Pace::new(self.per_second), Instant::now());
         let mut packet = Vec::new();
         let mut nth = 0;
         let share = self.sockets.len().div_ceil(LISTEN_ROUNDS);
@@ -69,8 +68,8 @@ impl Attacker for FirstPackets {
             until - LISTEN.min(until.saturating_duration_since(Instant::now()) / 4);
         let mut rounds = self.sockets.chunks(share).cycle();
         while Instant::now() < until {
-            let due = pace.wait();
-            let is_over = outcome.datagrams_sent >= self.most || Instant::now() >= listened_until;
+            let due = pace.wait().min(self.most - outcome.paced_sent);
+            let is_over = Instant::now() >= listened_until;
             for _ in 0..if is_over { 0 } else { due } {
                 let ports = self.ports.len();
                 let (address, initials) = &mut self.ports[nth % ports];
@@ -79,6 +78,7 @@ impl Attacker for FirstPackets {
                 if sent(socket.send_to(&packet, *address))? {
                     outcome.datagrams_sent += 1;
                     outcome.unproved_sent_bytes += packet.len() as u64;
+                    outcome.pace(1, begun);
                 }
                 nth += 1;
             }

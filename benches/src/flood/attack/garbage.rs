@@ -1,27 +1,27 @@
 //! Random bytes, as many as may be.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Instant;
 
 use matchkeep_shared::rng::Rng;
 
 use super::{Attack, Attacker, Outcome, Target};
+use crate::flood::batch::send_all;
 use crate::flood::pace::Pace;
-use crate::flood::puppet::sent;
 
 /// Datagrams made beforehand.
 const DATAGRAMS: usize = 4096;
 /// Lengths of theirs, in bytes: from what can hardly be a packet to a full one.
 const LENGTHS: std::ops::Range<u32> = 1..1400;
-/// Sockets that they come from.
+/// Sockets that they come from, for each port; they take turns.
 const SOCKETS: usize = 8;
 /// Longer than any answer.
 const BUFFER_BYTES: usize = 2048;
 
 pub(super) struct Garbage {
-    sockets: Vec<UdpSocket>,
+    /// For each port those that are connected to it.
+    ports: Vec<Vec<UdpSocket>>,
     datagrams: Vec<Vec<u8>>,
-    ports: Vec<SocketAddr>,
     per_second: u64,
 }
 
@@ -32,10 +32,14 @@ impl Garbage {
             let length = LENGTHS.start + rng.below(LENGTHS.end - LENGTHS.start);
             (0..length).map(|_| rng.next_u32() as u8).collect()
         };
+        let port = |port| {
+            let sockets = sockets(std::iter::repeat_n(Ipv4Addr::LOCALHOST, SOCKETS))?;
+            sockets.iter().try_for_each(|socket| socket.connect(port))?;
+            Ok(sockets)
+        };
         Ok(Self {
-            sockets: sockets(std::iter::repeat_n(Ipv4Addr::LOCALHOST, SOCKETS))?,
+            ports: target.ports().into_iter().map(port).collect::<anyhow::Result<_>>()?,
             datagrams: (0..DATAGRAMS).map(|_| datagram()).collect(),
-            ports: target.ports(),
             per_second: Attack::Garbage.datagrams_per_second().min(target.rate_max),
         })
     }
@@ -43,19 +47,21 @@ impl Garbage {
 
 impl Attacker for Garbage {
     fn attack(&mut self, until: Instant, outcome: &mut Outcome) -> anyhow::Result<()> {
-        let mut pace = Pace::new(self.per_second);
-        let mut nth = 0;
+        let (mut pace, begun) = (Pace::new(self.per_second), Instant::now());
+        let (mut nth, mut turn) = (0, 0);
         while Instant::now() < until {
-            for _ in 0..pace.wait() {
-                let datagram = &self.datagrams[nth % DATAGRAMS];
-                let socket = &self.sockets[nth / self.ports.len() % SOCKETS];
-                if sent(socket.send_to(datagram, self.ports[nth % self.ports.len()]))? {
-                    outcome.datagrams_sent += 1;
-                    outcome.unproved_sent_bytes += datagram.len() as u64;
-                }
-                nth += 1;
+            let due = nth..nth + pace.wait() as usize;
+            for (number, sockets) in self.ports.iter().enumerate() {
+                let its_own = due.clone().filter(|nth| nth % self.ports.len() == number);
+                let datagrams: Vec<&[u8]> =
+                    its_own.map(|nth| self.datagrams[nth % DATAGRAMS].as_slice()).collect();
+                let left = send_all(&sockets[turn % SOCKETS], &datagrams)?;
+                outcome.datagrams_sent += left.datagrams;
+                outcome.unproved_sent_bytes += left.bytes;
+                outcome.pace(left.datagrams, begun);
+                listen(sockets, outcome);
             }
-            listen(&self.sockets, outcome);
+            (nth, turn) = (due.end, turn + 1);
         }
         Ok(())
     }

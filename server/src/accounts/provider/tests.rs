@@ -149,6 +149,36 @@ fn each_way_of_not_being_good_has_its_own_reason() {
 }
 
 #[test]
+fn a_token_that_was_made_for_longer_is_not_good_in_its_last_minutes_either() {
+    let issuer = Issuer::new(Algorithm::EdDSA);
+    let provider = provider(Algorithm::EdDSA, issuer.pem().as_bytes());
+    let verify = |claims: &Value, now_s| {
+        provider.verify(&issuer.sign(None, claims), now_s * 1000).map(|identity| identity.subject)
+    };
+    let long = Err(DisconnectReason::IdentityTooLong);
+    let made_for = |seconds| {
+        let mut claims = with("iat", json!(NOW_S));
+        claims["exp"] = json!(NOW_S + seconds);
+        claims
+    };
+    let day = 24 * 3600;
+    for now_s in [NOW_S, NOW_S + 3600, NOW_S + day - 600, NOW_S + day - 1] {
+        assert_eq!(verify(&made_for(day), now_s), long, "at {now_s}");
+    }
+    // The allowed 15 minutes, and the leeway.
+    for now_s in [NOW_S - 4, NOW_S, NOW_S + 900] {
+        assert!(verify(&made_for(900), now_s).is_ok(), "at {now_s}");
+        assert_eq!(verify(&made_for(906), now_s), long, "at {now_s}");
+    }
+    assert!(verify(&made_for(905), NOW_S).is_ok());
+    // Where it does not say when it was made, what is left of it counts.
+    let mut unsaid = made_for(day);
+    unsaid.as_object_mut().expect("an object").remove("iat");
+    assert_eq!(verify(&unsaid, NOW_S), long);
+    assert!(verify(&unsaid, NOW_S + day - 600).is_ok());
+}
+
+#[test]
 fn the_tokens_word_on_its_algorithm_counts_for_nothing() {
     let issuer = Issuer::new(Algorithm::EdDSA);
     let provider = provider(Algorithm::EdDSA, issuer.pem().as_bytes());
@@ -238,4 +268,89 @@ fn a_file_without_a_key_for_the_algorithm_is_none() {
     jwk["use"] = json!("enc");
     let set = json!({"keys": [jwk]}).to_string();
     assert!(parse(&set, Algorithm::EdDSA).contains("no key in it"));
+}
+
+#[test]
+fn a_pem_file_that_no_signature_could_be_checked_with_is_refused_and_the_fix_is_named() {
+    // Key pairs made with OpenSSL; their private halves are gone.
+    let refused = |pem: &[u8], algorithm| {
+        let parsed = ProviderKeys::parse(pem, algorithm);
+        parsed.map(|_| ()).expect_err("it is refused").to_string()
+    };
+    let curve = "and ES256 takes P-256 (prime256v1)";
+    for (pem, curve_named) in [
+        (include_bytes!("tests/p384.pem").as_slice(), "the curve P-384,"),
+        // Its points are as long as those of P-256.
+        (include_bytes!("tests/secp256k1.pem"), "the curve 1.3.132.0.10,"),
+        (include_bytes!("tests/p256-explicit.pem"), "the curve without a name,"),
+    ] {
+        let error = refused(pem, Algorithm::ES256);
+        assert!(error.contains(curve_named) && error.contains(curve), "{error}");
+        assert!(error.starts_with("the key cannot be used"), "{error}");
+    }
+    let error = refused(include_bytes!("tests/p256-compressed.pem"), Algorithm::ES256);
+    assert!(error.contains("33 bytes") && error.contains("uncompressed"), "{error}");
+    for (pem, bits) in [
+        (include_bytes!("tests/rsa1024.pem").as_slice(), "1024 bits"),
+        (include_bytes!("tests/rsa8200.pem"), "8200 bits"),
+    ] {
+        let error = refused(pem, Algorithm::RS256);
+        assert!(error.contains(bits) && error.contains("allowed are 2048 to 8192"), "{error}");
+    }
+    assert!(ProviderKeys::parse(include_bytes!("tests/p256.pem"), Algorithm::ES256).is_ok());
+    assert!(ProviderKeys::parse(include_bytes!("tests/rs256.pem"), Algorithm::RS256).is_ok());
+}
+
+#[test]
+fn a_key_of_a_set_is_asked_the_same() {
+    let parse = |keys: &[Value], algorithm| {
+        let set = json!({ "keys": keys }).to_string();
+        let parsed = ProviderKeys::parse(set.as_bytes(), algorithm);
+        parsed.map(|keys| keys.ids().map(str::to_owned).collect::<Vec<_>>())
+    };
+    let refused = |key: &Value, algorithm| {
+        parse(std::slice::from_ref(key), algorithm).expect_err("it is refused").to_string()
+    };
+    let text = |byte: u8, bytes: usize| URL_SAFE_NO_PAD.encode(vec![byte; bytes]);
+    let good = Issuer::new(Algorithm::ES256).jwk("good");
+
+    let mut p384 =
+        json!({"kty": "EC", "crv": "P-384", "kid": "p", "x": text(7, 48), "y": text(7, 48)});
+    assert!(refused(&p384, Algorithm::ES256).contains("no key in it is for ES256"));
+    let both = [p384.clone(), good.clone()];
+    assert_eq!(parse(&both, Algorithm::ES256).expect("one is good"), ["good"], "it is for ES384");
+    p384["alg"] = json!("ES256");
+    let error = refused(&p384, Algorithm::ES256);
+    assert!(error.contains("the key `p`") && error.contains("the curve P-384,"), "{error}");
+    let mut short = good;
+    short["x"] = json!(text(7, 31));
+    assert!(refused(&short, Algorithm::ES256).contains("64 bytes"));
+    short["x"] = json!("=");
+    assert!(refused(&short, Algorithm::ES256).contains("`x`"));
+
+    let rsa = |modulus: String| json!({"kty": "RSA", "kid": "r", "n": modulus, "e": "AQAB"});
+    for (bytes, bits) in [(128, "1024 bits"), (255, "2040 bits"), (1025, "8200 bits")] {
+        let error = refused(&rsa(text(0xff, bytes)), Algorithm::RS256);
+        assert!(error.contains("the key `r`") && error.contains(bits), "{error}");
+    }
+    for bytes in [256, 1024] {
+        assert_eq!(parse(&[rsa(text(0xff, bytes))], Algorithm::RS256).expect("good"), ["r"]);
+    }
+    // Zeros in front add nothing.
+    let padded = URL_SAFE_NO_PAD.encode([vec![0; 128], vec![0xff; 128]].concat());
+    assert!(refused(&rsa(padded), Algorithm::RS256).contains("1024 bits"));
+
+    let ed = json!({"kty": "OKP", "crv": "Ed25519", "kid": "e", "x": text(7, 31)});
+    assert!(refused(&ed, Algorithm::EdDSA).contains("31 bytes"));
+}
+
+#[test]
+fn a_modulus_with_a_zero_in_front_is_the_same_key() {
+    let token = include_str!("tests/rs256.jwt").trim();
+    let mut set: Value = serde_json::from_str(include_str!("tests/rs256.json")).expect("JSON");
+    let modulus = set["keys"][0]["n"].as_str().expect("a modulus");
+    let modulus = URL_SAFE_NO_PAD.decode(modulus).expect("base64");
+    set["keys"][0]["n"] = json!(URL_SAFE_NO_PAD.encode([vec![0], modulus].concat()));
+    let provider = provider(Algorithm::RS256, set.to_string().as_bytes());
+    assert_eq!(provider.verify(token, NOW).expect("it is good").subject, "user-1");
 }
