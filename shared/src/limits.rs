@@ -314,6 +314,11 @@ pub const MATCHMAKING_EVERY: Duration = Duration::from_millis(500);
 pub const TEAM_SPLITS_MAX: usize = 20_000;
 /// Changes of the queue that the store hands out at once.
 pub const QUEUE_CHANGES_MAX: usize = 1000;
+/// Matches that were promised and not made which the store hands out at once, each with all its parties.
+pub const QUEUE_PROMISES_MAX: usize = 100;
+/// Parties that wait no longer and that a lobby remembers, the newest, so that no answer which comes late brings one
+/// back.
+pub const QUEUE_PAST_MAX: usize = 4096;
 /// What became of a party that waited is kept for so long: whoever comes back asks.
 pub const QUEUE_KEPT: Duration = Duration::from_secs(600);
 /// Parties that one step of letting go removes: nobody's write waits for more.

@@ -1,16 +1,18 @@
 //! The lobby as a state machine: no socket, no clock, no store.
 //!
 //! What comes in is here, and what is known of who is in. Who they are: `entering`; places in matches: `assigning`;
-//! matches that only those find who know of them: `private`; looking for a match: `queueing`; parties that do so
-//! together: `grouping`.
+//! matches that only those find who know of them: `private`; looking for a match: `queueing`, `queued` and `taking`;
+//! parties that do so together: `grouping`.
 
 mod assigning;
 mod entering;
 mod grouping;
 mod private;
+mod queued;
 mod queueing;
+mod taking;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, PlayerId, ShardId};
@@ -21,6 +23,7 @@ use matchkeep_shared::wire::message::GameVersion;
 use super::hall::Hall;
 use super::parties::Parties;
 use super::placement::{Placement, Venue};
+use super::reader::Reader;
 use crate::accounts::{Account, AccountKey, Barred, Provider};
 use crate::matchmaking::{LobbyId, ModeRules, QueueAsk};
 use crate::reservations::{PrivateMatch, Reserved};
@@ -184,6 +187,12 @@ pub struct Lobby {
     placement: Placement,
     parties: Parties,
     hall: Hall,
+    /// What is read of the queue.
+    reader: Reader,
+    /// Players of parties whose way into the queue is being written.
+    enqueuing: BTreeSet<PlayerId>,
+    /// Requests that cannot be judged yet, at most one of each connection.
+    held: Vec<(ConnectionKey, LobbyRequest)>,
     sessions: HashMap<ConnectionKey, Session>,
     /// The connections of each player who is in.
     online: HashMap<PlayerId, Vec<ConnectionKey>>,
@@ -211,6 +220,9 @@ impl Lobby {
             placement: Placement::default(),
             parties: Parties::default(),
             hall,
+            reader: Reader::new(),
+            enqueuing: BTreeSet::new(),
+            held: Vec::new(),
             sessions: HashMap::new(),
             online: HashMap::new(),
             away: BTreeMap::new(),
@@ -283,6 +295,7 @@ impl Lobby {
             }
             ShardEvent::Resumed { match_id, players, .. } => {
                 self.placement.resumed(*match_id, players);
+                self.ask_for_means();
                 self.assign_waiting(now_unix_ms, *match_id);
             }
             // Control decides what becomes of it.
@@ -311,8 +324,11 @@ impl Lobby {
         code: Option<String>,
     ) {
         // Of a mode that is gone nobody is sent to it, and those who have a place still find it.
-        let teams = mode.map_or(0, |mode| self.config.modes[mode].rules.teams);
-        let venue = Venue { mode: mode.unwrap_or(usize::MAX), shard, places, teams, code };
+        let rules = mode.map(|mode| self.config.modes[mode].rules);
+        let teams = rules.map_or(0, |rules| rules.teams);
+        let is_rated = code.is_none() && rules.is_some_and(|rules| rules.is_rated);
+        let mode = mode.unwrap_or(usize::MAX);
+        let venue = Venue { mode, shard, places, teams, is_rated, code };
         self.placement.expect(match_id, venue);
     }
 
@@ -394,6 +410,7 @@ impl Lobby {
 
     /// A connection is over.
     fn forget_session(&mut self, connection: ConnectionKey) {
+        self.held.retain(|(held, _)| *held != connection);
         let Some(Session::Authenticated(player)) = self.sessions.remove(&connection) else {
             return;
         };

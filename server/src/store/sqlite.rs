@@ -305,8 +305,8 @@ impl Queue for SqliteDirectory {
         self.query(tables::of_player(&self.connection, player))
     }
 
-    fn promised(&self) -> Result<Vec<Promised>, StoreError> {
-        self.query(tables::promised(&self.connection))
+    fn promised_after(&self, after: Option<MatchId>) -> Result<Vec<Promised>, StoreError> {
+        self.query(tables::promised(&self.connection, after))
     }
 
     fn forget_queued(&mut self, before_unix_ms: u64) -> Result<u64, StoreError> {

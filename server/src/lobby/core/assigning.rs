@@ -7,8 +7,9 @@ use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::MatchId;
 use matchkeep_shared::limits::TICKET_VALID;
 use matchkeep_shared::ticket::TicketClaims;
-use matchkeep_shared::wire::lobby::{Assignment, LobbyReply};
+use matchkeep_shared::wire::lobby::{Assignment, LobbyReply, LobbyRequest};
 
+use super::queued::reserved_until;
 use super::{Action, ConnectionKey, Lobby, Player, Session, ShardEntry, Voice};
 use crate::lobby::placement::Venue;
 use crate::matchmaking::ModeRules;
@@ -22,11 +23,13 @@ impl Lobby {
         player: &Player,
         match_id: MatchId,
     ) {
-        let is_closed = self.placement.find(match_id).is_some_and(|placed| {
-            let rules = self.config.modes.get(placed.venue.mode).map(|mode| mode.rules);
-            let is_rated = placed.venue.code.is_none() && rules.is_some_and(|rules| rules.is_rated);
-            is_rated && !placed.expects(player.id)
-        });
+        let placed = self.placement.find(match_id);
+        let is_closed =
+            placed.is_some_and(|placed| placed.venue.is_rated && !placed.expects(player.id));
+        if is_closed && !self.reader.is_caught_up() {
+            // It may have been promised to the player before this process was there.
+            return self.hold(now_unix_ms, from, LobbyRequest::Locate { match_id });
+        }
         if is_closed {
             return self.refuse(from, DisconnectReason::MatchmakingOnly);
         }
@@ -52,7 +55,7 @@ impl Lobby {
         let ModeRules { places, teams, is_rated, .. } = self.config.modes[mode].rules;
         // Who plays whom in a private match is not chance: it tells nothing of anybody's rank.
         let is_rated = is_rated && code.is_none();
-        self.placement.add(match_id, Venue { mode, shard, places, teams, code });
+        self.placement.add(match_id, Venue { mode, shard, places, teams, is_rated, code });
         self.actions.push_back(Action::Create { shard, match_id, mode, seed, is_rated });
     }
 
@@ -70,7 +73,7 @@ impl Lobby {
         let promised = if self.is_storage_full && is_new {
             Err(DisconnectReason::StorageFull)
         } else {
-            self.placement.promise(match_id, player.id, None, now_unix_ms)
+            self.placement.promise(match_id, player.id, None, reserved_until(now_unix_ms))
         };
         if let Err(reason) = promised {
             self.say(to, voice, LobbyReply::Refused { reason });

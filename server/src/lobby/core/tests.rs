@@ -1,13 +1,18 @@
 //! The lobby without a network: what it answers, and what it asks of shards and store.
 
+mod queueing;
+mod table;
+mod taking;
+
 use super::*;
 use crate::accounts::Standing;
 use crate::identity::ServerIdentity;
-use crate::matchmaking::QueueSaid;
+use crate::matchmaking::{LobbyId, QueueSaid};
 use matchkeep_shared::game::Outcome;
 use matchkeep_shared::ids::Epoch;
 use matchkeep_shared::time::Tick;
 use matchkeep_shared::wire::lobby::Assignment;
+use table::Table;
 
 const NOW: u64 = 1_000_000;
 
@@ -18,7 +23,21 @@ struct Harness {
     created: Vec<(MatchId, ShardId)>,
     /// What is written down of private matches.
     reserved: Vec<PrivateMatch>,
+    /// The queue as the store has it.
+    table: Table,
+    /// Writes of the queue wait in `asked`, for a test to choose their order.
+    is_slow: bool,
+    asked: Vec<Asked>,
+    /// Everything that was said, in order.
+    said: Vec<(u64, LobbyMessage)>,
     now: u64,
+}
+
+/// What was asked of the queue, by whom, and what the store said once it had it.
+struct Asked {
+    to: Option<ConnectionKey>,
+    ask: QueueAsk,
+    said: Option<Result<QueueSaid, DisconnectReason>>,
 }
 
 fn game() -> GameVersion {
@@ -30,18 +49,40 @@ fn enter(game: GameVersion, name: &str) -> LobbyRequest {
 }
 
 impl Harness {
+    /// A lobby that knows all that is in the queue: nothing.
     fn new() -> Self {
-        let mut counter = 0;
+        let mut harness = Self::on(Table::default());
+        harness.pass(0);
+        harness
+    }
+
+    /// A lobby that begins on this queue.
+    fn on(table: Table) -> Self {
+        let mut counter = 1_000 * table.rows.len() as u64;
         let shard =
             |i| ShardEntry { shard: ShardId(i), port: 7778 + i, fingerprint: [i as u8; 32] };
-        let mode = |name: &str, places| ModeEntry {
-            name: name.into(),
-            rules: ModeRules::immediate(places),
+        let mode = |name: &str, rules| ModeEntry { name: name.into(), rules };
+        let immediate = |name, places| mode(name, ModeRules::immediate(places));
+        let slow = ModeRules { fill_seconds: 30, wait_seconds_max: 120, ..ModeRules::immediate(4) };
+        let pair = ModeRules { form_min: 2, ..ModeRules::immediate(2) };
+        let squad = ModeRules {
+            teams: 2,
+            form_min: 4,
+            is_rated: true,
+            window_start: 2.0,
+            ..ModeRules::immediate(4)
         };
         let lobby = Lobby::new(LobbyConfig {
             lobby: LobbyId(0),
             game: game(),
-            modes: vec![mode("duel", 2), mode("ffa", 8)],
+            modes: vec![
+                immediate("duel", 2),
+                immediate("ffa", 8),
+                immediate("four", 4),
+                mode("slow", slow),
+                mode("pair", pair),
+                mode("squad", squad),
+            ],
             shards: vec![shard(0), shard(1)],
             address: None,
             signer: ServerIdentity::ephemeral().expect("keys").ticket_signer(),
@@ -51,7 +92,74 @@ impl Harness {
                 counter
             }),
         });
-        Self { lobby, game: game(), created: Vec::new(), reserved: Vec::new(), now: NOW }
+        Self {
+            lobby,
+            game: game(),
+            created: Vec::new(),
+            reserved: Vec::new(),
+            table,
+            is_slow: false,
+            asked: Vec::new(),
+            said: Vec::new(),
+            now: NOW,
+        }
+    }
+
+    /// Time passes, and what the lobby wants then is done.
+    fn pass(&mut self, ms: u64) {
+        self.now += ms;
+        self.lobby.handle_time(self.now);
+        self.settle(ConnectionKey(0));
+    }
+
+    /// The store does what was asked of it; nobody hears of that yet.
+    fn write(&mut self, is_it: impl Fn(&QueueAsk) -> bool) {
+        let waits = |asked: &&mut Asked| asked.said.is_none() && is_it(&asked.ask);
+        let asked = self.asked.iter_mut().find(waits).expect("it was asked");
+        asked.said = Some(self.table.carry_out(&asked.ask));
+    }
+
+    /// The lobby hears what came of it.
+    fn answer(&mut self, is_it: impl Fn(&QueueAsk) -> bool) {
+        let index = self.asked.iter().position(|asked| asked.said.is_some() && is_it(&asked.ask));
+        let Asked { to, ask, said } = self.asked.remove(index.expect("it was written"));
+        self.lobby.handle_queue(self.now, to, ask, said.expect("it was written"));
+        self.settle(ConnectionKey(0));
+    }
+
+    /// Both, for all that waits, in the order of the asking.
+    fn answer_all(&mut self) {
+        while !self.asked.is_empty() {
+            let is_first = |_: &QueueAsk| true;
+            if self.asked[0].said.is_none() {
+                self.write(is_first);
+            }
+            self.answer(is_first);
+        }
+    }
+
+    /// What a connection was told and did not look at yet.
+    fn heard(&mut self, connection: u64) -> Vec<LobbyMessage> {
+        let (heard, rest) = self.said.drain(..).partition(|(to, _)| *to == connection);
+        self.said = rest;
+        let heard: Vec<(u64, LobbyMessage)> = heard;
+        heard.into_iter().map(|(_, message)| message).collect()
+    }
+
+    /// A request that may have no answer yet.
+    fn request(&mut self, from: u64, request: LobbyRequest) -> Option<LobbyReply> {
+        self.lobby.handle_request(self.now, ConnectionKey(from), request);
+        self.settle(ConnectionKey(from)).map(|answer| answer.expect("the connection goes on"))
+    }
+
+    /// The players of these connections come into one party, the first one leads it.
+    fn team_up(&mut self, connections: &[u64]) {
+        let opened = self.ask(connections[0], LobbyRequest::OpenParty);
+        let Ok(LobbyReply::Party(Some(party))) = opened else { panic!("{opened:?}") };
+        for connection in &connections[1..] {
+            let join = LobbyRequest::JoinParty { code: party.code.clone() };
+            assert!(matches!(self.ask(*connection, join), Ok(LobbyReply::Party(Some(_)))));
+        }
     }
 
     /// Carries out what the lobby wants: accounts are numbered by connection, matches are made at once.
@@ -59,6 +167,9 @@ impl Harness {
     fn settle(&mut self, of: ConnectionKey) -> Option<Result<LobbyReply, DisconnectReason>> {
         let mut answer = None;
         while let Some(action) = self.lobby.poll_action() {
+            if let Action::Say { to, message } = &action {
+                self.said.push((to.0, message.clone()));
+            }
             match action {
                 Action::Say { to, message: LobbyMessage::Answer(reply) } if to == of => {
                     answer = Some(Ok(reply));
@@ -74,18 +185,21 @@ impl Harness {
                     let reserved = self.reserve(wanted);
                     self.lobby.handle_reserved(self.now, to, mode, Ok(reserved));
                 }
-                // Nobody waits in these modes: all that is asked is what others did.
                 Action::Queue { to, ask } => {
-                    let said = match &ask {
-                        QueueAsk::Changes { .. } => QueueSaid::Changes(Vec::new()),
-                        QueueAsk::Promised => QueueSaid::Promised(Vec::new()),
-                        QueueAsk::Forget { .. } => QueueSaid::Forgotten(0),
-                        other => panic!("{other:?}"),
-                    };
-                    self.lobby.handle_queue(self.now, to, ask, Ok(said));
+                    let writes = matches!(
+                        ask,
+                        QueueAsk::Enqueue(_) | QueueAsk::End { .. } | QueueAsk::Form { .. }
+                    );
+                    if self.is_slow && writes {
+                        self.asked.push(Asked { to, ask, said: None });
+                    } else {
+                        let said = self.table.carry_out(&ask);
+                        self.lobby.handle_queue(self.now, to, ask, said);
+                    }
                 }
                 Action::Create { shard, match_id, .. } => {
                     self.created.push((match_id, shard));
+                    self.table.records.insert(match_id, true);
                     self.lobby.handle_shard_event(self.now, &ShardEvent::Created { match_id });
                 }
                 Action::Say { .. } | Action::Close { .. } | Action::Release { .. } => {}

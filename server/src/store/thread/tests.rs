@@ -148,7 +148,7 @@ impl Queue for Scripted {
         unreachable!("no test asks for a player here")
     }
 
-    fn promised(&self) -> Result<Vec<Promised>, StoreError> {
+    fn promised_after(&self, _: Option<MatchId>) -> Result<Vec<Promised>, StoreError> {
         unreachable!("no test asks for promises here")
     }
 
