@@ -240,9 +240,6 @@ impl<G: Game> Control<G> {
                 }
                 ControlAction::ToShard { shard, command } => self.send(shard, command),
                 ControlAction::ToStore(request) => {
-                    if let StoreRequest::Note(Note::Create(new)) = &request {
-                        self.creations.begin(new);
-                    }
                     let (store, sender) = (self.store.clone(), self.sender.clone());
                     let span = spans::store_request(&request);
                     tokio::spawn(async move {
@@ -251,6 +248,9 @@ impl<G: Game> Control<G> {
                         drop(span);
                         let _ = sender.send(ControlEvent::Store(answer)).await;
                     });
+                }
+                ControlAction::Making { match_id, mode, shard } => {
+                    self.creations.begin(match_id, &mode, shard);
                 }
                 ControlAction::ToJournal(item) => {
                     self.unjournaled.push_back(item);

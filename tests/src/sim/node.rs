@@ -355,6 +355,7 @@ impl Node {
                     self.store.ask(request);
                 }
                 ControlAction::ToJournal(item) => self.unjournaled.push_back(item),
+                ControlAction::Making { .. } => {}
                 ControlAction::ForgetNote => self.has_note = false,
                 ControlAction::Ready => {
                     turn.trace.note(turn.at, format_args!("ready"));
