@@ -7,6 +7,8 @@
 //! meanwhile is looked at when that is answered. The matchmaker sees a party that is here and of which nothing says that
 //! it goes.
 
+mod waiting;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use matchkeep_shared::ids::{MatchId, PlayerId};
@@ -17,6 +19,7 @@ use crate::matchmaking::{
     Matchmaker, ModeRules, OpenMatch, Placed, ProposalId, QueueEnd, QueueTicket, QueueTicketId,
     Queued, RulesError, Wish,
 };
+use waiting::{Presence, Standing, Waiting};
 
 /// From a party that could not be taken out of the queue to the next try, in milliseconds.
 const OWED_EVERY_MS: u64 = MATCHMAKING_EVERY.as_millis() as u64;
@@ -30,54 +33,6 @@ pub(super) struct Hall {
     ticket_of: HashMap<PlayerId, QueueTicketId>,
     /// The newest of those that wait no longer: none of them ever does again.
     past: BTreeSet<QueueTicketId>,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    ticket: QueueTicket,
-    presence: Presence,
-    standing: Standing,
-    /// The wish for a match that it is in.
-    proposal: Option<ProposalId>,
-    /// What was read of it while something that was asked about it had no answer.
-    news: Option<Queued>,
-    /// Its players were told that it waits no longer.
-    is_told: bool,
-}
-
-/// Whether all of a party are here.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Presence {
-    Here,
-    /// Since when, once that was looked at, in milliseconds of Unix time.
-    Away(Option<u64>),
-}
-
-/// Whether a party waits on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Standing {
-    Waits,
-    /// The store was asked to take it out.
-    Leaves,
-    /// It has to be taken out, and that could not be written; it is tried again then.
-    Owed {
-        end: QueueEnd,
-        due_unix_ms: u64,
-    },
-    /// The store says that it waits no longer. What became of it is still to be heard.
-    Ended,
-    /// It was taken for a match that is over or gone, and is being put back into the queue.
-    Returns,
-}
-
-impl Waiting {
-    fn is_busy(&self) -> bool {
-        self.proposal.is_some() || matches!(self.standing, Standing::Leaves | Standing::Returns)
-    }
-
-    fn is_offered(&self) -> bool {
-        self.presence == Presence::Here && self.standing == Standing::Waits
-    }
 }
 
 impl Hall {
@@ -137,14 +92,7 @@ impl Hall {
         for member in &ticket.members {
             self.ticket_of.insert(member.player, id);
         }
-        let waiting = Waiting {
-            ticket,
-            presence: Presence::Away(None),
-            standing: Standing::Waits,
-            proposal: None,
-            news: None,
-            is_told: false,
-        };
+        let waiting = Waiting::new(ticket);
         self.parties.insert(id, waiting);
         self.look_who_is_here(id, is_here);
         self.find(id)

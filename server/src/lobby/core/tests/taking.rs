@@ -2,6 +2,7 @@
 
 use matchkeep_shared::limits::{QUEUE_CHANGES_MAX, QUEUE_PROMISES_MAX, RESERVATION};
 
+use super::table::Table;
 use super::*;
 use crate::matchmaking::{QueueState, QueueTicketId};
 
