@@ -395,7 +395,7 @@ async fn carry_out(store: &Store, request: StoreRequest) -> StoreAnswer {
             StoreAnswer::Vouched { showing, newer, result }
         }
         StoreRequest::Reserve { to, mode, wanted } => {
-            let result = answer(store.reserve(wanted)).await;
+            let result = answer(store.reserve(wanted, unix_ms())).await;
             StoreAnswer::Reserved { to, mode, result }
         }
         StoreRequest::Queue { to, ask } => {

@@ -300,6 +300,12 @@ pub const TELEMETRY_FLUSH_MAX: Duration = Duration::from_secs(2);
 pub const TEAMS_PER_MATCH_MAX: u8 = 8;
 /// Players of one party.
 pub const PARTY_PLAYERS_MAX: usize = 16;
+/// Players who are in parties of one lobby, those who are away for the moment among them; nobody more comes into one.
+pub const PARTY_MEMBERS_MAX: usize = 16_384;
+/// Private matches of one player that go on at one time; one more is refused.
+pub const PRIVATE_MATCHES_PER_PLAYER_MAX: usize = 8;
+/// Which private match a request led to is kept for so long after that has ended.
+pub const PRIVATE_MATCH_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// A party that waits is kept for so long while somebody of it is away; it gets no match meanwhile.
 pub const QUEUE_HELD: Duration = Duration::from_secs(30);
 /// How long a promise of another lobby may stay unkept before this one keeps it.

@@ -32,7 +32,7 @@ use crate::tickets::TicketSigner;
 pub use entering::Newer;
 
 /// Names one lobby connection.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ConnectionKey(pub u64);
 
 /// What the lobby knows of a mode.
@@ -186,6 +186,8 @@ pub struct Lobby {
     config: LobbyConfig,
     placement: Placement,
     parties: Parties,
+    /// Wishes for private matches that are being written: whose, and the number of each request.
+    reserving: BTreeMap<ConnectionKey, (PlayerId, u64)>,
     hall: Hall,
     /// What is read of the queue.
     reader: Reader,
@@ -196,7 +198,7 @@ pub struct Lobby {
     sessions: HashMap<ConnectionKey, Session>,
     /// The connections of each player who is in.
     online: HashMap<PlayerId, Vec<ConnectionKey>>,
-    /// Players who are gone and whom a party waits for, each since when.
+    /// Players of parties who are gone, each since when.
     away: BTreeMap<PlayerId, u64>,
     /// Who waits for a match that is being made, and how it is to be told.
     waiting: Vec<(MatchId, ConnectionKey, Voice)>,
@@ -219,6 +221,7 @@ impl Lobby {
             config,
             placement: Placement::default(),
             parties: Parties::default(),
+            reserving: BTreeMap::new(),
             hall,
             reader: Reader::new(),
             enqueuing: BTreeSet::new(),
@@ -268,7 +271,7 @@ impl Lobby {
             LobbyRequest::Locate { match_id } => self.locate(now_unix_ms, from, &player, match_id),
             LobbyRequest::Leave { match_id } => self.leave(from, &player, match_id),
             LobbyRequest::CreatePrivate { request, mode } => {
-                self.reserve(from, &player, request, &mode);
+                self.reserve(now_unix_ms, from, &player, request, &mode);
             }
             LobbyRequest::JoinPrivate { code } => {
                 self.join_private(now_unix_ms, from, &player, &code);
@@ -321,14 +324,14 @@ impl Lobby {
         mode: Option<usize>,
         shard: ShardId,
         places: usize,
-        code: Option<String>,
+        private: Option<PrivateMatch>,
     ) {
         // Of a mode that is gone nobody is sent to it, and those who have a place still find it.
         let rules = mode.map(|mode| self.config.modes[mode].rules);
         let teams = rules.map_or(0, |rules| rules.teams);
-        let is_rated = code.is_none() && rules.is_some_and(|rules| rules.is_rated);
+        let is_rated = private.is_none() && rules.is_some_and(|rules| rules.is_rated);
         let mode = mode.unwrap_or(usize::MAX);
-        let venue = Venue { mode, shard, places, teams, is_rated, code };
+        let venue = Venue { mode, shard, places, teams, is_rated, private };
         self.placement.expect(match_id, venue);
     }
 

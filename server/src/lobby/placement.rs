@@ -11,6 +11,7 @@ use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, PlayerId, ShardId};
 
 use crate::matchmaking::{Member, QueueTicket, QueueTicketId};
+use crate::reservations::PrivateMatch;
 pub(super) use placed::Vacancy;
 
 /// All matches of a node.
@@ -33,8 +34,15 @@ pub(super) struct Venue {
     pub(super) teams: u8,
     /// Whether its result counts for its players' ratings: it takes only those whom matchmaking sends there.
     pub(super) is_rated: bool,
-    /// What it is joined with; nobody is sent to it who does not ask for it.
-    pub(super) code: Option<String>,
+    /// Of a private one: whose it is and what it is joined with. Nobody is sent to it who does not ask for it.
+    pub(super) private: Option<PrivateMatch>,
+}
+
+impl Venue {
+    /// What a private one is joined with.
+    pub(super) fn code(&self) -> Option<&str> {
+        self.private.as_ref().map(|private| private.code.as_str())
+    }
 }
 
 /// One match as the lobby knows it.
@@ -164,7 +172,14 @@ impl Placement {
     /// The private match with this code.
     pub(super) fn find_code(&self, code: &str) -> Option<MatchId> {
         let mut matches = self.matches.iter();
-        matches.find(|(_, placed)| placed.venue.code.as_deref() == Some(code)).map(|(id, _)| *id)
+        matches.find(|(_, placed)| placed.venue.code() == Some(code)).map(|(id, _)| *id)
+    }
+
+    /// The private matches of a player that are not over.
+    pub(super) fn private_of(&self, owner: PlayerId) -> impl Iterator<Item = &PrivateMatch> {
+        let go_on = self.matches.values().filter(|placed| placed.stage != Stage::Over);
+        let private = go_on.filter_map(|placed| placed.venue.private.as_ref());
+        private.filter(move |private| private.owner == owner)
     }
 
     /// The match of a mode that a player should go to: the one they have a place in, else the fullest
@@ -195,7 +210,7 @@ impl Placement {
     /// Matches of a mode that anybody may be sent to, full ones among them.
     fn open_of(&self, mode: usize) -> impl Iterator<Item = (&MatchId, &Placed)> {
         let of_mode = self.matches.iter().filter(move |(_, placed)| placed.venue.mode == mode);
-        of_mode.filter(|(_, placed)| placed.stage != Stage::Over && placed.venue.code.is_none())
+        of_mode.filter(|(_, placed)| placed.stage != Stage::Over && placed.venue.private.is_none())
     }
 
     /// Keeps a place for a player until then, in milliseconds of Unix time; the one they have, if any. Where matchmaking

@@ -233,12 +233,12 @@ impl Directory for SqliteDirectory {
         self.query(account)
     }
 
-    fn reserve(&mut self, wanted: &PrivateMatch) -> Result<Reserved, StoreError> {
-        self.query(private::reserve(&self.connection, wanted))
+    fn reserve(&mut self, wanted: &PrivateMatch, now_unix_ms: u64) -> Result<Reserved, StoreError> {
+        self.query(private::reserve(&self.connection, wanted, now_unix_ms))
     }
 
-    fn code(&self, id: MatchId) -> Result<Option<String>, StoreError> {
-        self.query(private::code(&self.connection, id))
+    fn private(&self, id: MatchId) -> Result<Option<PrivateMatch>, StoreError> {
+        self.query(private::find(&self.connection, id))
     }
 
     fn create(&mut self, new: &NewMatch) -> Result<(), StoreError> {

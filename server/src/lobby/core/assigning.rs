@@ -10,7 +10,7 @@ use matchkeep_shared::ticket::TicketClaims;
 use matchkeep_shared::wire::lobby::{Assignment, LobbyReply, LobbyRequest};
 
 use super::queued::reserved_until;
-use super::{Action, ConnectionKey, Lobby, Player, Session, ShardEntry, Voice};
+use super::{Action, ConnectionKey, Lobby, Player, PrivateMatch, Session, ShardEntry, Voice};
 use crate::lobby::placement::Venue;
 use crate::matchmaking::ModeRules;
 
@@ -47,15 +47,15 @@ impl Lobby {
     }
 
     /// Has a match made where there is most room.
-    pub(super) fn create(&mut self, match_id: MatchId, mode: usize, code: Option<String>) {
+    pub(super) fn create(&mut self, match_id: MatchId, mode: usize, private: Option<PrivateMatch>) {
         let shards = self.config.shards.iter().map(|entry| entry.shard);
         let shard = shards.min_by_key(|shard| self.placement.load(*shard));
         let shard = shard.expect("a lobby has shards");
         let seed = (self.config.random)();
         let ModeRules { places, teams, is_rated, .. } = self.config.modes[mode].rules;
         // Who plays whom in a private match is not chance: it tells nothing of anybody's rank.
-        let is_rated = is_rated && code.is_none();
-        self.placement.add(match_id, Venue { mode, shard, places, teams, is_rated, code });
+        let is_rated = is_rated && private.is_none();
+        self.placement.add(match_id, Venue { mode, shard, places, teams, is_rated, private });
         self.actions.push_back(Action::Create { shard, match_id, mode, seed, is_rated });
     }
 
@@ -84,7 +84,7 @@ impl Lobby {
             self.waiting.push((match_id, to, voice));
             return;
         }
-        let (code, team) = (placed.venue.code.clone(), placed.team_of(player.id));
+        let (code, team) = (placed.venue.code().map(str::to_owned), placed.team_of(player.id));
         let entry = self.config.shards.iter().find(|entry| entry.shard == placed.venue.shard);
         let entry = *entry.expect("matches are placed on the lobby's shards");
         let mut id = [0; 16];

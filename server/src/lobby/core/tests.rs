@@ -9,6 +9,7 @@ use super::*;
 use harness::{Asked, Harness, NOW, enter, game};
 use matchkeep_shared::game::Outcome;
 use matchkeep_shared::ids::Epoch;
+use matchkeep_shared::limits::PRIVATE_MATCHES_PER_PLAYER_MAX;
 use matchkeep_shared::time::Tick;
 use matchkeep_shared::wire::lobby::Assignment;
 
@@ -200,7 +201,8 @@ fn a_private_match_outlives_its_lobby() {
         next.reserved = h.reserved.clone();
         if was_made {
             next.created = h.created.clone();
-            next.lobby.expect_match(own.match_id, Some(0), ShardId(0), 2, own.code.clone());
+            let private = next.reserved[0].clone();
+            next.lobby.expect_match(own.match_id, Some(0), ShardId(0), 2, Some(private));
             let (epoch, tick, players) = (Epoch(2), Tick(10), vec![(PlayerId(1), None)]);
             let match_id = own.match_id;
             next.event(ShardEvent::Resumed { match_id, epoch, tick, players });
@@ -214,4 +216,33 @@ fn a_private_match_outlives_its_lobby() {
         assert_eq!(guest.match_id, own.match_id);
         assert_eq!(next.created.len(), 1);
     }
+}
+
+#[test]
+fn a_player_has_so_many_private_matches_that_go_on_and_no_more() {
+    let mut h = Harness::new();
+    h.log_in(1);
+    h.log_in(2);
+    let create = |request| LobbyRequest::CreatePrivate { request, mode: "duel".into() };
+    let most = PRIVATE_MATCHES_PER_PLAYER_MAX as u64;
+    let own: Vec<MatchId> =
+        (0..most).map(|request| assigned(h.ask(1, create(request))).match_id).collect();
+    let crowded = Ok(LobbyReply::Refused { reason: DisconnectReason::PrivateCrowded });
+    assert_eq!(h.ask(1, create(most)), crowded);
+    assert_eq!(h.reserved.len() as u64, most, "nothing is written for it");
+    // The same request is none more, and others have their own.
+    assert_eq!(assigned(h.ask(1, create(0))).match_id, own[0]);
+    assigned(h.ask(2, create(0)));
+    let outcome = Outcome { reason: "time limit".into(), players: vec![] };
+    h.event(ShardEvent::Ended { match_id: own[3], tick: Tick(9), outcome });
+    assert!(!own.contains(&assigned(h.ask(1, create(most))).match_id));
+
+    // Those of the process before count, too.
+    let mut next = Harness::new();
+    for private in h.reserved.iter().filter(|private| private.owner == PlayerId(1)) {
+        let (match_id, shard) = (private.match_id, ShardId(0));
+        next.lobby.expect_match(match_id, Some(0), shard, 2, Some(private.clone()));
+    }
+    next.log_in(1);
+    assert_eq!(next.ask(1, create(most + 1)), crowded);
 }

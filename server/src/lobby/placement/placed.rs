@@ -91,7 +91,7 @@ impl Placed {
     /// What matchmaking may know of it; `None` where it sends nobody there.
     pub(super) fn vacancy(&self) -> Option<Vacancy> {
         let goes_on = matches!(self.stage, Stage::Creating | Stage::Running);
-        let takes = goes_on && self.venue.code.is_none() && !self.is_unrated;
+        let takes = goes_on && self.venue.private.is_none() && !self.is_unrated;
         let free = self.free(Seat::is_had);
         if !takes || free.iter().all(|free| *free == 0) {
             return None;

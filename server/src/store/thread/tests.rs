@@ -79,11 +79,11 @@ impl Directory for Scripted {
         unreachable!("no test signs in here")
     }
 
-    fn reserve(&mut self, _: &PrivateMatch) -> Result<Reserved, StoreError> {
+    fn reserve(&mut self, _: &PrivateMatch, _: u64) -> Result<Reserved, StoreError> {
         unreachable!("no test wants a private match here")
     }
 
-    fn code(&self, _: MatchId) -> Result<Option<String>, StoreError> {
+    fn private(&self, _: MatchId) -> Result<Option<PrivateMatch>, StoreError> {
         Ok(None)
     }
 
