@@ -70,8 +70,8 @@ struct Seat {
     taken: bool,
     /// A ticket is out; the place is kept free until it ends.
     promised_until_unix_ms: Option<u64>,
-    /// The party whose way there is being written down; the place is kept free until that is answered.
-    reserved_for: Option<QueueTicketId>,
+    /// The party whose way there is being written down, and its team; the place is kept free until that is answered.
+    reserved_for: Option<(QueueTicketId, Option<u8>)>,
     team: Option<u8>,
     /// How good the player is, where matchmaking knows.
     mean: Option<f64>,
@@ -231,7 +231,7 @@ impl Placement {
             return Err(DisconnectReason::MatchOver);
         }
         if !placed.seats.contains_key(&player) {
-            if !placed.has_room(1, chosen.and_then(|chosen| chosen.team)) {
+            if !placed.has_room(1, 1, chosen.and_then(|chosen| chosen.team)) {
                 return Err(DisconnectReason::MatchFull);
             }
             let team = chosen.map_or_else(|| placed.emptiest_team(), |chosen| chosen.team);
@@ -252,14 +252,17 @@ impl Placement {
     /// free still, for it counts by itself what it asked for. Says whether there was room.
     pub(super) fn reserve(&mut self, id: MatchId, party: &QueueTicket, team: Option<u8>) -> bool {
         let Some(placed) = self.matches.get_mut(&id) else { return false };
-        let is_new = |member: &&Member| !placed.seats.contains_key(&member.player);
-        let newcomers = party.members.iter().filter(is_new).count();
-        if placed.stage == Stage::Over || !placed.has_room(newcomers, team) {
+        let seat_of = |member: &Member| placed.seats.get(&member.player);
+        let newcomers = party.members.iter().filter(|member| seat_of(member).is_none()).count();
+        // Who has a place there already, in another team, comes into this one with the others.
+        let is_other = |member: &&Member| seat_of(member).is_none_or(|seat| seat.team != team);
+        let of_team = party.members.iter().filter(is_other).count();
+        if placed.stage == Stage::Over || !placed.has_room(newcomers, of_team, team) {
             return false;
         }
         for Member { player, rating, .. } in &party.members {
             let new = Seat { team, mean: Some(rating.mean), ..Seat::default() };
-            placed.seats.entry(*player).or_insert(new).reserved_for = Some(party.id);
+            placed.seats.entry(*player).or_insert(new).reserved_for = Some((party.id, team));
         }
         true
     }
@@ -277,22 +280,28 @@ impl Placement {
             self.release(id, party);
             return false;
         }
-        for seat in placed.seats.values_mut().filter(|seat| seat.reserved_for == Some(party)) {
-            seat.reserved_for = None;
+        for seat in placed.seats.values_mut() {
+            let Some((_, team)) = seat.reserved_for.take_if(|(id, _)| *id == party) else {
+                continue;
+            };
+            // Who sits is where the match has put them.
+            if !seat.taken {
+                seat.team = team;
+            }
             seat.promised_until_unix_ms = seat.promised_until_unix_ms.max(Some(until_unix_ms));
         }
         self.changed.insert(id);
         true
     }
 
-    /// The party does not go there.
+    /// The party does not go there. To matchmaking its places were free all the while, so nothing changed: told so, it would
+    /// ask again at once for what cannot be written.
     pub(super) fn release(&mut self, id: MatchId, party: QueueTicketId) {
         let Some(placed) = self.matches.get_mut(&id) else { return };
         placed.seats.retain(|_, seat| {
-            seat.reserved_for = seat.reserved_for.filter(|reserved| *reserved != party);
+            seat.reserved_for = seat.reserved_for.filter(|(reserved, _)| *reserved != party);
             !seat.is_free()
         });
-        self.changed.insert(id);
     }
 
     /// The next match whose places are not what they were, with those it has now; `None` with it where it takes

@@ -25,7 +25,7 @@ impl Lobby {
         let id = queued.ticket.id;
         let QueueState::Taken(Taken { match_id, team, .. }) = queued.state else {
             if self.hall.is_past(id) {
-                return self.answer_past(now_unix_ms, to, &new.mode);
+                return self.answer_past(now_unix_ms, to, &new);
             }
             let is_outdated = self.is_outdated(&queued.ticket);
             self.admit(now_unix_ms, to, queued.ticket);
@@ -67,10 +67,12 @@ impl Lobby {
     }
 
     /// What became of the party was heard before the answer to whoever asked for it.
-    fn answer_past(&mut self, now_unix_ms: u64, to: Option<ConnectionKey>, mode: &str) {
-        let Some(to) = to else { return };
+    fn answer_past(&mut self, now_unix_ms: u64, to: Option<ConnectionKey>, new: &NewTicket) {
+        let Some(to) = to else {
+            return self.handle_not_enqueued(None, new, DisconnectReason::QueueCancelled);
+        };
         let Some(Session::Authenticated(player)) = self.sessions.get(&to).cloned() else { return };
-        let own = self.mode(mode).and_then(|mode| self.placement.own(mode, player.id));
+        let own = self.mode(&new.mode).and_then(|mode| self.placement.own(mode, player.id));
         match own {
             Some(match_id) => self.assign(now_unix_ms, to, Voice::Answer, &player, match_id),
             None => self.refuse(to, DisconnectReason::QueueCancelled),
@@ -178,15 +180,18 @@ impl Lobby {
                 self.tell(member.player, None, &news);
             }
         }
-        // Whoever of them looks for another match can have none as long as this one is not written.
+        // Whoever looks for another match, with one of them at least, can have none as long as this is not written.
         for (from, request) in std::mem::take(&mut self.held) {
-            let is_of_it = match self.sessions.get(&from) {
+            let waits_for_it = match self.sessions.get(&from) {
                 Some(Session::Authenticated(player)) => {
-                    ticket.members.iter().any(|member| member.player == player.id)
+                    let party = self.parties.of(player.id).map_or_else(Vec::new, |it| it.members);
+                    ticket.members.iter().map(|member| member.player).any(|member| {
+                        member == player.id || party.iter().any(|known| known.player == member)
+                    })
                 }
                 _ => false,
             };
-            if is_of_it && matches!(request, LobbyRequest::FindMatch { .. }) {
+            if waits_for_it && matches!(request, LobbyRequest::FindMatch { .. }) {
                 self.refuse(from, reason);
             } else {
                 self.held.push((from, request));

@@ -37,9 +37,9 @@ impl Lobby {
             Some(party) => party.members.iter().map(|member| member.player).collect(),
             None => vec![player.id],
         };
-        let is_undecided = self.hall.is_leaving(player.id)
-            || members.iter().any(|member| self.enqueuing.contains(member));
-        if !self.reader.is_caught_up() || is_undecided {
+        let is_undecided =
+            |member: &PlayerId| self.hall.is_leaving(*member) || self.enqueuing.contains(member);
+        if !self.reader.is_caught_up() || members.iter().any(is_undecided) {
             let mode = mode.to_owned();
             return self.hold(now_unix_ms, from, LobbyRequest::FindMatch { mode });
         }

@@ -1,6 +1,7 @@
 //! The lobby without a network: what it answers, and what it asks of shards and store.
 
 mod harness;
+mod orders;
 mod queueing;
 mod table;
 mod taking;

@@ -48,14 +48,14 @@ impl Placed {
         self.seats.get(&player).and_then(|seat| seat.team)
     }
 
-    /// Whether so many more have room, in a team where one is named.
-    pub(super) fn has_room(&self, players: usize, team: Option<u8>) -> bool {
+    /// Whether so many more have room, and so many in a team where one is named.
+    pub(super) fn has_room(&self, players: usize, of_team: usize, team: Option<u8>) -> bool {
         let in_all = self.seats.len() + players <= self.venue.places;
-        let free = self.free(|_| true);
+        let free = self.free(false);
         // Of a mode that is gone it is not known which teams there are.
         let team = team.filter(|_| self.venue.teams > 0);
         let in_team = team
-            .is_none_or(|team| free.get(usize::from(team)).is_some_and(|free| *free >= players));
+            .is_none_or(|team| free.get(usize::from(team)).is_some_and(|free| *free >= of_team));
         in_all && in_team
     }
 
@@ -67,23 +67,32 @@ impl Placed {
 
     /// The first of the teams with the most free places; none without teams.
     pub(super) fn emptiest_team(&self) -> Option<u8> {
-        let free = self.free(|_| true);
+        let free = self.free(false);
         let teams = (0..self.venue.teams).zip(&free);
         teams.max_by_key(|(team, free)| (**free, std::cmp::Reverse(*team))).map(|(team, _)| team)
     }
 
-    /// Free places of each team, as far as these seats count; one number without teams.
-    pub(super) fn free(&self, counts: impl Fn(&Seat) -> bool) -> Vec<usize> {
+    /// Free places of each team; one number without teams. Places that are reserved are free where they `may_be_asked_for`:
+    /// matchmaking counts by itself what it asked for.
+    pub(super) fn free(&self, may_be_asked_for: bool) -> Vec<usize> {
         let sides = usize::from(self.venue.teams).max(1);
         let mut free = vec![self.venue.places / sides; sides];
+        let mut of_unknown = 0;
+        for seat in self.seats.values() {
+            let reserved = seat.reserved_for.filter(|_| !may_be_asked_for).map(|(_, team)| team);
+            // Who has a place in another team keeps it until it is written that they change.
+            let had = seat.is_had().then_some(seat.team);
+            for team in [had, reserved.filter(|team| had != Some(*team))].into_iter().flatten() {
+                match team.map(usize::from).filter(|team| *team < sides) {
+                    Some(side) => free[side] = free[side].saturating_sub(1),
+                    None => of_unknown += 1,
+                }
+            }
+        }
         // Whose team nobody knows is taken to be where most room is.
-        let seats = || self.seats.values().filter(|seat| counts(seat));
-        let of_unknown = seats().filter(|seat| seat.team.is_none());
-        for seat in seats().filter(|seat| seat.team.is_some()).chain(of_unknown) {
-            let known = seat.team.map(usize::from).filter(|team| *team < sides);
-            let roomiest = || (0..sides).max_by_key(|side| free[*side]).unwrap_or(0);
-            let side = known.unwrap_or_else(roomiest);
-            free[side] = free[side].saturating_sub(1);
+        for _ in 0..of_unknown {
+            let roomiest = (0..sides).max_by_key(|side| free[*side]).unwrap_or(0);
+            free[roomiest] = free[roomiest].saturating_sub(1);
         }
         free
     }
@@ -92,7 +101,7 @@ impl Placed {
     pub(super) fn vacancy(&self) -> Option<Vacancy> {
         let goes_on = matches!(self.stage, Stage::Creating | Stage::Running);
         let takes = goes_on && self.venue.private.is_none() && !self.is_unrated;
-        let free = self.free(Seat::is_had);
+        let free = self.free(true);
         if !takes || free.iter().all(|free| *free == 0) {
             return None;
         }

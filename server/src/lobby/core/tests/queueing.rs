@@ -93,6 +93,7 @@ fn who_was_taken_out_by_another_lobby_hears_of_it() {
         assert_eq!(h.request(2, find("pair")), None);
         h.write(is_enqueue);
         h.answer(is_enqueue);
+        h.pass(500);
         h.table.set(QueueTicketId(1), QueueState::Cancelled);
         h.write(is_form);
         if is_read_before {
@@ -199,11 +200,9 @@ fn whose_time_is_up_is_told_though_nothing_can_be_written() {
     waits(h.request(1, find("pair")));
     h.is_slow = true;
     assert_eq!(h.request(2, find("pair")), None);
-    h.write(is_enqueue);
-    h.answer(is_enqueue);
+    h.answer_all();
     h.is_slow = false;
     h.table.is_full = true;
-    h.answer_all();
     (1..=2).for_each(|connection| drop(h.heard(connection)));
     for _ in 0..118 {
         h.pass(500);

@@ -197,7 +197,7 @@ fn who_asks_before_the_queue_was_read_is_answered_by_all_that_is_in_it() {
 fn a_match_that_goes_on_is_filled_by_who_is_near_its_players_rating() {
     let match_id = MatchId(77);
     let mut table = Table::default();
-    (1..=3).for_each(|player| drop(table.means.insert(PlayerId(player), 40.0)));
+    table.means.extend((1..=3).map(|player| (PlayerId(player), 40.0)));
     table.means.insert(PlayerId(5), 39.0);
     table.is_unreadable = true;
     let mut h = Harness::on(table);
