@@ -242,9 +242,6 @@ impl<G: Game> Control<G> {
                 }
                 ControlAction::ToShard { shard, command } => self.send(shard, command),
                 ControlAction::ToStore(request) => {
-                    if let StoreRequest::Note(Note::Create(new)) = &request {
-                        self.creations.begin(new);
-                    }
                     let (store, sender) = (self.store.clone(), self.sender.clone());
                     let span = spans::store_request(&request);
                     tokio::spawn(async move {
@@ -253,6 +250,9 @@ impl<G: Game> Control<G> {
                         drop(span);
                         let _ = sender.send(ControlEvent::Store(answer)).await;
                     });
+                }
+                ControlAction::Making { match_id, mode, shard } => {
+                    self.creations.begin(match_id, &mode, shard);
                 }
                 ControlAction::ToJournal(item) => {
                     self.unjournaled.push_back(item);
@@ -397,7 +397,7 @@ async fn carry_out(store: &Store, request: StoreRequest) -> StoreAnswer {
             StoreAnswer::Vouched { showing, newer, result }
         }
         StoreRequest::Reserve { to, mode, wanted } => {
-            let result = answer(store.reserve(wanted)).await;
+            let result = answer(store.reserve(wanted, unix_ms())).await;
             StoreAnswer::Reserved { to, mode, result }
         }
         StoreRequest::Queue { to, ask } => {

@@ -10,3 +10,4 @@ pub mod endpoint;
 mod hall;
 mod parties;
 mod placement;
+mod reader;

@@ -19,6 +19,7 @@ use crate::matches::header::{HeaderError, MatchHeader};
 use crate::matches::incident::Incident;
 use crate::matches::recorder::Base;
 use crate::matches::{Deaths, MatchSpec};
+use crate::reservations::PrivateMatch;
 use crate::store::{Directory, FinishedMatch, ListFilter, MatchState, NewMatch, StoreError};
 
 /// Why nothing can be recovered at all.
@@ -72,7 +73,7 @@ pub fn gather<G: Game>(
     // A journal and the match's record are two transactions: the power may have gone between the two.
     for returning in &mut recovered.matches {
         let id = returning.spec.id;
-        returning.code = directory.code(id)?;
+        returning.private = directory.private(id)?;
         if !recorded.contains(&id) {
             match directory.show(id) {
                 Err(StoreError::UnknownMatch(_)) => returning.is_recorded = false,
@@ -111,8 +112,8 @@ pub struct Returning<G: Game> {
     pub record: NewMatch,
     /// Whether the directory has it.
     pub is_recorded: bool,
-    /// Of a private match: what it is joined with.
-    pub code: Option<String>,
+    /// Of a private match: whose it is, and what it is joined with.
+    pub private: Option<PrivateMatch>,
     /// What it is rebuilt from.
     pub base: Base,
     /// How often it died without getting on, `hung` included.
@@ -222,7 +223,7 @@ impl<G: Game> Recovered<G> {
             spec,
             record,
             is_recorded: true,
-            code: None,
+            private: None,
             base,
             deaths,
             hung,

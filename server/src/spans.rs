@@ -127,11 +127,12 @@ pub(crate) fn store_request(request: &StoreRequest) -> Span {
         StoreRequest::Queue { ask, .. } => match ask {
             QueueAsk::Enqueue(_) => ("enqueue", None),
             QueueAsk::End { .. } => ("unqueue", None),
-            QueueAsk::Form(form) => ("form", Some(form.match_id)),
+            QueueAsk::Form { form, .. } => ("form", Some(form.match_id)),
             // Nobody waits for these, and they come all the time.
-            QueueAsk::Changes { .. } | QueueAsk::Promised | QueueAsk::Forget { .. } => {
-                return Span::none();
-            }
+            QueueAsk::Changes { .. }
+            | QueueAsk::Promised { .. }
+            | QueueAsk::Ratings { .. }
+            | QueueAsk::Forget { .. } => return Span::none(),
         },
         StoreRequest::Note(Note::Create(new)) => ("create", Some(new.id)),
         StoreRequest::Note(Note::Quarantine { match_id, .. }) => ("quarantine", Some(*match_id)),

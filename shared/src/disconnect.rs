@@ -166,6 +166,8 @@ reasons! {
     ConnectionFlood = 44, "connection_flood", "more connections came from this address than allowed; wait a moment";
     /// The peer broke a rule of QUIC itself, whose own close code says which.
     TransportViolation = 45, "transport_violation", "a rule of QUIC was broken";
+    /// The player has as many private matches as one may have.
+    PrivateCrowded = 89, "private_crowded", "the player has as many private matches as one may have; wait until one is over";
 }
 
 impl DisconnectReason {

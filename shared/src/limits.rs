@@ -305,6 +305,12 @@ pub const TELEMETRY_FLUSH_MAX: Duration = Duration::from_secs(2);
 pub const TEAMS_PER_MATCH_MAX: u8 = 8;
 /// Players of one party.
 pub const PARTY_PLAYERS_MAX: usize = 16;
+/// Players who are in parties of one lobby, those who are away for the moment among them; nobody more comes into one.
+pub const PARTY_MEMBERS_MAX: usize = 16_384;
+/// Private matches of one player that go on at one time; one more is refused.
+pub const PRIVATE_MATCHES_PER_PLAYER_MAX: usize = 8;
+/// Which private match a request led to is kept for so long after that has ended.
+pub const PRIVATE_MATCH_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// A party that waits is kept for so long while somebody of it is away; it gets no match meanwhile.
 pub const QUEUE_HELD: Duration = Duration::from_secs(30);
 /// How long a promise of another lobby may stay unkept before this one keeps it.
@@ -319,6 +325,11 @@ pub const MATCHMAKING_EVERY: Duration = Duration::from_millis(500);
 pub const TEAM_SPLITS_MAX: usize = 20_000;
 /// Changes of the queue that the store hands out at once.
 pub const QUEUE_CHANGES_MAX: usize = 1000;
+/// Matches that were promised and not made which the store hands out at once, each with all its parties.
+pub const QUEUE_PROMISES_MAX: usize = 100;
+/// Parties that wait no longer and that a lobby remembers, the newest, so that no answer which comes late brings one
+/// back.
+pub const QUEUE_PAST_MAX: usize = 4096;
 /// What became of a party that waited is kept for so long: whoever comes back asks.
 pub const QUEUE_KEPT: Duration = Duration::from_secs(600);
 /// Parties that one step of letting go removes: nobody's write waits for more.

@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 use matchkeep_client::transport::{
     ClientError, LobbyClient, LobbyNews, MatchClient, Return, Sought, endpoint,
 };
+use matchkeep_server::matchmaking::QueueState;
+use matchkeep_server::store::{Queue, SqliteDirectory};
 use matchkeep_shared::disconnect::DisconnectReason;
-use matchkeep_shared::ids::MatchId;
+use matchkeep_shared::ids::{MatchId, PlayerId};
 use matchkeep_shared::wire::lobby::Assignment;
 use matchkeep_tests::fragile::Fragile;
 use matchkeep_tests::player::Player;
@@ -276,8 +278,11 @@ async fn a_match_that_was_promised_is_made_once_whenever_the_server_is_killed() 
         for name in &names {
             lobbies.push(kept.sign_in(name).await);
         }
-        for lobby in &mut lobbies[..3] {
-            waits(lobby, "squad").await;
+        // Two of them are a party, which the next process knows nothing of but from the queue.
+        let party = lobbies[0].open_party().await.expect("a party");
+        lobbies[1].join_party(&party.code).await.expect("it has room");
+        for nth in [0, 2] {
+            waits(&mut lobbies[nth], "squad").await;
         }
         // The last one completes the match; the answer may never come.
         let last = &mut lobbies[3];
@@ -287,9 +292,12 @@ async fn a_match_that_was_promised_is_made_once_whenever_the_server_is_killed() 
         drop(lobbies);
 
         let mut matches = BTreeSet::new();
+        let mut players = BTreeSet::new();
         let mut back = Vec::new();
         for name in &names {
-            back.push(kept.sign_in(name).await);
+            let lobby = kept.sign_in(name).await;
+            players.insert(lobby.player());
+            back.push(lobby);
         }
         let seek = |mut lobby: LobbyClient| {
             tokio::spawn(async move { within(20, "a match", lobby.find_match("squad")).await })
@@ -299,5 +307,34 @@ async fn a_match_that_was_promised_is_made_once_whenever_the_server_is_killed() 
             matches.insert(place.expect("there is one").match_id);
         }
         assert_eq!(matches.len(), 1, "round {round}: {matches:?}");
+        // Each of them was taken once, for the match that they are led to: it was promised, kept, and promised no
+        // second time.
+        let taken = taken_tickets(&folder.path().join("data"), &players);
+        let led: BTreeSet<MatchId> = taken.iter().map(|(match_id, _)| *match_id).collect();
+        assert_eq!(led, matches, "round {round}: {taken:?}");
+        let mut sizes: Vec<usize> = taken.iter().map(|(_, members)| members.len()).collect();
+        sizes.sort_unstable();
+        assert_eq!(sizes, [1, 1, 2], "round {round}: {taken:?}");
+        let members: BTreeSet<PlayerId> = taken.into_iter().flat_map(|(_, it)| it).collect();
+        assert_eq!(members, players, "round {round}");
+    }
+}
+
+/// Tickets that were taken for a match with any of these players, as the store has them: the match and who goes there.
+fn taken_tickets(data: &Path, players: &BTreeSet<PlayerId>) -> Vec<(MatchId, Vec<PlayerId>)> {
+    let store = SqliteDirectory::open(data).expect("the server works on it, and it can be read");
+    let (mut after, mut taken) = (0, Vec::new());
+    loop {
+        let page = store.queue_changes(after, usize::MAX).expect("it can be read");
+        let Some(last) = page.last() else { return taken };
+        after = last.change;
+        for queued in page {
+            let QueueState::Taken(of) = queued.state else { continue };
+            let members: Vec<PlayerId> =
+                queued.ticket.members.iter().map(|member| member.player).collect();
+            if members.iter().any(|player| players.contains(player)) {
+                taken.push((of.match_id, members));
+            }
+        }
     }
 }

@@ -302,14 +302,19 @@ impl<G: Game> ControlCore<G> {
         let header = MatchHeader::new::<G>(&spec, mode.map.clone(), now_unix_ms);
         let host = Box::new(NewHost { spec, policy: mode.policy });
         let (epoch, deaths) = (Epoch(1), Deaths::default());
-        self.note(Note::Create(Box::new(new)));
+        let making = ControlAction::Making { match_id, mode: new.mode.clone(), shard };
+        self.actions.push_back(making);
+        let new = Box::new(new);
         let stage = if self.is_journaled {
-            // It is made when its journal is there: nothing is played that nobody owns.
+            // It is made when its journal is there: nothing is played that nobody owns. Its record comes after that,
+            // too: a record without a journal would stand for a match that was, and nobody made the one that was
+            // promised.
             let (header, claim) = (encode(&header), Vec::new());
             let begin = Entry::Begin { header, claim, unix_ms: now_unix_ms };
             self.journal(match_id, epoch, begin);
-            Stage::Beginning(Some(host))
+            Stage::Beginning(Some((host, new)))
         } else {
+            self.note(Note::Create(new));
             self.tell(shard, Command::Create(host));
             Stage::Running
         };
@@ -358,3 +363,6 @@ impl<G: Game> ControlCore<G> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use matchkeep_shared::ids::MatchId;
+use matchkeep_shared::ids::{MatchId, ShardId};
 use tracing::Span;
 
 use crate::shard::message::ShardEvent;
 use crate::spans;
-use crate::store::NewMatch;
 
 /// The spans of matches that are being made; none where nobody takes spans.
 #[derive(Debug, Default)]
@@ -15,10 +14,10 @@ pub(crate) struct Creations(BTreeMap<MatchId, Span>);
 
 impl Creations {
     /// One is to be made.
-    pub(super) fn begin(&mut self, new: &NewMatch) {
-        let span = spans::match_creation(new.id, &new.mode, new.shard);
+    pub(super) fn begin(&mut self, match_id: MatchId, mode: &str, shard: ShardId) {
+        let span = spans::match_creation(match_id, mode, shard);
         if !span.is_disabled() {
-            self.0.insert(new.id, span);
+            self.0.insert(match_id, span);
         }
     }
 

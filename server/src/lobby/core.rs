@@ -1,16 +1,18 @@
 //! The lobby as a state machine: no socket, no clock, no store.
 //!
 //! What comes in is here, and what is known of who is in. Who they are: `entering`; places in matches: `assigning`;
-//! matches that only those find who know of them: `private`; looking for a match: `queueing`; parties that do so
-//! together: `grouping`.
+//! matches that only those find who know of them: `private`; looking for a match: `queueing`, `queued` and `taking`;
+//! parties that do so together: `grouping`.
 
 mod assigning;
 mod entering;
 mod grouping;
 mod private;
+mod queued;
 mod queueing;
+mod taking;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, PlayerId, ShardId};
@@ -22,15 +24,16 @@ use matchkeep_shared::wire::message::GameVersion;
 use super::hall::Hall;
 use super::parties::Parties;
 use super::placement::{Placement, Venue};
+use super::reader::Reader;
 use crate::accounts::{Account, AccountKey, Barred, Provider};
-use crate::matchmaking::{ModeRules, QueueAsk};
+use crate::matchmaking::{LobbyId, ModeRules, QueueAsk};
 use crate::reservations::{PrivateMatch, Reserved};
 use crate::shard::message::ShardEvent;
 use crate::tickets::TicketSigner;
 pub use entering::Newer;
 
 /// Names one lobby connection.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ConnectionKey(pub u64);
 
 /// What the lobby knows of a mode.
@@ -55,6 +58,8 @@ pub struct ShardEntry {
 
 /// What a lobby needs to begin.
 pub struct LobbyConfig {
+    /// Which of those who work on the store it is: what this one promised, it keeps first.
+    pub lobby: LobbyId,
     /// The game that is played here.
     pub game: GameVersion,
     /// Its modes; the first is the default.
@@ -180,11 +185,19 @@ pub struct Lobby {
     config: LobbyConfig,
     placement: Placement,
     parties: Parties,
+    /// Wishes for private matches that are being written: whose, and the number of each request.
+    reserving: BTreeMap<ConnectionKey, (PlayerId, u64)>,
     hall: Hall,
+    /// What is read of the queue.
+    reader: Reader,
+    /// Players of parties whose way into the queue is being written.
+    enqueuing: BTreeSet<PlayerId>,
+    /// Requests that cannot be judged yet, at most one of each connection.
+    held: Vec<(ConnectionKey, LobbyRequest)>,
     sessions: HashMap<ConnectionKey, Session>,
     /// The connections of each player who is in.
     online: HashMap<PlayerId, Vec<ConnectionKey>>,
-    /// Players who are gone and whom a party waits for, each since when.
+    /// Players of parties who are gone, each since when.
     away: BTreeMap<PlayerId, u64>,
     /// Who waits for a match that is being made, and how it is to be told.
     waiting: Vec<(MatchId, ConnectionKey, Voice)>,
@@ -209,7 +222,11 @@ impl Lobby {
             config,
             placement: Placement::default(),
             parties: Parties::default(),
+            reserving: BTreeMap::new(),
             hall,
+            reader: Reader::new(),
+            enqueuing: BTreeSet::new(),
+            held: Vec::new(),
             sessions: HashMap::new(),
             online: HashMap::new(),
             away: BTreeMap::new(),
@@ -256,7 +273,7 @@ impl Lobby {
             LobbyRequest::Locate { match_id } => self.locate(now_unix_ms, from, &player, match_id),
             LobbyRequest::Leave { match_id } => self.leave(from, &player, match_id),
             LobbyRequest::CreatePrivate { request, mode } => {
-                self.reserve(from, &player, request, &mode);
+                self.reserve(now_unix_ms, from, &player, request, &mode);
             }
             LobbyRequest::JoinPrivate { code } => {
                 self.join_private(now_unix_ms, from, &player, &code);
@@ -283,6 +300,7 @@ impl Lobby {
             }
             ShardEvent::Resumed { match_id, players, .. } => {
                 self.placement.resumed(*match_id, players);
+                self.ask_for_means();
                 self.assign_waiting(now_unix_ms, *match_id);
             }
             // Control decides what becomes of it.
@@ -308,11 +326,14 @@ impl Lobby {
         mode: Option<usize>,
         shard: ShardId,
         places: usize,
-        code: Option<String>,
+        private: Option<PrivateMatch>,
     ) {
         // Of a mode that is gone nobody is sent to it, and those who have a place still find it.
-        let teams = mode.map_or(0, |mode| self.config.modes[mode].rules.teams);
-        let venue = Venue { mode: mode.unwrap_or(usize::MAX), shard, places, teams, code };
+        let rules = mode.map(|mode| self.config.modes[mode].rules);
+        let teams = rules.map_or(0, |rules| rules.teams);
+        let is_rated = private.is_none() && rules.is_some_and(|rules| rules.is_rated);
+        let mode = mode.unwrap_or(usize::MAX);
+        let venue = Venue { mode, shard, places, teams, is_rated, private };
         self.placement.expect(match_id, venue);
     }
 
@@ -401,6 +422,7 @@ impl Lobby {
 
     /// A connection is over.
     fn forget_session(&mut self, connection: ConnectionKey) {
+        self.held.retain(|(held, _)| *held != connection);
         let Some(Session::Authenticated(player)) = self.sessions.remove(&connection) else {
             return;
         };

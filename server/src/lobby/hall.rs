@@ -1,21 +1,28 @@
 //! Parties that wait for a match, as the store has them, and the matchmaker that sees those of them who are here.
 //!
-//! Owns: which parties wait, which of them have somebody away, and which wishes are out. Must not know: connections, what
-//! is said to whom, how the queue is kept.
+//! Owns: which parties wait, which of them have somebody away, and what about them is on its way to the store. Must not
+//! know: connections, what is said to whom, how the queue is kept.
+//!
+//! Answers of the store come in any order. What was asked about a party decides what becomes of it; what is read of it
+//! meanwhile is looked at when that is answered. The matchmaker sees a party that is here and of which nothing says that
+//! it goes.
 
-use std::collections::{BTreeMap, HashMap};
+mod waiting;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use matchkeep_shared::ids::{MatchId, PlayerId};
-use matchkeep_shared::limits::{MATCHMAKING_EVERY, QUEUE_HELD};
+use matchkeep_shared::limits::{MATCHMAKING_EVERY, QUEUE_HELD, QUEUE_PAST_MAX};
 
 use super::placement::Vacancy;
 use crate::matchmaking::{
-    Matchmaker, ModeRules, OpenMatch, Placed, ProposalId, QueueAsk, QueueTicket, QueueTicketId,
-    RulesError, Wish,
+    Matchmaker, ModeRules, OpenMatch, Placed, ProposalId, QueueEnd, QueueTicket, QueueTicketId,
+    Queued, RulesError, Wish,
 };
+use waiting::{Presence, Standing, Waiting};
 
-/// How often what is long over is let go of, and what was promised looked for, in milliseconds.
-const FORGET_EVERY_MS: u64 = 60_000;
+/// From a party that could not be taken out of the queue to the next try, in milliseconds.
+const OWED_EVERY_MS: u64 = MATCHMAKING_EVERY.as_millis() as u64;
 
 /// Everybody who waits.
 #[derive(Debug)]
@@ -24,34 +31,8 @@ pub(super) struct Hall {
     modes: Vec<String>,
     parties: BTreeMap<QueueTicketId, Waiting>,
     ticket_of: HashMap<PlayerId, QueueTicketId>,
-    /// The last change of the queue that was read.
-    pub(super) seen: u64,
-    /// There is more to read than was read.
-    has_more: bool,
-    /// A reading is on its way; the next one is due then.
-    is_reading: bool,
-    read_due_unix_ms: u64,
-    forget_due_unix_ms: u64,
-    /// It was looked for what the process before promised.
-    has_looked: bool,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    ticket: QueueTicket,
-    presence: Presence,
-    /// The wish for a match that it is in.
-    proposal: Option<ProposalId>,
-    /// It is being taken out.
-    is_leaving: bool,
-}
-
-/// Whether all of a party are here.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Presence {
-    Here,
-    /// Since when, once that was looked at, in milliseconds of Unix time.
-    Away(Option<u64>),
+    /// The newest of those that wait no longer: none of them ever does again.
+    past: BTreeSet<QueueTicketId>,
 }
 
 impl Hall {
@@ -67,13 +48,13 @@ impl Hall {
             modes: modes.map(|(name, _)| name).collect(),
             parties: BTreeMap::new(),
             ticket_of: HashMap::new(),
-            seen: 0,
-            has_more: true,
-            is_reading: false,
-            read_due_unix_ms: 0,
-            forget_due_unix_ms: 0,
-            has_looked: false,
+            past: BTreeSet::new(),
         })
+    }
+
+    /// Whether nobody waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.parties.is_empty()
     }
 
     /// The party in which a player waits.
@@ -86,36 +67,56 @@ impl Hall {
         self.parties.get(&id).map(|waiting| &waiting.ticket)
     }
 
-    /// A party waits, durably; `is_here` says who is here. One that is known stays as it is, and is not told of.
+    /// Whether a party waited here, a little while ago.
+    pub(super) fn is_past(&self, id: QueueTicketId) -> bool {
+        self.past.contains(&id)
+    }
+
+    /// A party waits, durably; `is_here` says who is here. One that is known stays as it is, and is not told of; nor is
+    /// one that is past, or older than what its players wait in now. Nobody waits twice, so older ones of its players
+    /// are over.
     pub(super) fn add(
         &mut self,
         ticket: QueueTicket,
         is_here: impl Fn(PlayerId) -> bool,
     ) -> Option<&QueueTicket> {
         let id = ticket.id;
-        if self.parties.contains_key(&id) {
+        let of_members = ticket.members.iter().filter_map(|m| self.ticket_of.get(&m.player));
+        let others: BTreeSet<QueueTicketId> = of_members.copied().collect();
+        if self.past.contains(&id) || others.last().is_some_and(|newest| *newest >= id) {
             return None;
+        }
+        for older in others {
+            self.remove(older);
         }
         for member in &ticket.members {
             self.ticket_of.insert(member.player, id);
         }
-        let presence = Presence::Away(None);
-        let waiting = Waiting { ticket, presence, proposal: None, is_leaving: false };
+        let waiting = Waiting::new(ticket);
         self.parties.insert(id, waiting);
         self.look_who_is_here(id, is_here);
         self.find(id)
     }
 
-    /// A party waits no longer.
-    pub(super) fn remove(&mut self, id: QueueTicketId) -> Option<QueueTicket> {
-        let Waiting { ticket, .. } = self.parties.remove(&id)?;
+    /// A party waits no longer. Says also whether its players were told so already.
+    pub(super) fn remove(&mut self, id: QueueTicketId) -> Option<(QueueTicket, bool)> {
+        let Waiting { ticket, is_told, .. } = self.parties.remove(&id)?;
         for member in &ticket.members {
             if self.ticket_of.get(&member.player) == Some(&id) {
                 self.ticket_of.remove(&member.player);
             }
         }
         self.matchmaker.handle_gone(id);
-        Some(ticket)
+        self.passes(id);
+        Some((ticket, is_told))
+    }
+
+    /// A party is known to wait no longer, whether it waited here or not.
+    pub(super) fn passes(&mut self, id: QueueTicketId) {
+        self.past.insert(id);
+        if self.past.len() > QUEUE_PAST_MAX {
+            self.past.pop_first();
+        }
     }
 
     /// A player came or went: a party gets no match while somebody of it is away.
@@ -129,11 +130,7 @@ impl Hall {
         match (here, waiting.presence) {
             (true, Presence::Away(_)) => {
                 waiting.presence = Presence::Here;
-                // A mode that is gone, or has smaller teams now: it waits until its time is up.
-                if let Err(error) = self.matchmaker.handle_ticket(&waiting.ticket) {
-                    tracing::warn!(ticket = %id, %error, "a party waits for what cannot be");
-                    waiting.presence = Presence::Away(None);
-                }
+                self.offer(id);
             }
             (false, Presence::Here) => {
                 waiting.presence = Presence::Away(None);
@@ -143,40 +140,119 @@ impl Hall {
         }
     }
 
-    /// Parties of which somebody has been away for too long.
-    pub(super) fn lost(&mut self, now_unix_ms: u64) -> Vec<QueueTicketId> {
+    /// The matchmaker sees a party, where it can have a match.
+    fn offer(&mut self, id: QueueTicketId) {
+        let Some(waiting) = self.parties.get_mut(&id).filter(|waiting| waiting.is_offered()) else {
+            return;
+        };
+        // A mode that is gone, or has smaller teams now: it waits until its time is up.
+        if let Err(error) = self.matchmaker.handle_ticket(&waiting.ticket) {
+            tracing::warn!(ticket = %id, %error, "a party waits for what cannot be");
+            waiting.presence = Presence::Away(None);
+        }
+    }
+
+    /// Parties that are to be taken out by now, and why: somebody of them has been away for too long, their time is up
+    /// while somebody is, or it could not be written before.
+    pub(super) fn lost(&mut self, now_unix_ms: u64) -> Vec<(QueueTicketId, QueueEnd)> {
         let mut lost = Vec::new();
         for (id, waiting) in &mut self.parties {
-            if let Presence::Away(since) = &mut waiting.presence {
-                let since = *since.get_or_insert(now_unix_ms);
-                let is_over = now_unix_ms.saturating_sub(since) >= QUEUE_HELD.as_millis() as u64;
-                if is_over && !waiting.is_leaving && waiting.proposal.is_none() {
-                    lost.push(*id);
+            match (waiting.standing, &mut waiting.presence) {
+                (Standing::Owed { end, due_unix_ms }, _) if due_unix_ms <= now_unix_ms => {
+                    lost.push((*id, end));
                 }
+                (Standing::Waits, Presence::Away(since)) if waiting.proposal.is_none() => {
+                    let since = *since.get_or_insert(now_unix_ms);
+                    let held_ms = QUEUE_HELD.as_millis() as u64;
+                    if is_over(&self.matchmaker, &waiting.ticket, now_unix_ms) {
+                        lost.push((*id, QueueEnd::GivenUp));
+                    } else if now_unix_ms.saturating_sub(since) >= held_ms {
+                        lost.push((*id, QueueEnd::Cancelled));
+                    }
+                }
+                _ => {}
             }
         }
         lost
     }
 
-    /// A party is being taken out. Says whether it was not already.
-    pub(super) fn leaves(&mut self, id: QueueTicketId) -> bool {
-        match self.parties.get_mut(&id) {
-            Some(waiting) => !std::mem::replace(&mut waiting.is_leaving, true),
-            None => false,
-        }
+    /// Whether a party waited for as long as its mode lets anybody wait.
+    pub(super) fn is_over(&self, id: QueueTicketId, now_unix_ms: u64) -> bool {
+        self.find(id).is_some_and(|ticket| is_over(&self.matchmaker, ticket, now_unix_ms))
     }
 
-    /// A party could not be taken out.
+    /// A party is being taken out. Says whether it waited and was not already.
+    pub(super) fn leaves(&mut self, id: QueueTicketId) -> bool {
+        let Some(waiting) = self.parties.get_mut(&id) else { return false };
+        if !matches!(waiting.standing, Standing::Waits | Standing::Owed { .. }) {
+            return false;
+        }
+        waiting.standing = Standing::Leaves;
+        self.matchmaker.handle_gone(id);
+        true
+    }
+
+    /// Whether a player's party is being taken out, or has to be.
+    pub(super) fn is_leaving(&self, player: PlayerId) -> bool {
+        let waiting = self.ticket_of.get(&player).and_then(|id| self.parties.get(id));
+        let standing = waiting.map(|waiting| waiting.standing);
+        matches!(standing, Some(Standing::Leaves | Standing::Owed { .. }))
+    }
+
+    /// A party could not be taken out, and waits on.
     pub(super) fn stays(&mut self, id: QueueTicketId) {
         if let Some(waiting) = self.parties.get_mut(&id) {
-            waiting.is_leaving = false;
+            waiting.standing = Standing::Waits;
+            self.offer(id);
         }
     }
 
-    /// Whether something of this lobby's own about the party is on its way to the store.
-    pub(super) fn is_busy(&self, id: QueueTicketId) -> bool {
-        let waiting = self.parties.get(&id);
-        waiting.is_some_and(|waiting| waiting.is_leaving || waiting.proposal.is_some())
+    /// A party could not be taken out, and has to be: that is tried again.
+    pub(super) fn owes(&mut self, id: QueueTicketId, end: QueueEnd, now_unix_ms: u64) {
+        if let Some(waiting) = self.parties.get_mut(&id) {
+            let due_unix_ms = now_unix_ms + OWED_EVERY_MS;
+            waiting.standing = Standing::Owed { end, due_unix_ms };
+        }
+    }
+
+    /// The store says that these parties wait no longer.
+    pub(super) fn ended(&mut self, id: QueueTicketId) {
+        let Some(waiting) = self.parties.get_mut(&id) else { return };
+        waiting.standing = Standing::Ended;
+        self.matchmaker.handle_gone(id);
+    }
+
+    /// A party is put back into the queue.
+    pub(super) fn returns(&mut self, id: QueueTicketId) {
+        if let Some(waiting) = self.parties.get_mut(&id) {
+            waiting.standing = Standing::Returns;
+        }
+    }
+
+    /// The players of a party are told that it waits no longer. Says whether they were not before.
+    pub(super) fn tells(&mut self, id: QueueTicketId) -> bool {
+        let waiting = self.parties.get_mut(&id);
+        waiting.is_some_and(|waiting| !std::mem::replace(&mut waiting.is_told, true))
+    }
+
+    /// Whether a player's party waits, as far as its players were told.
+    pub(super) fn is_told_to_wait(&self, player: PlayerId) -> bool {
+        let waiting = self.ticket_of.get(&player).and_then(|id| self.parties.get(id));
+        waiting.is_some_and(|waiting| !waiting.is_told)
+    }
+
+    /// Something was read of a party. Says whether what was asked about it is to be answered first.
+    pub(super) fn puts_off(&mut self, queued: &Queued) -> bool {
+        let waiting = self.parties.get_mut(&queued.ticket.id);
+        let Some(waiting) = waiting.filter(|waiting| waiting.is_busy()) else { return false };
+        waiting.news = Some(queued.clone());
+        true
+    }
+
+    /// What was read of a party and put off, where nothing is to be answered first any more.
+    pub(super) fn take_news(&mut self, id: QueueTicketId) -> Option<Queued> {
+        let waiting = self.parties.get_mut(&id).filter(|waiting| !waiting.is_busy())?;
+        waiting.news.take()
     }
 
     /// A match has these places now, or takes nobody.
@@ -200,11 +276,8 @@ impl Hall {
             let (proposal, tickets): (_, &[Placed]) = match &wish {
                 Wish::Form { proposal, tickets, .. } => (*proposal, tickets),
                 Wish::Fill { proposal, ticket, .. } => (*proposal, std::slice::from_ref(ticket)),
-                Wish::GiveUp { ticket } => {
-                    // The matchmaker has forgotten it: where it stays, it is handed in again.
-                    if let Some(waiting) = self.parties.get_mut(ticket) {
-                        waiting.presence = Presence::Away(None);
-                    }
+                // Whoever carries it out says that it leaves.
+                Wish::GiveUp { .. } => {
                     wishes.push(wish);
                     continue;
                 }
@@ -219,62 +292,43 @@ impl Hall {
         wishes
     }
 
-    /// The wish that these parties are in, which is answered with this.
-    pub(super) fn take_proposal(&mut self, tickets: &[Placed]) -> Option<ProposalId> {
-        let mut proposal = None;
-        for placed in tickets {
-            if let Some(waiting) = self.parties.get_mut(&placed.ticket) {
-                proposal = waiting.proposal.take().or(proposal);
-            }
-        }
-        proposal
-    }
-
     /// The wish is written down.
-    pub(super) fn accepted(&mut self, proposal: ProposalId) {
+    pub(super) fn accepted(&mut self, proposal: ProposalId, tickets: &[Placed]) {
+        self.answered(proposal, tickets);
         self.matchmaker.handle_accepted(proposal);
     }
 
     /// The wish is not written down, because these parties are gone, or for a reason that may pass.
-    pub(super) fn refused(&mut self, proposal: ProposalId, gone: &[QueueTicketId]) {
+    pub(super) fn refused(
+        &mut self,
+        proposal: ProposalId,
+        tickets: &[Placed],
+        gone: &[QueueTicketId],
+    ) {
+        self.answered(proposal, tickets);
         for ticket in gone {
-            self.remove(*ticket);
+            // One that was being taken out hears of that.
+            let waiting = self.parties.get(ticket);
+            if waiting.is_some_and(|waiting| waiting.standing != Standing::Leaves) {
+                self.ended(*ticket);
+            }
         }
         self.matchmaker.handle_refused(proposal, gone);
     }
 
-    /// What is to be read or let go of by now.
-    pub(super) fn chores(&mut self, now_unix_ms: u64, kept_ms: u64) -> Vec<QueueAsk> {
-        let mut chores = Vec::new();
-        let is_due = self.read_due_unix_ms <= now_unix_ms && !self.parties.is_empty();
-        if (is_due || self.has_more) && !self.is_reading {
-            self.is_reading = true;
-            self.read_due_unix_ms = now_unix_ms + MATCHMAKING_EVERY.as_millis() as u64;
-            chores.push(QueueAsk::Changes { after: self.seen });
+    fn answered(&mut self, proposal: ProposalId, tickets: &[Placed]) {
+        for placed in tickets {
+            if let Some(waiting) = self.parties.get_mut(&placed.ticket)
+                && waiting.proposal == Some(proposal)
+            {
+                waiting.proposal = None;
+            }
         }
-        if self.forget_due_unix_ms <= now_unix_ms {
-            self.forget_due_unix_ms = now_unix_ms + FORGET_EVERY_MS;
-            // What a process promised and did not live to keep, at the start above all.
-            chores.push(QueueAsk::Promised);
-            chores.push(QueueAsk::Forget { before_unix_ms: now_unix_ms.saturating_sub(kept_ms) });
-        }
-        chores
     }
+}
 
-    /// It was looked for promises. Says whether that was the first time.
-    pub(super) fn looks_first(&mut self) -> bool {
-        !std::mem::replace(&mut self.has_looked, true)
-    }
-
-    /// A reading is over, up to this change; `is_all`: there is no more.
-    pub(super) fn has_read(&mut self, up_to: Option<u64>, is_all: bool) {
-        self.is_reading = false;
-        self.seen = up_to.unwrap_or(self.seen);
-        self.has_more = !is_all;
-    }
-
-    /// What was long over was let go of, and there is more of it.
-    pub(super) fn has_more_to_forget(&mut self) {
-        self.forget_due_unix_ms = 0;
-    }
+/// Of a mode that is gone nobody's time is up: who waits for it is away to the matchmaker.
+fn is_over(matchmaker: &Matchmaker, ticket: &QueueTicket, now_unix_ms: u64) -> bool {
+    let limit = matchmaker.rules(&ticket.mode).map(|rules| rules.wait_seconds_max * 1000);
+    limit.is_some_and(|limit_ms| now_unix_ms.saturating_sub(ticket.queued_unix_ms) >= limit_ms)
 }

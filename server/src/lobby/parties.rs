@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use matchkeep_shared::ids::PlayerId;
-use matchkeep_shared::limits::PARTY_PLAYERS_MAX;
+use matchkeep_shared::limits::{PARTY_MEMBERS_MAX, PARTY_PLAYERS_MAX};
 use matchkeep_shared::wire::lobby::{Party, PartyMember};
 
 /// All parties of a lobby, each by its code.
@@ -17,9 +17,14 @@ pub(super) struct Parties {
     code_of: HashMap<PlayerId, String>,
 }
 
-/// There is no place left in a party.
+/// Why a player does not come into a party.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct PartyIsFull;
+pub(super) enum NotEntered {
+    /// There is no place left in it.
+    PartyFull,
+    /// There is no room for anybody in any party.
+    NoRoom,
+}
 
 impl Parties {
     /// The party of a player.
@@ -42,11 +47,14 @@ impl Parties {
     /// A player comes into the party of this code, a new one where there is none.
     ///
     /// # Errors
-    /// [`PartyIsFull`].
-    pub(super) fn enter(&mut self, code: &str, player: PartyMember) -> Result<(), PartyIsFull> {
+    /// [`NotEntered`].
+    pub(super) fn enter(&mut self, code: &str, player: PartyMember) -> Result<(), NotEntered> {
+        if self.code_of.len() >= PARTY_MEMBERS_MAX {
+            return Err(NotEntered::NoRoom);
+        }
         let members = self.members.entry(code.to_owned()).or_default();
         if members.len() >= PARTY_PLAYERS_MAX {
-            return Err(PartyIsFull);
+            return Err(NotEntered::PartyFull);
         }
         self.code_of.insert(player.player, code.to_owned());
         members.push(player);
@@ -63,5 +71,26 @@ impl Parties {
             return None;
         }
         self.find(&code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_come_into_parties_than_there_is_room_for() {
+        let mut parties = Parties::default();
+        let member = |n| PartyMember { player: PlayerId(n), name: String::new() };
+        for n in 0..PARTY_MEMBERS_MAX as u64 {
+            let code = (n / PARTY_PLAYERS_MAX as u64).to_string();
+            assert_eq!(parties.enter(&code, member(n)), Ok(()));
+        }
+        let late = || member(PARTY_MEMBERS_MAX as u64);
+        assert_eq!(parties.enter("another", late()), Err(NotEntered::NoRoom));
+        assert!(parties.find("another").is_none());
+        parties.leave(PlayerId(0));
+        assert_eq!(parties.enter("1", late()), Err(NotEntered::PartyFull));
+        assert_eq!(parties.enter("0", late()), Ok(()));
     }
 }

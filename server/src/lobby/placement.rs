@@ -1,10 +1,18 @@
 //! Which matches there are, who has a place in them, and where a new one goes.
+//!
+//! Owns: every match of the node, and what its places may be given for. Must not know: connections, tickets, the queue;
+//! what one match says of its places is `placed`.
+
+mod placed;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, PlayerId, ShardId};
-use matchkeep_shared::limits::RESERVATION;
+
+use crate::matchmaking::{Member, QueueTicket, QueueTicketId};
+use crate::reservations::PrivateMatch;
+pub(super) use placed::Vacancy;
 
 /// All matches of a node.
 #[derive(Debug, Default)]
@@ -12,6 +20,8 @@ pub(super) struct Placement {
     matches: BTreeMap<MatchId, Placed>,
     /// Matches whose places are not what they were when it was last asked.
     changed: BTreeSet<MatchId>,
+    /// Matches of whose players it is to be asked how good they are.
+    unrated: BTreeSet<MatchId>,
 }
 
 /// Where a match is, and for how many.
@@ -22,8 +32,17 @@ pub(super) struct Venue {
     pub(super) places: usize,
     /// Teams of equal size; 0 where everyone plays for themselves.
     pub(super) teams: u8,
-    /// What it is joined with; nobody is sent to it who does not ask for it.
-    pub(super) code: Option<String>,
+    /// Whether its result counts for its players' ratings: it takes only those whom matchmaking sends there.
+    pub(super) is_rated: bool,
+    /// Of a private one: whose it is and what it is joined with. Nobody is sent to it who does not ask for it.
+    pub(super) private: Option<PrivateMatch>,
+}
+
+impl Venue {
+    /// What a private one is joined with.
+    pub(super) fn code(&self) -> Option<&str> {
+        self.private.as_ref().map(|private| private.code.as_str())
+    }
 }
 
 /// One match as the lobby knows it.
@@ -32,6 +51,8 @@ pub(super) struct Placed {
     pub(super) venue: Venue,
     seats: BTreeMap<PlayerId, Seat>,
     stage: Stage,
+    /// How good its players are is not known, and matters: matchmaking sends nobody there meanwhile.
+    is_unrated: bool,
 }
 
 /// What matchmaking says of a player whom it sends to a match.
@@ -42,26 +63,18 @@ pub(super) struct Chosen {
     pub(super) mean: f64,
 }
 
-/// What a player has of a match. Both at once where one who sits asked for another ticket.
+/// What a player has of a match. Several at once where one who sits asked for another ticket, say.
 #[derive(Clone, Copy, Default, Debug)]
 struct Seat {
     /// The shard said that the player sits there, or that the place is held.
     taken: bool,
     /// A ticket is out; the place is kept free until it ends.
     promised_until_unix_ms: Option<u64>,
+    /// The party whose way there is being written down, and its team; the place is kept free until that is answered.
+    reserved_for: Option<(QueueTicketId, Option<u8>)>,
     team: Option<u8>,
     /// How good the player is, where matchmaking knows.
     mean: Option<f64>,
-}
-
-/// A match that takes players, as far as matchmaking goes.
-#[derive(Debug, PartialEq)]
-pub(super) struct Vacancy {
-    pub(super) mode: usize,
-    /// Of each team; one number without teams.
-    pub(super) free: Vec<usize>,
-    pub(super) mean: Option<f64>,
-    pub(super) players: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,13 +89,13 @@ enum Stage {
 impl Placement {
     /// A match was asked for on this shard.
     pub(super) fn add(&mut self, id: MatchId, venue: Venue) {
-        self.matches.insert(id, Placed { venue, seats: BTreeMap::new(), stage: Stage::Creating });
+        self.matches.insert(id, Placed::new(venue, Stage::Creating));
         self.changed.insert(id);
     }
 
     /// A match of the process before is on its way back to this shard.
     pub(super) fn expect(&mut self, id: MatchId, venue: Venue) {
-        self.matches.insert(id, Placed { venue, seats: BTreeMap::new(), stage: Stage::Returning });
+        self.matches.insert(id, Placed::new(venue, Stage::Returning));
     }
 
     /// The match is there.
@@ -92,7 +105,8 @@ impl Placement {
         }
     }
 
-    /// The match goes on, with these players in it.
+    /// The match goes on, with these players in it. Where it counts for ratings, and how good one of them is is not
+    /// known, that is to be asked first.
     pub(super) fn resumed(&mut self, id: MatchId, players: &[(PlayerId, Option<u8>)]) {
         let Some(placed) = self.matches.get_mut(&id) else { return };
         self.changed.insert(id);
@@ -104,7 +118,36 @@ impl Placement {
             let seat = placed.seats.entry(*player).or_default();
             (seat.taken, seat.team) = (true, *team);
         }
-        placed.seats.retain(|_, seat| seat.taken || seat.promised_until_unix_ms.is_some());
+        placed.seats.retain(|_, seat| !seat.is_free());
+        placed.is_unrated = placed.venue.is_rated && !placed.unrated().is_empty();
+        if placed.is_unrated {
+            self.unrated.insert(id);
+        }
+    }
+
+    /// The next match of whose players it is to be asked how good they are, with its mode and those players. Each is
+    /// handed out once, and again after [`set_means`](Self::set_means).
+    pub(super) fn poll_unrated(&mut self) -> Option<(MatchId, usize, Vec<PlayerId>)> {
+        while let Some(id) = self.unrated.pop_first() {
+            let Some(placed) = self.matches.get(&id) else { continue };
+            return Some((id, placed.venue.mode, placed.unrated()));
+        }
+        None
+    }
+
+    /// How good players of a match are; where nobody said it, or of others, it is to be asked again.
+    pub(super) fn set_means(&mut self, id: MatchId, means: &[(PlayerId, f64)]) {
+        let Some(placed) = self.matches.get_mut(&id) else { return };
+        for (player, mean) in means {
+            if let Some(seat) = placed.seats.get_mut(player) {
+                seat.mean = Some(*mean);
+            }
+        }
+        placed.is_unrated = !placed.unrated().is_empty();
+        if placed.is_unrated {
+            self.unrated.insert(id);
+        }
+        self.changed.insert(id);
     }
 
     /// The match takes nobody any more.
@@ -129,12 +172,20 @@ impl Placement {
     /// The private match with this code.
     pub(super) fn find_code(&self, code: &str) -> Option<MatchId> {
         let mut matches = self.matches.iter();
-        matches.find(|(_, placed)| placed.venue.code.as_deref() == Some(code)).map(|(id, _)| *id)
+        matches.find(|(_, placed)| placed.venue.code() == Some(code)).map(|(id, _)| *id)
+    }
+
+    /// The private matches of a player that are not over.
+    pub(super) fn private_of(&self, owner: PlayerId) -> impl Iterator<Item = &PrivateMatch> {
+        let go_on = self.matches.values().filter(|placed| placed.stage != Stage::Over);
+        let private = go_on.filter_map(|placed| placed.venue.private.as_ref());
+        private.filter(move |private| private.owner == owner)
     }
 
     /// The match of a mode that a player should go to: the one they have a place in, else the fullest
     /// that has a free one.
     pub(super) fn choose(&self, mode: usize, player: PlayerId) -> Option<MatchId> {
+        // A place that is reserved is nobody else's.
         let open = || {
             let of_mode = self.open_of(mode);
             of_mode.filter(|(_, placed)| placed.seats.len() < placed.venue.places)
@@ -148,8 +199,9 @@ impl Placement {
     pub(super) fn own(&self, mode: usize, player: PlayerId) -> Option<MatchId> {
         // A promise in a match that has more seats than places may not hold: the shard decides, and who
         // was refused there is not sent back.
-        let holds =
-            |placed: &Placed, seat: &Seat| seat.taken || placed.seats.len() <= placed.venue.places;
+        let holds = |placed: &Placed, seat: &Seat| {
+            seat.taken || seat.is_had() && placed.seats.len() <= placed.venue.places
+        };
         let has_place =
             |placed: &Placed| placed.seats.get(&player).is_some_and(|seat| holds(placed, seat));
         self.open_of(mode).find(|(_, placed)| has_place(placed)).map(|(id, _)| *id)
@@ -158,11 +210,11 @@ impl Placement {
     /// Matches of a mode that anybody may be sent to, full ones among them.
     fn open_of(&self, mode: usize) -> impl Iterator<Item = (&MatchId, &Placed)> {
         let of_mode = self.matches.iter().filter(move |(_, placed)| placed.venue.mode == mode);
-        of_mode.filter(|(_, placed)| placed.stage != Stage::Over && placed.venue.code.is_none())
+        of_mode.filter(|(_, placed)| placed.stage != Stage::Over && placed.venue.private.is_none())
     }
 
-    /// Keeps a place for a player for as long as a ticket is good; the one they have, if any. Where matchmaking did
-    /// not choose a team it is the emptiest.
+    /// Keeps a place for a player until then, in milliseconds of Unix time; the one they have, if any. Where matchmaking
+    /// did not choose a team it is the emptiest.
     ///
     /// # Errors
     /// Why there is none.
@@ -171,28 +223,85 @@ impl Placement {
         id: MatchId,
         player: PlayerId,
         chosen: Option<Chosen>,
-        now_unix_ms: u64,
+        until_unix_ms: u64,
     ) -> Result<(), DisconnectReason> {
         let placed = self.matches.get_mut(&id).ok_or(DisconnectReason::MatchUnknown)?;
         // Who sits there hears from the match that it is over, when that is durable.
         if placed.stage == Stage::Over && !placed.has_seat(player) {
             return Err(DisconnectReason::MatchOver);
         }
-        let until_unix_ms = now_unix_ms + RESERVATION.as_millis() as u64;
-        let is_known = placed.seats.contains_key(&player);
-        if !is_known {
-            if placed.seats.len() >= placed.venue.places {
+        if !placed.seats.contains_key(&player) {
+            if !placed.has_room(1, 1, chosen.and_then(|chosen| chosen.team)) {
                 return Err(DisconnectReason::MatchFull);
             }
             let team = chosen.map_or_else(|| placed.emptiest_team(), |chosen| chosen.team);
             let seat = Seat { team, mean: chosen.map(|chosen| chosen.mean), ..Seat::default() };
             placed.seats.insert(player, seat);
+        }
+        let seat = placed.seats.get_mut(&player).expect("it was just put there");
+        if !seat.is_had() {
             self.changed.insert(id);
         }
-        if let Some(seat) = placed.seats.get_mut(&player) {
-            seat.promised_until_unix_ms = Some(until_unix_ms);
-        }
+        // One that is made later may be for an earlier wish.
+        seat.promised_until_unix_ms = seat.promised_until_unix_ms.max(Some(until_unix_ms));
         Ok(())
+    }
+
+    /// Reserves places for a party whose way to a match is being written down: in one team for all of it, or for nobody.
+    /// They are nobody else's until [`confirm`](Self::confirm) or [`release`](Self::release). To matchmaking they are
+    /// free still, for it counts by itself what it asked for. Says whether there was room.
+    pub(super) fn reserve(&mut self, id: MatchId, party: &QueueTicket, team: Option<u8>) -> bool {
+        let Some(placed) = self.matches.get_mut(&id) else { return false };
+        let seat_of = |member: &Member| placed.seats.get(&member.player);
+        let newcomers = party.members.iter().filter(|member| seat_of(member).is_none()).count();
+        // Who has a place there already, in another team, comes into this one with the others.
+        let is_other = |member: &&Member| seat_of(member).is_none_or(|seat| seat.team != team);
+        let of_team = party.members.iter().filter(is_other).count();
+        if placed.stage == Stage::Over || !placed.has_room(newcomers, of_team, team) {
+            return false;
+        }
+        for Member { player, rating, .. } in &party.members {
+            let new = Seat { team, mean: Some(rating.mean), ..Seat::default() };
+            placed.seats.entry(*player).or_insert(new).reserved_for = Some((party.id, team));
+        }
+        true
+    }
+
+    /// The party has its places, durably: they are kept until then, in milliseconds of Unix time. Says whether the match
+    /// takes it; it may be over by now, or gone.
+    pub(super) fn confirm(
+        &mut self,
+        id: MatchId,
+        party: QueueTicketId,
+        until_unix_ms: u64,
+    ) -> bool {
+        let Some(placed) = self.matches.get_mut(&id) else { return false };
+        if placed.stage == Stage::Over {
+            self.release(id, party);
+            return false;
+        }
+        for seat in placed.seats.values_mut() {
+            let Some((_, team)) = seat.reserved_for.take_if(|(id, _)| *id == party) else {
+                continue;
+            };
+            // Who sits is where the match has put them.
+            if !seat.taken {
+                seat.team = team;
+            }
+            seat.promised_until_unix_ms = seat.promised_until_unix_ms.max(Some(until_unix_ms));
+        }
+        self.changed.insert(id);
+        true
+    }
+
+    /// The party does not go there. To matchmaking its places were free all the while, so nothing changed: told so, it would
+    /// ask again at once for what cannot be written.
+    pub(super) fn release(&mut self, id: MatchId, party: QueueTicketId) {
+        let Some(placed) = self.matches.get_mut(&id) else { return };
+        placed.seats.retain(|_, seat| {
+            seat.reserved_for = seat.reserved_for.filter(|(reserved, _)| *reserved != party);
+            !seat.is_free()
+        });
     }
 
     /// The next match whose places are not what they were, with those it has now; `None` with it where it takes
@@ -217,23 +326,24 @@ impl Placement {
             && let Some(seat) = placed.seats.get_mut(&player)
         {
             seat.taken = false;
-            if seat.promised_until_unix_ms.is_none() {
+            if seat.is_free() {
                 placed.seats.remove(&player);
-                self.changed.insert(id);
             }
+            self.changed.insert(id);
         }
     }
 
     /// Promises whose tickets ended unused are void.
     pub(super) fn expire(&mut self, now_unix_ms: u64) {
         for (id, placed) in &mut self.matches {
-            let before = placed.seats.len();
+            let mut is_changed = false;
             placed.seats.retain(|_, seat| {
-                seat.promised_until_unix_ms =
-                    seat.promised_until_unix_ms.filter(|until| *until > now_unix_ms);
-                seat.taken || seat.promised_until_unix_ms.is_some()
+                let before = seat.promised_until_unix_ms;
+                seat.promised_until_unix_ms = before.filter(|until| *until > now_unix_ms);
+                is_changed |= seat.promised_until_unix_ms != before;
+                !seat.is_free()
             });
-            if placed.seats.len() != before {
+            if is_changed {
                 self.changed.insert(*id);
             }
         }
@@ -243,67 +353,5 @@ impl Placement {
     pub(super) fn load(&self, shard: ShardId) -> usize {
         let here = self.matches.values().filter(|placed| placed.venue.shard == shard);
         here.filter(|placed| placed.stage != Stage::Over).map(|placed| placed.venue.places).sum()
-    }
-}
-
-impl Placed {
-    /// Whether the shard has not said yet that the match is there.
-    pub(super) fn is_being_made(&self) -> bool {
-        matches!(self.stage, Stage::Creating | Stage::Returning)
-    }
-
-    /// Whether it was made by the process before, and who has a place there is not known yet.
-    pub(super) fn is_returning(&self) -> bool {
-        self.stage == Stage::Returning
-    }
-
-    /// Whether the player sits there, or the place is held.
-    pub(super) fn has_seat(&self, player: PlayerId) -> bool {
-        self.seats.get(&player).is_some_and(|seat| seat.taken)
-    }
-
-    /// Whether the player has a place, or was promised one.
-    pub(super) fn expects(&self, player: PlayerId) -> bool {
-        self.seats.contains_key(&player)
-    }
-
-    /// The player's team, in a match with teams.
-    pub(super) fn team_of(&self, player: PlayerId) -> Option<u8> {
-        self.seats.get(&player).and_then(|seat| seat.team)
-    }
-
-    /// The first of the teams with the most free places; none without teams.
-    fn emptiest_team(&self) -> Option<u8> {
-        let free = self.free();
-        let teams = (0..self.venue.teams).zip(&free);
-        teams.max_by_key(|(team, free)| (**free, std::cmp::Reverse(*team))).map(|(team, _)| team)
-    }
-
-    /// Free places of each team; one number without teams.
-    fn free(&self) -> Vec<usize> {
-        let sides = usize::from(self.venue.teams).max(1);
-        let mut free = vec![self.venue.places / sides; sides];
-        // Whose team nobody knows is taken to be where most room is.
-        let of_unknown = self.seats.values().filter(|seat| seat.team.is_none());
-        for seat in self.seats.values().filter(|seat| seat.team.is_some()).chain(of_unknown) {
-            let known = seat.team.map(usize::from).filter(|team| *team < sides);
-            let roomiest = || (0..sides).max_by_key(|side| free[*side]).unwrap_or(0);
-            let side = known.unwrap_or_else(roomiest);
-            free[side] = free[side].saturating_sub(1);
-        }
-        free
-    }
-
-    /// What matchmaking may know of it; `None` where it sends nobody there.
-    fn vacancy(&self) -> Option<Vacancy> {
-        let goes_on = matches!(self.stage, Stage::Creating | Stage::Running);
-        let takes = goes_on && self.venue.code.is_none();
-        let free = self.free();
-        if !takes || free.iter().all(|free| *free == 0) {
-            return None;
-        }
-        let known: Vec<f64> = self.seats.values().filter_map(|seat| seat.mean).collect();
-        let mean = (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64);
-        Some(Vacancy { mode: self.venue.mode, free, mean, players: self.seats.len() })
     }
 }

@@ -7,7 +7,7 @@
 //! [`Matchmaker::poll`] hands them out. Each is answered once by `handle_accepted` or `handle_refused`, and
 //! parties it is about are in no other wish until then.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use matchkeep_shared::ids::MatchId;
 use matchkeep_shared::limits::MATCHMAKING_EVERY;
@@ -30,6 +30,8 @@ pub struct Matchmaker {
     /// The mode of each match that is open.
     matches: BTreeMap<MatchId, usize>,
     proposals: BTreeMap<ProposalId, Proposal>,
+    /// The parties of all of them, those that wait no longer among them.
+    wished: BTreeSet<QueueTicketId>,
     next_proposal: u64,
     wishes: VecDeque<Wish>,
 }
@@ -72,6 +74,7 @@ impl Matchmaker {
             tickets: BTreeMap::new(),
             matches: BTreeMap::new(),
             proposals: BTreeMap::new(),
+            wished: BTreeSet::new(),
             next_proposal: 1,
             wishes: VecDeque::new(),
         })
@@ -87,7 +90,8 @@ impl Matchmaker {
         self.tickets.len()
     }
 
-    /// A party waits, and that is durable. One that is known already changes nothing.
+    /// A party waits, and that is durable. One that is known already changes nothing; one that was gone and that a
+    /// wish is about still is in no other until that is answered.
     ///
     /// # Errors
     /// [`TicketError`]: it can never have a match of that mode.
@@ -105,10 +109,14 @@ impl Matchmaker {
             mode.due_unix_ms = 0;
         }
         mode.pool.add(ticket, mode.rules.is_rated);
+        if self.wished.contains(&ticket.id) {
+            mode.pool.hold(ticket.id);
+        }
         Ok(())
     }
 
-    /// A party waits no longer: it was cancelled, or taken, by whomever.
+    /// A party waits no longer: it was cancelled, or taken, by whomever. A wish that is about it is answered all the
+    /// same.
     pub fn handle_gone(&mut self, id: QueueTicketId) {
         if let Some(mode) = self.tickets.remove(&id) {
             self.modes[mode].pool.remove(id);
@@ -138,6 +146,7 @@ impl Matchmaker {
             return;
         };
         for ticket in tickets {
+            self.wished.remove(&ticket);
             self.handle_gone(ticket);
         }
         let mode = &mut self.modes[mode];
@@ -156,6 +165,7 @@ impl Matchmaker {
         }
         let mode = &mut self.modes[mode];
         for ticket in tickets {
+            self.wished.remove(&ticket);
             mode.pool.release(ticket);
         }
         mode.settle(proposal, fills, false);
@@ -244,6 +254,7 @@ impl Matchmaker {
     ) -> ProposalId {
         for ticket in &tickets {
             self.modes[mode].pool.hold(*ticket);
+            self.wished.insert(*ticket);
         }
         let proposal = ProposalId(self.next_proposal);
         self.next_proposal += 1;

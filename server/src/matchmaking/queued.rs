@@ -4,8 +4,9 @@
 
 use matchkeep_shared::ids::{MatchId, PlayerId};
 
+use super::rating::Rating;
 use super::ticket::{QueueTicket, QueueTicketId};
-use super::wish::Placed;
+use super::wish::{Placed, ProposalId};
 
 /// Names a lobby that works on the store, for as long as it keeps the name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -123,14 +124,33 @@ pub enum QueueAsk {
         now_unix_ms: u64,
     },
     /// Parties are to be taken for a match, all of them or none.
-    Form(FormMatch),
+    Form {
+        /// The wish that this is the answer to; to the store it says nothing.
+        proposal: ProposalId,
+        /// Whether the match runs already; that is for whoever asked, too.
+        fills: bool,
+        /// The match.
+        form: FormMatch,
+    },
     /// What changed after this change.
     Changes {
         /// Its number.
         after: u64,
     },
     /// Which matches were promised and not made.
-    Promised,
+    Promised {
+        /// Those behind this one, in the order of their IDs; `None` from the first one on.
+        after: Option<MatchId>,
+    },
+    /// How good the players of a match are.
+    Ratings {
+        /// The match; it is for whoever asked.
+        match_id: MatchId,
+        /// The ladder whose ratings count.
+        ladder: String,
+        /// The players.
+        players: Vec<PlayerId>,
+    },
     /// What is older than this can go.
     Forget {
         /// In milliseconds of Unix time.
@@ -149,8 +169,10 @@ pub enum QueueSaid {
     Formed(Formed),
     /// In the order in which they happened.
     Changes(Vec<Queued>),
-    /// The oldest first.
+    /// In the order of their IDs, each with all its parties.
     Promised(Vec<Promised>),
+    /// In the order of the question.
+    Ratings(Vec<Rating>),
     /// How many parties were let go of.
     Forgotten(u64),
 }

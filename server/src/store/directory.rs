@@ -199,17 +199,18 @@ pub trait Directory: Queue + Send {
     fn account(&mut self, key: &AccountKey, now_unix_ms: u64) -> Result<Account, StoreError>;
 
     /// Writes down that a player wants a private match. The same request again changes nothing, and answers what it
-    /// led to.
+    /// led to. What that player's requests led to before is let go of
+    /// [`PRIVATE_MATCH_KEPT`](matchkeep_shared::limits::PRIVATE_MATCH_KEPT) after it has ended.
     ///
     /// # Errors
     /// Storage's own.
-    fn reserve(&mut self, wanted: &PrivateMatch) -> Result<Reserved, StoreError>;
+    fn reserve(&mut self, wanted: &PrivateMatch, now_unix_ms: u64) -> Result<Reserved, StoreError>;
 
-    /// What a private match is joined with; `None` where it is none.
+    /// Whose a private match is, which request led to it, and what it is joined with; `None` where it is none.
     ///
     /// # Errors
     /// Storage's own.
-    fn code(&self, id: MatchId) -> Result<Option<String>, StoreError>;
+    fn private(&self, id: MatchId) -> Result<Option<PrivateMatch>, StoreError>;
 
     /// Notes that a match begins. The same match again changes nothing.
     ///

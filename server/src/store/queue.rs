@@ -9,7 +9,7 @@
 
 pub(super) mod tables;
 
-use matchkeep_shared::ids::PlayerId;
+use matchkeep_shared::ids::{MatchId, PlayerId};
 use matchkeep_shared::limits::QUEUE_CHANGES_MAX;
 
 use super::directory::StoreError;
@@ -61,12 +61,20 @@ pub trait Queue {
     /// Storage's own.
     fn queue_of(&self, player: PlayerId) -> Result<Option<Queued>, StoreError>;
 
-    /// Matches that were promised and are not made, the oldest first: at most
-    /// [`QUEUE_CHANGES_MAX`](matchkeep_shared::limits::QUEUE_CHANGES_MAX).
+    /// Matches that were promised and are not made, those with the lowest IDs.
     ///
     /// # Errors
     /// Storage's own.
-    fn promised(&self) -> Result<Vec<Promised>, StoreError>;
+    fn promised(&self) -> Result<Vec<Promised>, StoreError> {
+        self.promised_after(None)
+    }
+
+    /// Matches that were promised and are not made and whose IDs are behind this one, in the order of their IDs, each
+    /// with all its parties: at most [`QUEUE_PROMISES_MAX`](matchkeep_shared::limits::QUEUE_PROMISES_MAX).
+    ///
+    /// # Errors
+    /// Storage's own.
+    fn promised_after(&self, after: Option<MatchId>) -> Result<Vec<Promised>, StoreError>;
 
     /// Lets go of parties that left the queue before this time, at most
     /// [`QUEUE_FORGOTTEN_MAX`](matchkeep_shared::limits::QUEUE_FORGOTTEN_MAX), and says how many.
@@ -91,11 +99,14 @@ pub trait Queue {
             QueueAsk::End { ticket, end, now_unix_ms } => {
                 QueueSaid::Ended(self.cancel_queued(*ticket, *end, *now_unix_ms)?)
             }
-            QueueAsk::Form(form) => QueueSaid::Formed(self.form(form)?),
+            QueueAsk::Form { form, .. } => QueueSaid::Formed(self.form(form)?),
             QueueAsk::Changes { after } => {
                 QueueSaid::Changes(self.queue_changes(*after, QUEUE_CHANGES_MAX)?)
             }
-            QueueAsk::Promised => QueueSaid::Promised(self.promised()?),
+            QueueAsk::Promised { after } => QueueSaid::Promised(self.promised_after(*after)?),
+            QueueAsk::Ratings { ladder, players, .. } => {
+                QueueSaid::Ratings(self.ratings(ladder, players)?)
+            }
             QueueAsk::Forget { before_unix_ms } => {
                 QueueSaid::Forgotten(self.forget_queued(*before_unix_ms)?)
             }

@@ -233,12 +233,12 @@ impl Directory for SqliteDirectory {
         self.query(account)
     }
 
-    fn reserve(&mut self, wanted: &PrivateMatch) -> Result<Reserved, StoreError> {
-        self.query(private::reserve(&self.connection, wanted))
+    fn reserve(&mut self, wanted: &PrivateMatch, now_unix_ms: u64) -> Result<Reserved, StoreError> {
+        self.query(private::reserve(&self.connection, wanted, now_unix_ms))
     }
 
-    fn code(&self, id: MatchId) -> Result<Option<String>, StoreError> {
-        self.query(private::code(&self.connection, id))
+    fn private(&self, id: MatchId) -> Result<Option<PrivateMatch>, StoreError> {
+        self.query(private::find(&self.connection, id))
     }
 
     fn create(&mut self, new: &NewMatch) -> Result<(), StoreError> {
@@ -305,8 +305,8 @@ impl Queue for SqliteDirectory {
         self.query(tables::of_player(&self.connection, player))
     }
 
-    fn promised(&self) -> Result<Vec<Promised>, StoreError> {
-        self.query(tables::promised(&self.connection))
+    fn promised_after(&self, after: Option<MatchId>) -> Result<Vec<Promised>, StoreError> {
+        self.query(tables::promised(&self.connection, after))
     }
 
     fn forget_queued(&mut self, before_unix_ms: u64) -> Result<u64, StoreError> {

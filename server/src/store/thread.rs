@@ -39,7 +39,7 @@ use run::run;
 enum Write {
     Player { name: String, now_unix_ms: u64, answer: Answer<PlayerId> },
     Account { key: AccountKey, now_unix_ms: u64, answer: Answer<Account> },
-    Reserve { wanted: PrivateMatch, answer: Answer<Reserved> },
+    Reserve { wanted: PrivateMatch, now_unix_ms: u64, answer: Answer<Reserved> },
     Create { new: Box<NewMatch>, answer: Answer<()> },
     Finish { finished: Box<FinishedMatch>, answer: Answer<()> },
     InterruptRunning { answer: Answer<()> },
@@ -167,8 +167,12 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::QueueFull`] and [`StoreError::Closed`]; the others come with the answer.
-    pub fn reserve(&self, wanted: PrivateMatch) -> Result<Pending<Reserved>, StoreError> {
-        self.write(|answer| Write::Reserve { wanted, answer })
+    pub fn reserve(
+        &self,
+        wanted: PrivateMatch,
+        now_unix_ms: u64,
+    ) -> Result<Pending<Reserved>, StoreError> {
+        self.write(|answer| Write::Reserve { wanted, now_unix_ms, answer })
     }
 
     /// Notes that a match begins; see [`Directory::create`].

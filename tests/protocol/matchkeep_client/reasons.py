@@ -65,6 +65,7 @@ REASONS = {
     "not_leader": 88,
     "connection_flood": 44,
     "transport_violation": 45,
+    "private_crowded": 89,
 }
 
 

@@ -158,7 +158,7 @@ impl Directory for MemoryDirectory {
         Ok(Account { player, standing: Standing::default() })
     }
 
-    fn reserve(&mut self, wanted: &PrivateMatch) -> Result<Reserved, StoreError> {
+    fn reserve(&mut self, wanted: &PrivateMatch, _: u64) -> Result<Reserved, StoreError> {
         let is_same =
             |known: &&PrivateMatch| (known.owner, known.request) == (wanted.owner, wanted.request);
         let found = self.working().private.iter().find(is_same).cloned();
@@ -170,10 +170,10 @@ impl Directory for MemoryDirectory {
         Ok(Reserved { match_id, code, was_made })
     }
 
-    fn code(&self, id: MatchId) -> Result<Option<String>, StoreError> {
+    fn private(&self, id: MatchId) -> Result<Option<PrivateMatch>, StoreError> {
         let disk = self.disk.lock();
         let mut private = disk.durable.private.iter();
-        Ok(private.find(|known| known.match_id == id).map(|known| known.code.clone()))
+        Ok(private.find(|known| known.match_id == id).cloned())
     }
 
     fn create(&mut self, new: &NewMatch) -> Result<(), StoreError> {

@@ -8,8 +8,10 @@ use matchkeep_server::matchmaking::{
 };
 use matchkeep_server::store::{Queue, StoreError};
 use matchkeep_shared::game::Outcome;
-use matchkeep_shared::ids::PlayerId;
-use matchkeep_shared::limits::{QUEUE_CHANGES_MAX, QUEUE_FORGOTTEN_MAX, QUEUE_TICKETS_MAX};
+use matchkeep_shared::ids::{MatchId, PlayerId};
+use matchkeep_shared::limits::{
+    QUEUE_CHANGES_MAX, QUEUE_FORGOTTEN_MAX, QUEUE_PROMISES_MAX, QUEUE_TICKETS_MAX,
+};
 
 use super::directory::{MemoryDirectory, Tables};
 
@@ -208,12 +210,13 @@ impl Queue for MemoryDirectory {
         }))
     }
 
-    fn promised(&self) -> Result<Vec<Promised>, StoreError> {
+    fn promised_after(&self, after: Option<MatchId>) -> Result<Vec<Promised>, StoreError> {
         Ok(self.read(|tables| {
             let mut promised: Vec<Promised> = Vec::new();
             for (id, row) in &tables.queue.tickets {
                 let QueueState::Taken(taken) = row.state else { continue };
-                if tables.has_match(taken.match_id) {
+                let is_before = after.is_some_and(|after| taken.match_id <= after);
+                if is_before || tables.has_match(taken.match_id) {
                     continue;
                 }
                 let Some(Queued { ticket, .. }) = tables.queued(*id) else { continue };
@@ -226,8 +229,8 @@ impl Queue for MemoryDirectory {
                     }
                 }
             }
-            promised.sort_by_key(|promised| (promised.unix_ms, promised.match_id));
-            promised.truncate(QUEUE_CHANGES_MAX);
+            promised.sort_by_key(|promised| promised.match_id);
+            promised.truncate(QUEUE_PROMISES_MAX);
             promised
         }))
     }

@@ -246,7 +246,8 @@ impl Store {
                 }
                 StoreRequest::Reserve { to, mode, wanted } => {
                     let mut reserved = None;
-                    let result = attempt(&mut |d| d.reserve(&wanted).map(|it| reserved = Some(it)));
+                    let result =
+                        attempt(&mut |d| d.reserve(&wanted, 0).map(|it| reserved = Some(it)));
                     let result = result.map(|()| reserved.expect("it was written down"));
                     StoreAnswer::Reserved { to, mode, result }
                 }

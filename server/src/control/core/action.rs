@@ -31,6 +31,15 @@ pub enum ControlAction<G: Game> {
     },
     /// Ask the store.
     ToStore(StoreRequest),
+    /// Nothing is to be done: it was decided to make a match, of which its shard will say what came of it.
+    Making {
+        /// The match.
+        match_id: MatchId,
+        /// Its mode.
+        mode: String,
+        /// Where.
+        shard: ShardId,
+    },
     /// Hand this over for the journal.
     ToJournal(JournalItem),
     /// The journal has what the watchdog of the process before noted: the note has served.

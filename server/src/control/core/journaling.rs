@@ -80,9 +80,10 @@ impl<G: Game> ControlCore<G> {
         ledger.epoch = epoch;
         let shard = ledger.shard;
         match &mut ledger.stage {
-            Stage::Beginning(host) => {
-                if let Some(host) = host.take() {
+            Stage::Beginning(begun) => {
+                if let Some((host, new)) = begun.take() {
                     ledger.stage = Stage::Running;
+                    self.note(Note::Create(new));
                     self.tell(shard, Command::Create(host));
                 }
             }

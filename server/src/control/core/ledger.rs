@@ -5,7 +5,7 @@ use matchkeep_shared::ids::{Epoch, ShardId};
 
 use crate::matches::Deaths;
 use crate::shard::message::{NewHost, Resumption};
-use crate::store::FinishedMatch;
+use crate::store::{FinishedMatch, NewMatch};
 
 /// A match as control knows it.
 #[derive(Debug)]
@@ -21,8 +21,8 @@ pub(super) struct Ledger<G: Game> {
 
 #[derive(Debug)]
 pub(super) enum Stage<G: Game> {
-    /// Its beginning is on the way to stable storage.
-    Beginning(Option<Box<NewHost<G>>>),
+    /// Its beginning is on the way to stable storage; then its record is written, and its shard makes it.
+    Beginning(Option<(Box<NewHost<G>>, Box<NewMatch>)>),
     /// Its epoch is being claimed, then it is replayed.
     Resuming(Option<Box<Resumption<G>>>),
     Running,

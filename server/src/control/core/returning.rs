@@ -14,16 +14,17 @@ impl<G: Game> ControlCore<G> {
     /// A match of the process before: its next epoch is claimed, then a shard replays it.
     pub(super) fn bring_back(&mut self, now_unix_ms: u64, nth: usize, returning: Returning<G>) {
         let epoch = returning.epoch();
-        let Returning { spec, record, is_recorded, code, base, deaths, hung, journal } = returning;
+        let Returning { spec, record, is_recorded, private, base, deaths, hung, journal } =
+            returning;
         let shard = self.shards[nth % self.shards.len()];
         let match_id = spec.id;
         let mode = self.modes.iter().position(|mode| mode.name == spec.mode);
         if !is_recorded {
             let is_rated = mode.is_some_and(|mode| self.modes[mode].rules.is_rated);
-            let ladder = (is_rated && code.is_none()).then(|| spec.mode.clone());
+            let ladder = (is_rated && private.is_none()).then(|| spec.mode.clone());
             self.note(Note::Create(Box::new(NewMatch { shard, ladder, ..record })));
         }
-        self.lobby.expect_match(match_id, mode, shard, spec.places, code);
+        self.lobby.expect_match(match_id, mode, shard, spec.places, private);
         let policy = mode.map(|mode| self.modes[mode].policy).unwrap_or_default();
         let host = NewHost { spec, policy };
         let stage = Stage::Resuming(Some(Box::new(Resumption { host, epoch, base })));

@@ -7,9 +7,10 @@ use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::MatchId;
 use matchkeep_shared::limits::TICKET_VALID;
 use matchkeep_shared::ticket::TicketClaims;
-use matchkeep_shared::wire::lobby::{Assignment, LobbyReply};
+use matchkeep_shared::wire::lobby::{Assignment, LobbyReply, LobbyRequest};
 
-use super::{Action, ConnectionKey, Lobby, Player, Session, ShardEntry, Voice};
+use super::queued::reserved_until;
+use super::{Action, ConnectionKey, Lobby, Player, PrivateMatch, Session, ShardEntry, Voice};
 use crate::lobby::placement::Venue;
 use crate::matchmaking::ModeRules;
 
@@ -22,11 +23,13 @@ impl Lobby {
         player: &Player,
         match_id: MatchId,
     ) {
-        let is_closed = self.placement.find(match_id).is_some_and(|placed| {
-            let rules = self.config.modes.get(placed.venue.mode).map(|mode| mode.rules);
-            let is_rated = placed.venue.code.is_none() && rules.is_some_and(|rules| rules.is_rated);
-            is_rated && !placed.expects(player.id)
-        });
+        let placed = self.placement.find(match_id);
+        let is_closed =
+            placed.is_some_and(|placed| placed.venue.is_rated && !placed.expects(player.id));
+        if is_closed && !self.reader.is_caught_up() {
+            // It may have been promised to the player before this process was there.
+            return self.hold(now_unix_ms, from, LobbyRequest::Locate { match_id });
+        }
         if is_closed {
             return self.refuse(from, DisconnectReason::MatchmakingOnly);
         }
@@ -44,15 +47,15 @@ impl Lobby {
     }
 
     /// Has a match made where there is most room.
-    pub(super) fn create(&mut self, match_id: MatchId, mode: usize, code: Option<String>) {
+    pub(super) fn create(&mut self, match_id: MatchId, mode: usize, private: Option<PrivateMatch>) {
         let shards = self.config.shards.iter().map(|entry| entry.shard);
         let shard = shards.min_by_key(|shard| self.placement.load(*shard));
         let shard = shard.expect("a lobby has shards");
         let seed = (self.config.random)();
         let ModeRules { places, teams, is_rated, .. } = self.config.modes[mode].rules;
         // Who plays whom in a private match is not chance: it tells nothing of anybody's rank.
-        let is_rated = is_rated && code.is_none();
-        self.placement.add(match_id, Venue { mode, shard, places, teams, code });
+        let is_rated = is_rated && private.is_none();
+        self.placement.add(match_id, Venue { mode, shard, places, teams, is_rated, private });
         self.actions.push_back(Action::Create { shard, match_id, mode, seed, is_rated });
     }
 
@@ -70,7 +73,7 @@ impl Lobby {
         let promised = if self.is_storage_full && is_new {
             Err(DisconnectReason::StorageFull)
         } else {
-            self.placement.promise(match_id, player.id, None, now_unix_ms)
+            self.placement.promise(match_id, player.id, None, reserved_until(now_unix_ms))
         };
         if let Err(reason) = promised {
             self.say(to, voice, LobbyReply::Refused { reason });
@@ -81,7 +84,7 @@ impl Lobby {
             self.waiting.push((match_id, to, voice));
             return;
         }
-        let (code, team) = (placed.venue.code.clone(), placed.team_of(player.id));
+        let (code, team) = (placed.venue.code().map(str::to_owned), placed.team_of(player.id));
         let entry = self.config.shards.iter().find(|entry| entry.shard == placed.venue.shard);
         let entry = *entry.expect("matches are placed on the lobby's shards");
         let mut id = [0; 16];

@@ -2,20 +2,24 @@
 //!
 //! Owns: what players ask about parties. Must not know: how a party gets its match; that is `queueing`.
 
+use std::collections::BTreeSet;
+
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::PlayerId;
 use matchkeep_shared::limits::QUEUE_HELD;
 use matchkeep_shared::wire::lobby::{LobbyReply, Party, PartyMember};
 
 use super::{ConnectionKey, Lobby, Player};
+use crate::lobby::parties::NotEntered;
 
 impl Lobby {
     /// A player wants a party; who is in one is told of it.
     pub(super) fn open_party(&mut self, from: ConnectionKey, player: &Player) {
         if self.parties.of(player.id).is_none() {
             let code = self.new_code();
-            // A new party has room for one.
-            let _ = self.parties.enter(&code, member(player));
+            if let Err(error) = self.parties.enter(&code, member(player)) {
+                return self.refuse(from, reason_of(&error));
+            }
         }
         self.reply(from, LobbyReply::Party(self.parties.of(player.id)));
     }
@@ -33,8 +37,8 @@ impl Lobby {
         };
         if !wanted.members.iter().any(|member| member.player == player.id) {
             self.leave_party(now_unix_ms, player.id);
-            if self.parties.enter(&wanted.code, member(player)).is_err() {
-                return self.refuse(from, DisconnectReason::PartyFull);
+            if let Err(error) = self.parties.enter(&wanted.code, member(player)) {
+                return self.refuse(from, reason_of(&error));
             }
             // It waits anew, with whoever is in it then.
             self.stop_waiting(now_unix_ms, wanted.members[0].player);
@@ -56,10 +60,9 @@ impl Lobby {
 
     /// Who has been away for too long is out of the party.
     pub(super) fn drop_absent(&mut self, now_unix_ms: u64) {
-        let mut absent: Vec<PlayerId> = self.parties.players().collect();
-        absent.retain(|player| !self.online.contains_key(player));
+        let is_absent = |player: &PlayerId| !self.online.contains_key(player);
+        let absent: BTreeSet<PlayerId> = self.parties.players().filter(is_absent).collect();
         self.away.retain(|player, _| absent.contains(player));
-        absent.sort_unstable();
         for player in absent {
             let since = *self.away.entry(player).or_insert(now_unix_ms);
             if now_unix_ms.saturating_sub(since) >= QUEUE_HELD.as_millis() as u64 {
@@ -74,6 +77,13 @@ impl Lobby {
         for member in &party.members {
             self.tell(member.player, but, &news);
         }
+    }
+}
+
+fn reason_of(not: &NotEntered) -> DisconnectReason {
+    match not {
+        NotEntered::PartyFull => DisconnectReason::PartyFull,
+        NotEntered::NoRoom => DisconnectReason::ServerFull,
     }
 }
 

@@ -5,6 +5,7 @@
 
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::MatchId;
+use matchkeep_shared::limits::PRIVATE_MATCHES_PER_PLAYER_MAX;
 
 use super::{Action, ConnectionKey, Lobby, Player, PrivateMatch, Reserved, Session, Voice};
 
@@ -18,6 +19,7 @@ impl Lobby {
     /// A player wants a private match.
     pub(super) fn reserve(
         &mut self,
+        now_unix_ms: u64,
         from: ConnectionKey,
         player: &Player,
         request: u64,
@@ -26,9 +28,19 @@ impl Lobby {
         let Some(mode) = self.mode(mode) else {
             return self.refuse(from, DisconnectReason::ModeUnknown);
         };
+        let known = self.placement.private_of(player.id).find(|known| known.request == request);
+        if let Some(match_id) = known.map(|known| known.match_id) {
+            return self.assign(now_unix_ms, from, Voice::Answer, player, match_id);
+        }
         if self.is_storage_full {
             return self.refuse(from, DisconnectReason::StorageFull);
         }
+        // Those that are being written count, whichever connection they are asked for over.
+        let asked = self.reserving.values().filter(|(owner, _)| *owner == player.id).count();
+        if self.placement.private_of(player.id).count() + asked >= PRIVATE_MATCHES_PER_PLAYER_MAX {
+            return self.refuse(from, DisconnectReason::PrivateCrowded);
+        }
+        self.reserving.insert(from, (player.id, request));
         let match_id = MatchId((self.config.random)());
         let wanted = PrivateMatch { owner: player.id, request, match_id, code: self.new_code() };
         self.actions.push_back(Action::Reserve { to: from, mode, wanted });
@@ -42,6 +54,7 @@ impl Lobby {
         mode: usize,
         reserved: Result<Reserved, DisconnectReason>,
     ) {
+        let Some((owner, request)) = self.reserving.remove(&to) else { return };
         // Who went away meanwhile asks again, and gets the same match.
         let Some(Session::Authenticated(player)) = self.sessions.get(&to).cloned() else { return };
         let Reserved { match_id, code, was_made } = match reserved {
@@ -52,7 +65,8 @@ impl Lobby {
             if was_made {
                 return self.refuse(to, DisconnectReason::MatchOver);
             }
-            self.create(match_id, mode, Some(code));
+            let private = PrivateMatch { owner, request, match_id, code };
+            self.create(match_id, mode, Some(private));
         }
         self.assign(now_unix_ms, to, Voice::Answer, &player, match_id);
     }

@@ -1,27 +1,21 @@
 //! Looking for a match: at once where the mode lets nobody wait, else by the queue.
 //!
-//! Owns: what follows from what players ask, from what the store says of the queue and from what the matchmaker wants.
-//! Must not know: who plays with whom, how the queue is kept.
+//! Owns: what follows from what players ask, and what is asked of the queue: by whom, when, and what has to wait for its
+//! answer. Must not know: who plays with whom, how the queue is kept. What the store says of parties that wait is for
+//! `queued`, of parties that have a match for `taking`.
 //!
 //! A party is in the queue when that is durable, and it has a match when that is. What is read of the queue now and
-//! then is what other lobbies on the same store did.
+//! then is what other lobbies on the same store did. Answers come in any order; so who asks for something that an answer
+//! on its way decides is held until it is there.
 
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, PlayerId};
-use matchkeep_shared::limits::{
-    PROMISE_KEPT_WITHIN, QUEUE_CHANGES_MAX, QUEUE_FORGOTTEN_MAX, QUEUE_KEPT,
-};
-use matchkeep_shared::wire::lobby::{LobbyReply, Queued as QueuedReply};
+use matchkeep_shared::wire::lobby::LobbyRequest;
 
-use super::{Action, ConnectionKey, Lobby, Player, Session, Voice};
-use crate::lobby::placement::Chosen;
+use super::{Action, ConnectionKey, Lobby, Player, Voice};
 use crate::matchmaking::{
-    FormMatch, Formed, LobbyId, Member, NewTicket, Placed, Promised, ProposalId, QueueAsk,
-    QueueEnd, QueueSaid, QueueState, QueueTicket, QueueTicketId, Queued, Taken, Wish,
+    FormMatch, NewTicket, QueueAsk, QueueEnd, QueueSaid, QueueTicketId, Wish,
 };
-
-/// The lobby of a node that has the store for itself.
-const LOBBY: LobbyId = LobbyId(0);
 
 impl Lobby {
     /// A player looks for a match, with the party if there is one.
@@ -32,13 +26,24 @@ impl Lobby {
         player: &Player,
         mode: &str,
     ) {
-        let Some(mode) = self.mode(mode) else {
+        let Some(index) = self.mode(mode) else {
             return self.refuse(from, DisconnectReason::ModeUnknown);
         };
-        if let Some(match_id) = self.placement.own(mode, player.id) {
+        if let Some(match_id) = self.placement.own(index, player.id) {
             return self.assign(now_unix_ms, from, Voice::Answer, player, match_id);
         }
-        let name = self.config.modes[mode].name.clone();
+        let party = self.parties.of(player.id);
+        let members: Vec<PlayerId> = match &party {
+            Some(party) => party.members.iter().map(|member| member.player).collect(),
+            None => vec![player.id],
+        };
+        let is_undecided =
+            |member: &PlayerId| self.hall.is_leaving(*member) || self.enqueuing.contains(member);
+        if !self.reader.is_caught_up() || members.iter().any(is_undecided) {
+            let mode = mode.to_owned();
+            return self.hold(now_unix_ms, from, LobbyRequest::FindMatch { mode });
+        }
+        let name = self.config.modes[index].name.clone();
         if let Some(ticket) = self.hall.of(player.id) {
             if ticket.mode != name {
                 return self.refuse(from, DisconnectReason::QueuedElsewhere);
@@ -46,17 +51,12 @@ impl Lobby {
             let queued = self.queued(now_unix_ms, &ticket.clone());
             return self.reply(from, queued);
         }
-        let party = self.parties.of(player.id);
-        let members: Vec<PlayerId> = match &party {
-            Some(party) => party.members.iter().map(|member| member.player).collect(),
-            None => vec![player.id],
-        };
         if members[0] != player.id {
             return self.refuse(from, DisconnectReason::NotLeader);
         }
-        let rules = self.config.modes[mode].rules;
+        let rules = self.config.modes[index].rules;
         if members.len() == 1 && rules.is_immediate() {
-            let match_id = self.choose(mode, player.id);
+            let match_id = self.choose(index, player.id);
             return self.assign(now_unix_ms, from, Voice::Answer, player, match_id);
         }
         if rules.check_party(members.len()).is_err() {
@@ -66,7 +66,7 @@ impl Lobby {
             return self.refuse(from, DisconnectReason::StorageFull);
         }
         let new = NewTicket { mode: name, members, queued_unix_ms: now_unix_ms, done_with: None };
-        self.ask_queue(Some(from), QueueAsk::Enqueue(new));
+        self.enqueue(Some(from), new);
     }
 
     /// A running match of a mode that nobody waits for, or a new one.
@@ -89,9 +89,15 @@ impl Lobby {
 
     /// The party that a player waits in waits no longer.
     pub(super) fn stop_waiting(&mut self, now_unix_ms: u64, player: PlayerId) {
-        let waits = self.hall.of(player).map(|ticket| ticket.id);
-        if let Some(ticket) = waits.filter(|id| self.hall.leaves(*id)) {
-            self.end(now_unix_ms, None, ticket, QueueEnd::Cancelled);
+        if let Some(ticket) = self.hall.of(player).map(|ticket| ticket.id) {
+            self.take_out(now_unix_ms, ticket, QueueEnd::Cancelled);
+        }
+    }
+
+    /// A party is to be taken out of the queue, unless it is already.
+    pub(super) fn take_out(&mut self, now_unix_ms: u64, ticket: QueueTicketId, end: QueueEnd) {
+        if self.hall.leaves(ticket) {
+            self.end(now_unix_ms, None, ticket, end);
         }
     }
 
@@ -105,8 +111,27 @@ impl Lobby {
         self.ask_queue(to, QueueAsk::End { ticket, end, now_unix_ms });
     }
 
+    /// A party wants to wait; `to` asked for it, where somebody did.
+    pub(super) fn enqueue(&mut self, to: Option<ConnectionKey>, new: NewTicket) {
+        self.enqueuing.extend(&new.members);
+        self.ask_queue(to, QueueAsk::Enqueue(new));
+    }
+
     fn ask_queue(&mut self, to: Option<ConnectionKey>, ask: QueueAsk) {
         self.actions.push_back(Action::Queue { to, ask });
+    }
+
+    /// What cannot be judged yet is judged when something more is known.
+    pub(super) fn hold(&mut self, now_unix_ms: u64, from: ConnectionKey, request: LobbyRequest) {
+        self.held.push((from, request));
+        self.read(now_unix_ms);
+    }
+
+    /// Something more is known: who was held is heard again, in the order of their asking.
+    pub(super) fn serve_held(&mut self, now_unix_ms: u64) {
+        for (from, request) in std::mem::take(&mut self.held) {
+            self.handle_request(now_unix_ms, from, request);
+        }
     }
 
     /// What came of something that was asked of the queue.
@@ -118,300 +143,148 @@ impl Lobby {
         said: Result<QueueSaid, DisconnectReason>,
     ) {
         match (ask, said) {
-            (QueueAsk::Enqueue(new), Ok(QueueSaid::Enqueued(queued))) => {
-                self.handle_enqueued(now_unix_ms, to, new, queued);
-            }
-            (QueueAsk::Enqueue(_), Err(reason)) => {
-                if let Some(to) = to {
-                    self.refuse(to, reason);
+            (QueueAsk::Enqueue(new), said) => {
+                for member in &new.members {
+                    self.enqueuing.remove(member);
                 }
-            }
-            (QueueAsk::End { ticket, end, .. }, Ok(QueueSaid::Ended(has_waited))) => {
-                self.handle_ended(to, ticket, end, has_waited);
-            }
-            (QueueAsk::End { ticket, .. }, Err(reason)) => {
-                self.hall.stays(ticket);
-                if let Some(to) = to {
-                    self.refuse(to, reason);
-                }
-            }
-            (QueueAsk::Form(form), Ok(QueueSaid::Formed(formed))) => {
-                let proposal = self.hall.take_proposal(&form.tickets);
-                match formed {
-                    Formed::Taken => self.handle_taken(now_unix_ms, proposal, &form),
-                    Formed::Refused { gone } => {
-                        if let Some(proposal) = proposal {
-                            self.hall.refused(proposal, &gone);
-                        }
+                match said {
+                    Ok(QueueSaid::Enqueued(queued)) => {
+                        self.handle_enqueued(now_unix_ms, to, new, queued);
                     }
+                    Ok(_) => {}
+                    Err(reason) => self.handle_not_enqueued(to, &new, reason),
                 }
+                self.serve_held(now_unix_ms);
             }
-            (QueueAsk::Form(form), Err(_)) => {
-                if let Some(proposal) = self.hall.take_proposal(&form.tickets) {
-                    self.hall.refused(proposal, &[]);
+            (QueueAsk::End { ticket, end, .. }, said) => {
+                match said {
+                    Ok(QueueSaid::Ended(has_waited)) => {
+                        self.handle_ended(to, ticket, end, has_waited);
+                    }
+                    Ok(_) => {}
+                    Err(reason) => self.handle_not_ended(now_unix_ms, to, ticket, end, reason),
+                }
+                self.hear_news(now_unix_ms, ticket);
+                self.serve_held(now_unix_ms);
+            }
+            (QueueAsk::Form { proposal, fills, form }, said) => {
+                match said {
+                    Ok(QueueSaid::Formed(formed)) => {
+                        self.handle_formed(now_unix_ms, proposal, fills, &form, formed);
+                    }
+                    Ok(_) => {}
+                    Err(_) => self.handle_not_formed(now_unix_ms, proposal, fills, &form),
+                }
+                for placed in &form.tickets {
+                    self.hear_news(now_unix_ms, placed.ticket);
                 }
             }
             (QueueAsk::Changes { .. }, Ok(QueueSaid::Changes(changes))) => {
-                self.hall.has_read(
-                    changes.last().map(|queued| queued.change),
-                    changes.len() < QUEUE_CHANGES_MAX,
-                );
+                let is_first = self.reader.reads_first();
+                self.reader.has_read(now_unix_ms, &changes);
                 for queued in changes {
-                    self.handle_change(now_unix_ms, queued);
+                    self.handle_change(now_unix_ms, is_first, queued);
                 }
+                self.go_on_reading(now_unix_ms);
             }
-            (QueueAsk::Promised, Ok(QueueSaid::Promised(promised))) => {
-                let is_first = self.hall.looks_first();
+            (QueueAsk::Promised { .. }, Ok(QueueSaid::Promised(promised))) => {
+                let is_first = self.reader.looks_first();
+                self.reader.has_looked(now_unix_ms, &promised);
                 for promised in promised {
                     self.keep_promise(now_unix_ms, is_first, promised);
                 }
+                self.go_on_reading(now_unix_ms);
+            }
+            (QueueAsk::Ratings { match_id, players, .. }, said) => {
+                let means: Vec<(PlayerId, f64)> = match said {
+                    Ok(QueueSaid::Ratings(ratings)) => {
+                        let means = ratings.into_iter().map(|rating| rating.mean);
+                        players.into_iter().zip(means).collect()
+                    }
+                    Ok(_) | Err(_) => Vec::new(),
+                };
+                self.placement.set_means(match_id, &means);
             }
             (QueueAsk::Forget { .. }, Ok(QueueSaid::Forgotten(forgotten))) => {
-                if forgotten >= QUEUE_FORGOTTEN_MAX as u64 {
-                    self.hall.has_more_to_forget();
-                }
+                self.reader.has_forgotten(forgotten);
             }
-            // It is read again in a moment.
-            (QueueAsk::Changes { .. }, _) => self.hall.has_read(None, true),
-            (_, Ok(_)) | (QueueAsk::Promised | QueueAsk::Forget { .. }, Err(_)) => {}
+            (QueueAsk::Changes { .. }, _) => self.reader.has_not_read(),
+            (QueueAsk::Promised { .. }, _) => self.reader.has_not_looked(),
+            (QueueAsk::Forget { .. }, _) => {}
         }
         self.matchmake(now_unix_ms);
     }
 
-    /// A party is in the queue, or has had a match all the while.
-    fn handle_enqueued(
-        &mut self,
-        now_unix_ms: u64,
-        to: Option<ConnectionKey>,
-        new: NewTicket,
-        queued: Queued,
-    ) {
-        let QueueState::Taken(Taken { match_id, team, .. }) = queued.state else {
-            return self.admit(now_unix_ms, to, queued.ticket);
-        };
-        let Some(to) = to else { return };
-        let Some(Session::Authenticated(player)) = self.sessions.get(&to).cloned() else { return };
-        let members = &queued.ticket.members;
-        let mean = members.iter().find(|member| member.player == player.id);
-        let mean = mean.map_or(0.0, |member| member.rating.mean);
-        let placed = self.placement.find(match_id);
-        // Who has a place in one that is on its way back is not known yet.
-        if placed.is_some_and(|placed| placed.expects(player.id) || placed.is_returning()) {
-            let chosen = Some(Chosen { team, mean });
-            // Where there is none after all, assigning says so.
-            let _ = self.placement.promise(match_id, player.id, chosen, now_unix_ms);
-            self.assign(now_unix_ms, to, Voice::Answer, &player, match_id);
-        } else if new.done_with == Some(match_id) {
-            self.refuse(to, DisconnectReason::Internal);
-        } else {
-            // They had a place there, and gave it up.
-            let new = NewTicket { done_with: Some(match_id), ..new };
-            self.ask_queue(Some(to), QueueAsk::Enqueue(new));
+    /// A page was read: the next one, and with the last one what waited for it.
+    fn go_on_reading(&mut self, now_unix_ms: u64) {
+        self.read(now_unix_ms);
+        if self.reader.is_caught_up() {
+            self.serve_held(now_unix_ms);
         }
     }
 
-    /// A party waits: its players hear of it, each once.
-    fn admit(&mut self, now_unix_ms: u64, to: Option<ConnectionKey>, ticket: QueueTicket) {
-        let news = self.queued(now_unix_ms, &ticket);
-        let members: Vec<PlayerId> = ticket.members.iter().map(|member| member.player).collect();
-        let online = &self.online;
-        let is_new = self.hall.add(ticket, |player| online.contains_key(&player)).is_some();
-        if let Some(to) = to {
-            self.reply(to, news.clone());
-        }
-        if is_new {
-            for player in members {
-                self.tell(player, to, &news);
-            }
+    /// What is to be read of the queue by now.
+    pub(super) fn read(&mut self, now_unix_ms: u64) {
+        for ask in self.reader.due(now_unix_ms, self.hall.is_empty()) {
+            self.ask_queue(None, ask);
         }
     }
 
-    fn queued(&self, now_unix_ms: u64, ticket: &QueueTicket) -> LobbyReply {
-        let rules = self.mode(&ticket.mode).map(|mode| self.config.modes[mode].rules);
-        LobbyReply::Queued(QueuedReply {
-            mode: ticket.mode.clone(),
-            waited_ms: now_unix_ms.saturating_sub(ticket.queued_unix_ms),
-            limit_ms: rules.map_or(0, |rules| rules.wait_seconds_max * 1000),
-        })
-    }
-
-    /// A party was to be taken out of the queue.
-    fn handle_ended(
-        &mut self,
-        to: Option<ConnectionKey>,
-        ticket: QueueTicketId,
-        end: QueueEnd,
-        has_waited: bool,
-    ) {
-        if !has_waited {
-            // It has a match, and hears of that.
-            self.hall.stays(ticket);
-            if let Some(to) = to {
-                self.refuse(to, DisconnectReason::NotQueued);
-            }
-            return;
-        }
-        let reason = match end {
-            QueueEnd::Cancelled => DisconnectReason::QueueCancelled,
-            QueueEnd::GivenUp => DisconnectReason::QueueTimeout,
-        };
-        self.dismiss(to, ticket, reason);
-    }
-
-    /// A party waits no longer: its players hear why.
-    fn dismiss(&mut self, to: Option<ConnectionKey>, id: QueueTicketId, reason: DisconnectReason) {
-        let news = LobbyReply::Unqueued { reason };
-        if let Some(to) = to {
-            self.reply(to, news.clone());
-        }
-        let Some(ticket) = self.hall.remove(id) else { return };
-        for member in &ticket.members {
-            self.tell(member.player, to, &news);
-        }
-    }
-
-    /// Parties have a match, durably: one to be made, or one that runs.
-    fn handle_taken(&mut self, now_unix_ms: u64, proposal: Option<ProposalId>, form: &FormMatch) {
-        let is_new = self.placement.find(form.match_id).is_none();
-        let mut taken = Vec::with_capacity(form.tickets.len());
-        for Placed { ticket, team } in &form.tickets {
-            taken.extend(self.hall.find(*ticket).cloned().map(|ticket| (ticket, *team)));
-        }
-        let mode = taken.first().and_then(|(ticket, _)| self.mode(&ticket.mode));
-        if let (true, Some(mode)) = (is_new, mode) {
-            self.create(form.match_id, mode, None);
-            self.seat(now_unix_ms, form.match_id, &taken);
-            self.look_at_places();
-        }
-        if let Some(proposal) = proposal {
-            self.hall.accepted(proposal);
-        }
-        if !is_new {
-            // What the matchmaker takes it for after this is set right by its places.
-            self.seat(now_unix_ms, form.match_id, &taken);
-        }
-        for (ticket, _) in taken {
-            self.hall.remove(ticket.id);
-            self.call_in(now_unix_ms, form.match_id, &ticket.members);
-        }
-    }
-
-    /// Places in a match for these parties.
-    fn seat(&mut self, now_unix_ms: u64, match_id: MatchId, parties: &[(QueueTicket, Option<u8>)]) {
-        for (ticket, team) in parties {
-            for Member { player, rating, .. } in &ticket.members {
-                let chosen = Some(Chosen { team: *team, mean: rating.mean });
-                // Where there is none after all, they are told when they are called in.
-                let _ = self.placement.promise(match_id, *player, chosen, now_unix_ms);
-            }
-        }
-    }
-
-    /// Those of a party who are here hear of their match. The others ask, and their places are kept for a while.
-    fn call_in(&mut self, now_unix_ms: u64, match_id: MatchId, members: &[Member]) {
-        for member in members {
-            let connections = self.online.get(&member.player).cloned().unwrap_or_default();
-            for to in connections {
-                if let Some(Session::Authenticated(player)) = self.sessions.get(&to).cloned() {
-                    self.assign(now_unix_ms, to, Voice::News, &player, match_id);
-                }
-            }
-        }
-    }
-
-    /// Somebody changed the queue: this lobby, an earlier one of its name, or another.
-    fn handle_change(&mut self, now_unix_ms: u64, queued: Queued) {
-        let id = queued.ticket.id;
-        if self.hall.is_busy(id) {
-            // What this lobby asked for is answered by itself.
-            return;
-        }
-        match queued.state {
-            QueueState::Waiting => self.admit(now_unix_ms, None, queued.ticket),
-            QueueState::Taken(Taken { match_id, .. }) => {
-                if let Some(ticket) = self.hall.remove(id) {
-                    self.call_in(now_unix_ms, match_id, &ticket.members);
-                }
-            }
-            QueueState::Cancelled => self.dismiss(None, id, DisconnectReason::QueueCancelled),
-            QueueState::GivenUp => self.dismiss(None, id, DisconnectReason::QueueTimeout),
-        }
-    }
-
-    /// A match was promised and is not there: who promised it died before it was made, and it is made now. What this
-    /// process promised it made, or it told its players why not.
-    fn keep_promise(&mut self, now_unix_ms: u64, is_first: bool, promised: Promised) {
-        let Promised { match_id, lobby, unix_ms, tickets } = promised;
-        let is_late = now_unix_ms.saturating_sub(unix_ms) >= PROMISE_KEPT_WITHIN.as_millis() as u64;
-        let is_left = if lobby == LOBBY { is_first } else { is_late };
-        if self.placement.find(match_id).is_some() || !is_left {
-            return;
-        }
-        let mode = tickets.first().and_then(|(ticket, _)| self.mode(&ticket.mode));
-        // Of a mode that is gone there is no match; whoever asks waits anew.
-        let Some(mode) = mode else { return };
-        tracing::info!(%match_id, "a match that was promised before is made now");
-        self.create(match_id, mode, None);
-        self.seat(now_unix_ms, match_id, &tickets);
-        for (ticket, _) in &tickets {
-            self.call_in(now_unix_ms, match_id, &ticket.members);
-        }
-    }
-
-    /// A player is here again: the party that waits for them goes on.
-    pub(super) fn welcome_back(&mut self, now_unix_ms: u64, to: ConnectionKey, player: PlayerId) {
-        if let Some(ticket) = self.hall.of(player).cloned() {
-            let queued = self.queued(now_unix_ms, &ticket);
-            self.say(to, Voice::News, queued);
-            self.look_who_is_here(player);
-            self.matchmake(now_unix_ms);
-        }
-    }
-
-    /// A player came or went.
-    pub(super) fn look_who_is_here(&mut self, player: PlayerId) {
-        if let Some(id) = self.hall.of(player).map(|ticket| ticket.id) {
-            let online = &self.online;
-            self.hall.look_who_is_here(id, |player| online.contains_key(&player));
+    /// Of matches that go on it is asked how good their players are.
+    pub(super) fn ask_for_means(&mut self) {
+        while let Some((match_id, mode, players)) = self.placement.poll_unrated() {
+            let Some(mode) = self.config.modes.get(mode) else { continue };
+            let ladder = mode.name.clone();
+            self.ask_queue(None, QueueAsk::Ratings { match_id, ladder, players });
         }
     }
 
     /// What time does to those who wait.
     pub(super) fn keep_hall(&mut self, now_unix_ms: u64) {
         self.drop_absent(now_unix_ms);
-        for ticket in self.hall.lost(now_unix_ms) {
-            if self.hall.leaves(ticket) {
-                self.end(now_unix_ms, None, ticket, QueueEnd::Cancelled);
-            }
+        for (ticket, end) in self.hall.lost(now_unix_ms) {
+            self.take_out(now_unix_ms, ticket, end);
         }
-        for ask in self.hall.chores(now_unix_ms, QUEUE_KEPT.as_millis() as u64) {
-            self.ask_queue(None, ask);
-        }
+        self.read(now_unix_ms);
+        self.ask_for_means();
         self.matchmake(now_unix_ms);
     }
 
-    fn look_at_places(&mut self) {
+    pub(super) fn look_at_places(&mut self) {
         while let Some((match_id, vacancy)) = self.placement.poll_changed() {
             self.hall.set_vacancy(match_id, vacancy);
         }
     }
 
-    /// Who can have a match now?
+    /// Who can have a match now? Before all is known that was there at the start, nobody: a party may have one.
     pub(super) fn matchmake(&mut self, now_unix_ms: u64) {
+        if !self.reader.is_caught_up() {
+            return;
+        }
         self.look_at_places();
         for wish in self.hall.wishes(now_unix_ms) {
-            let (match_id, tickets) = match wish {
-                Wish::Form { tickets, .. } => (MatchId((self.config.random)()), tickets),
-                Wish::Fill { match_id, ticket, .. } => (match_id, vec![ticket]),
-                Wish::GiveUp { ticket } => {
-                    if self.hall.leaves(ticket) {
-                        self.end(now_unix_ms, None, ticket, QueueEnd::GivenUp);
+            let (proposal, fills, match_id, tickets) = match wish {
+                Wish::Form { proposal, tickets, .. } => {
+                    (proposal, false, MatchId((self.config.random)()), tickets)
+                }
+                Wish::Fill { proposal, match_id, ticket } => {
+                    let party = self.hall.find(ticket.ticket);
+                    let has_room = party
+                        .is_some_and(|party| self.placement.reserve(match_id, party, ticket.team));
+                    if !has_room {
+                        // Its places are told when they change; until then another match may have some.
+                        self.hall.refused(proposal, &[ticket], &[]);
+                        continue;
                     }
+                    (proposal, true, match_id, vec![ticket])
+                }
+                Wish::GiveUp { ticket } => {
+                    self.take_out(now_unix_ms, ticket, QueueEnd::GivenUp);
                     continue;
                 }
             };
-            let form = FormMatch { match_id, tickets, lobby: LOBBY, now_unix_ms };
-            self.ask_queue(None, QueueAsk::Form(form));
+            let form = FormMatch { match_id, tickets, lobby: self.config.lobby, now_unix_ms };
+            self.ask_queue(None, QueueAsk::Form { proposal, fills, form });
         }
     }
 }

@@ -1,132 +1,18 @@
 //! The lobby without a network: what it answers, and what it asks of shards and store.
 
+mod harness;
+mod orders;
+mod queueing;
+mod table;
+mod taking;
+
 use super::*;
-use crate::accounts::Standing;
-use crate::identity::ServerIdentity;
-use crate::matchmaking::QueueSaid;
+use harness::{Asked, Harness, NOW, enter, game};
 use matchkeep_shared::game::Outcome;
 use matchkeep_shared::ids::Epoch;
+use matchkeep_shared::limits::PRIVATE_MATCHES_PER_PLAYER_MAX;
 use matchkeep_shared::time::Tick;
 use matchkeep_shared::wire::lobby::Assignment;
-
-const NOW: u64 = 1_000_000;
-
-struct Harness {
-    lobby: Lobby,
-    game: GameVersion,
-    /// Every match asked for, and on which shard.
-    created: Vec<(MatchId, ShardId)>,
-    /// What is written down of private matches.
-    reserved: Vec<PrivateMatch>,
-    now: u64,
-}
-
-fn game() -> GameVersion {
-    GameVersion { name: "test".into(), rules: 1, schema: 2 }
-}
-
-fn enter(game: GameVersion, name: &str) -> LobbyRequest {
-    LobbyRequest::Authenticate { game, who: name.into(), binding: [7; BINDING_BYTES] }
-}
-
-impl Harness {
-    fn new() -> Self {
-        let mut counter = 0;
-        let shard =
-            |i| ShardEntry { shard: ShardId(i), port: 7778 + i, fingerprint: [i as u8; 32] };
-        let mode = |name: &str, places| ModeEntry {
-            name: name.into(),
-            rules: ModeRules::immediate(places),
-        };
-        let lobby = Lobby::new(LobbyConfig {
-            game: game(),
-            modes: vec![mode("duel", 2), mode("ffa", 8)],
-            shards: vec![shard(0), shard(1)],
-            address: None,
-            signer: ServerIdentity::ephemeral().expect("keys").ticket_signer(),
-            provider: None,
-            random: Box::new(move || {
-                counter += 1;
-                counter
-            }),
-        });
-        Self { lobby, game: game(), created: Vec::new(), reserved: Vec::new(), now: NOW }
-    }
-
-    /// Carries out what the lobby wants: accounts are numbered by connection, matches are made at once.
-    /// Returns the last answer to `of`.
-    fn settle(&mut self, of: ConnectionKey) -> Option<Result<LobbyReply, DisconnectReason>> {
-        let mut answer = None;
-        while let Some(action) = self.lobby.poll_action() {
-            match action {
-                Action::Say { to, message: LobbyMessage::Answer(reply) } if to == of => {
-                    answer = Some(Ok(reply));
-                }
-                Action::Close { connection, reason, .. } if connection == of => {
-                    answer = Some(Err(reason));
-                }
-                Action::LookUp { to, .. } => {
-                    let account = Account { player: PlayerId(to.0), standing: Standing::default() };
-                    self.lobby.handle_account(self.now, to, Ok(account));
-                }
-                Action::Reserve { to, mode, wanted } => {
-                    let reserved = self.reserve(wanted);
-                    self.lobby.handle_reserved(self.now, to, mode, Ok(reserved));
-                }
-                // Nobody waits in these modes: all that is asked is what others did.
-                Action::Queue { to, ask } => {
-                    let said = match &ask {
-                        QueueAsk::Changes { .. } => QueueSaid::Changes(Vec::new()),
-                        QueueAsk::Promised => QueueSaid::Promised(Vec::new()),
-                        QueueAsk::Forget { .. } => QueueSaid::Forgotten(0),
-                        other => panic!("{other:?}"),
-                    };
-                    self.lobby.handle_queue(self.now, to, ask, Ok(said));
-                }
-                Action::Create { shard, match_id, .. } => {
-                    self.created.push((match_id, shard));
-                    self.lobby.handle_shard_event(self.now, &ShardEvent::Created { match_id });
-                }
-                Action::Say { .. } | Action::Close { .. } | Action::Release { .. } => {}
-            }
-        }
-        answer
-    }
-
-    fn reserve(&mut self, wanted: PrivateMatch) -> Reserved {
-        let key = (wanted.owner, wanted.request);
-        let found = self.reserved.iter().find(|known| (known.owner, known.request) == key);
-        let PrivateMatch { match_id, code, .. } = found.cloned().unwrap_or_else(|| {
-            self.reserved.push(wanted.clone());
-            wanted
-        });
-        let was_made = self.created.iter().any(|(made, _)| *made == match_id);
-        Reserved { match_id, code, was_made }
-    }
-
-    fn ask(&mut self, from: u64, request: LobbyRequest) -> Result<LobbyReply, DisconnectReason> {
-        self.lobby.handle_request(self.now, ConnectionKey(from), request);
-        self.settle(ConnectionKey(from)).expect("every request is answered")
-    }
-
-    fn log_in(&mut self, connection: u64) {
-        let name = format!("p{connection}");
-        let request = enter(self.game.clone(), &name);
-        let player = PlayerId(connection);
-        assert_eq!(self.ask(connection, request), Ok(LobbyReply::Authenticated { player }));
-    }
-
-    fn find(&mut self, connection: u64, mode: &str) -> Assignment {
-        match self.ask(connection, LobbyRequest::FindMatch { mode: mode.into() }) {
-            Ok(LobbyReply::Assigned(assignment)) => assignment,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn event(&mut self, event: ShardEvent) {
-        self.lobby.handle_shard_event(self.now, &event);
-    }
-}
 
 #[test]
 fn running_matches_are_filled_before_new_ones_are_made() {
@@ -316,7 +202,8 @@ fn a_private_match_outlives_its_lobby() {
         next.reserved = h.reserved.clone();
         if was_made {
             next.created = h.created.clone();
-            next.lobby.expect_match(own.match_id, Some(0), ShardId(0), 2, own.code.clone());
+            let private = next.reserved[0].clone();
+            next.lobby.expect_match(own.match_id, Some(0), ShardId(0), 2, Some(private));
             let (epoch, tick, players) = (Epoch(2), Tick(10), vec![(PlayerId(1), None)]);
             let match_id = own.match_id;
             next.event(ShardEvent::Resumed { match_id, epoch, tick, players });
@@ -330,4 +217,33 @@ fn a_private_match_outlives_its_lobby() {
         assert_eq!(guest.match_id, own.match_id);
         assert_eq!(next.created.len(), 1);
     }
+}
+
+#[test]
+fn a_player_has_so_many_private_matches_that_go_on_and_no_more() {
+    let mut h = Harness::new();
+    h.log_in(1);
+    h.log_in(2);
+    let create = |request| LobbyRequest::CreatePrivate { request, mode: "duel".into() };
+    let most = PRIVATE_MATCHES_PER_PLAYER_MAX as u64;
+    let own: Vec<MatchId> =
+        (0..most).map(|request| assigned(h.ask(1, create(request))).match_id).collect();
+    let crowded = Ok(LobbyReply::Refused { reason: DisconnectReason::PrivateCrowded });
+    assert_eq!(h.ask(1, create(most)), crowded);
+    assert_eq!(h.reserved.len() as u64, most, "nothing is written for it");
+    // The same request is none more, and others have their own.
+    assert_eq!(assigned(h.ask(1, create(0))).match_id, own[0]);
+    assigned(h.ask(2, create(0)));
+    let outcome = Outcome { reason: "time limit".into(), players: vec![] };
+    h.event(ShardEvent::Ended { match_id: own[3], tick: Tick(9), outcome });
+    assert!(!own.contains(&assigned(h.ask(1, create(most))).match_id));
+
+    // Those of the process before count, too.
+    let mut next = Harness::new();
+    for private in h.reserved.iter().filter(|private| private.owner == PlayerId(1)) {
+        let (match_id, shard) = (private.match_id, ShardId(0));
+        next.lobby.expect_match(match_id, Some(0), shard, 2, Some(private.clone()));
+    }
+    next.log_in(1);
+    assert_eq!(next.ask(1, create(most + 1)), crowded);
 }

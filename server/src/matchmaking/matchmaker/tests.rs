@@ -426,3 +426,35 @@ proptest! {
         prop_assert_eq!(matchmaker.waiting(), 0);
     }
 }
+
+#[test]
+fn a_party_that_goes_and_comes_back_while_a_wish_is_out_is_in_no_second_one() {
+    let mut matchmaker = matchmaker(ModeRules { form_min: 1, ..ModeRules::immediate(3) });
+    let party = ticket(1, 1, 25.0, 0);
+    matchmaker.handle_ticket(&party).expect("fits");
+    let (proposal, _) = formed(&wishes(&mut matchmaker, 0));
+    matchmaker.handle_gone(party.id);
+    matchmaker.handle_ticket(&party).expect("fits");
+    assert_eq!(wishes(&mut matchmaker, 1000), []);
+    matchmaker.handle_refused(proposal, &[]);
+    let (_, again) = formed(&wishes(&mut matchmaker, 2000));
+    assert_eq!(again, [1]);
+}
+
+#[test]
+fn a_wish_whose_parties_are_all_gone_holds_its_mode_up_until_it_is_answered_and_no_longer() {
+    let mut matchmaker = matchmaker(ModeRules { form_min: 2, ..ModeRules::immediate(4) });
+    for id in 1..=2 {
+        matchmaker.handle_ticket(&ticket(id, 1, 25.0, 0)).expect("fits");
+    }
+    let (proposal, _) = formed(&wishes(&mut matchmaker, 0));
+    let gone = [QueueTicketId(1), QueueTicketId(2)];
+    gone.iter().for_each(|id| matchmaker.handle_gone(*id));
+    for id in 3..=4 {
+        matchmaker.handle_ticket(&ticket(id, 1, 25.0, 1)).expect("fits");
+    }
+    assert_eq!(wishes(&mut matchmaker, 1000), []);
+    matchmaker.handle_refused(proposal, &gone);
+    let (_, next) = formed(&wishes(&mut matchmaker, 1000));
+    assert_eq!(next, [3, 4]);
+}

@@ -3,7 +3,9 @@
 //! Owns: its statements, and the number of each change. Must not know: transactions.
 
 use matchkeep_shared::ids::{MatchId, PlayerId};
-use matchkeep_shared::limits::{QUEUE_CHANGES_MAX, QUEUE_FORGOTTEN_MAX, QUEUE_TICKETS_MAX};
+use matchkeep_shared::limits::{
+    QUEUE_CHANGES_MAX, QUEUE_FORGOTTEN_MAX, QUEUE_PROMISES_MAX, QUEUE_TICKETS_MAX,
+};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::super::directory::StoreError;
@@ -227,19 +229,27 @@ pub(in super::super) fn of_player(
     newest_of(connection, player)?.map(|id| find(connection, id)).transpose()
 }
 
-pub(in super::super) fn promised(connection: &Connection) -> Result<Vec<Promised>, QueryError> {
+pub(in super::super) fn promised(
+    connection: &Connection,
+    after: Option<MatchId>,
+) -> Result<Vec<Promised>, QueryError> {
+    // A match without one of its parties would split who plays together: whole matches are counted, not parties.
     let sql = format!(
-        "{TICKET} WHERE state = 'taken'
-            AND NOT EXISTS (SELECT 1 FROM matches WHERE matches.id = queue_tickets.match)
-         ORDER BY ended_unix_ms, match, id LIMIT ?"
+        "{TICKET} WHERE state = 'taken' AND match IN (
+            SELECT DISTINCT match FROM queue_tickets
+            WHERE state = 'taken' AND (?1 IS NULL OR match > ?1)
+                AND NOT EXISTS (SELECT 1 FROM matches WHERE matches.id = queue_tickets.match)
+            ORDER BY match LIMIT ?2)
+         ORDER BY match, id"
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query([QUEUE_CHANGES_MAX as i64])?;
+    let after = after.map(|after| after.to_string());
+    let mut rows = statement.query((after, QUEUE_PROMISES_MAX as i64))?;
     let mut promised: Vec<Promised> = Vec::new();
     while let Some(row) = rows.next()? {
         let Queued { ticket, state, .. } = queued(connection, row)?;
         let QueueState::Taken(Taken { match_id, team, lobby, unix_ms }) = state else { continue };
-        match promised.iter_mut().find(|known| known.match_id == match_id) {
+        match promised.last_mut().filter(|known| known.match_id == match_id) {
             Some(known) => known.tickets.push((ticket, team)),
             None => {
                 let tickets = vec![(ticket, team)];

@@ -10,7 +10,8 @@ use super::super::directory::Directory;
 use super::super::record::{FinishedMatch, NewMatch};
 use super::super::{SqliteDirectory, Store};
 use super::*;
-use crate::matchmaking::{LobbyId, Placed, QueueState, Taken};
+use crate::matchmaking::{LobbyId, Placed, ProposalId, QueueState, Taken};
+use matchkeep_shared::limits::QUEUE_PROMISES_MAX;
 
 const LOBBY: LobbyId = LobbyId(u64::MAX);
 
@@ -219,6 +220,28 @@ fn a_promise_is_kept_in_mind_until_its_match_is_made() {
 }
 
 #[test]
+fn promises_come_in_pages_of_whole_matches() {
+    let matches = QUEUE_PROMISES_MAX + 2;
+    let mut place = place(4 * matches);
+    for nth in 0..matches {
+        let ids: Vec<QueueTicketId> =
+            (0..4).map(|n| place.enqueue(&[4 * nth + n], 1).expect("room").ticket.id).collect();
+        // The last one came when the match had been promised already.
+        let id = 1000 + nth as u64;
+        place.directory.form(&form(id, &ids[..3])).expect("written");
+        let late = FormMatch { now_unix_ms: 950, ..form(id, &ids[3..]) };
+        place.directory.form(&late).expect("written");
+    }
+    let first = place.directory.promised_after(None).expect("readable");
+    let rest = place.directory.promised_after(first.last().map(|last| last.match_id));
+    let rest = rest.expect("readable");
+    assert_eq!((first.len(), rest.len()), (QUEUE_PROMISES_MAX, 2));
+    assert!(first.iter().chain(&rest).all(|promised| promised.tickets.len() == 4));
+    let last = rest.last().map(|last| last.match_id);
+    assert_eq!(place.directory.promised_after(last), Ok(vec![]));
+}
+
+#[test]
 fn of_two_lobbies_that_want_the_same_parties_one_gets_them() {
     const ROUNDS: u64 = 40;
     let mut place = place(6);
@@ -344,7 +367,8 @@ fn the_store_answers_for_the_queue_when_it_is_durable() {
     let ids = [one.ticket.id, two.ticket.id];
     let beside = SqliteDirectory::open(folder.path()).expect("ours");
     assert_eq!(beside.queue_changes(0, 9).expect("readable"), [one.clone(), two]);
-    assert_eq!(ask(QueueAsk::Form(form(4, &ids))), QueueSaid::Formed(Formed::Taken));
+    let wish = QueueAsk::Form { proposal: ProposalId(1), fills: false, form: form(4, &ids) };
+    assert_eq!(ask(wish), QueueSaid::Formed(Formed::Taken));
     assert_eq!(beside.promised().expect("readable").len(), 1);
     let (ticket, end) = (ids[0], QueueEnd::Cancelled);
     assert_eq!(ask(QueueAsk::End { ticket, end, now_unix_ms: 9 }), QueueSaid::Ended(false));
@@ -352,11 +376,14 @@ fn the_store_answers_for_the_queue_when_it_is_durable() {
     assert!(matches!(found.expect("it waited").state, QueueState::Taken(_)));
     let changes = ask(QueueAsk::Changes { after: one.change });
     assert!(matches!(&changes, QueueSaid::Changes(changes) if changes.len() == 2), "{changes:?}");
-    let promised = ask(QueueAsk::Promised);
+    let promised = ask(QueueAsk::Promised { after: None });
     assert!(
         matches!(&promised, QueueSaid::Promised(it) if it[0].match_id == MatchId(4)),
         "{promised:?}"
     );
+    let (match_id, ladder) = (MatchId(4), "squad".to_owned());
+    let ratings = ask(QueueAsk::Ratings { match_id, ladder, players: players.clone() });
+    assert_eq!(ratings, QueueSaid::Ratings(vec![Rating::default(); 2]));
     assert_eq!(ask(QueueAsk::Forget { before_unix_ms: u64::MAX }), QueueSaid::Forgotten(2));
     store.close().expect("closed");
 }

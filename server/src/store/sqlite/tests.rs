@@ -2,6 +2,7 @@
 
 use matchkeep_shared::game::{Outcome, PlayerResult};
 use matchkeep_shared::ids::ShardId;
+use matchkeep_shared::limits::PRIVATE_MATCH_KEPT;
 use matchkeep_shared::time::{Tick, TickRate};
 
 use super::super::{History, Store};
@@ -263,7 +264,7 @@ fn another_programs_transaction_is_named() {
 }
 
 #[test]
-fn a_request_for_a_private_match_leads_to_one_match_for_ever() {
+fn a_request_for_a_private_match_leads_to_one_match_until_that_is_long_over() {
     let temporary = temporary();
     let mut directory = SqliteDirectory::open(temporary.path()).expect("made");
     let (ada, ben) = (directory.player("Ada", 1).expect("made"), directory.player("Ben", 1));
@@ -276,15 +277,28 @@ fn a_request_for_a_private_match_leads_to_one_match_for_ever() {
     };
     let reserved =
         |id, was_made| Reserved { match_id: MatchId(id), code: format!("CODE{id}"), was_made };
-    assert_eq!(directory.reserve(&wanted(ada, u64::MAX, 1)), Ok(reserved(1, false)));
-    assert_eq!(directory.reserve(&wanted(ada, u64::MAX, 2)), Ok(reserved(1, false)));
-    assert_eq!(directory.reserve(&wanted(ben, u64::MAX, 3)), Ok(reserved(3, false)));
-    assert_eq!(directory.reserve(&wanted(ada, 0, 4)), Ok(reserved(4, false)));
+    assert_eq!(directory.reserve(&wanted(ada, u64::MAX, 1), 50), Ok(reserved(1, false)));
+    assert_eq!(directory.reserve(&wanted(ada, u64::MAX, 2), 50), Ok(reserved(1, false)));
+    assert_eq!(directory.reserve(&wanted(ben, u64::MAX, 3), 50), Ok(reserved(3, false)));
+    assert_eq!(directory.reserve(&wanted(ada, 0, 4), 50), Ok(reserved(4, false)));
     directory.create(&new_match(1)).expect("new");
     drop(directory);
 
     let mut directory = SqliteDirectory::open(temporary.path()).expect("it is there");
-    assert_eq!(directory.reserve(&wanted(ada, u64::MAX, 5)), Ok(reserved(1, true)));
-    assert_eq!(directory.code(MatchId(3)), Ok(Some("CODE3".to_owned())));
-    assert_eq!(directory.code(MatchId(2)), Ok(None), "its request led to another");
+    assert_eq!(directory.reserve(&wanted(ada, u64::MAX, 5), 50), Ok(reserved(1, true)));
+    assert_eq!(directory.private(MatchId(3)), Ok(Some(wanted(ben, u64::MAX, 3))));
+    assert_eq!(directory.private(MatchId(2)), Ok(None), "its request led to another");
+
+    let outcome = Outcome { reason: "time limit".to_owned(), players: vec![] };
+    let (ticks, ended_unix_ms) = (Tick(9), 100);
+    let finished = FinishedMatch { id: MatchId(1), outcome, ticks, ended_unix_ms };
+    directory.finish(&finished).expect("it goes on");
+    let kept_ms = PRIVATE_MATCH_KEPT.as_millis() as u64;
+    let late = 100 + kept_ms;
+    assert_eq!(directory.reserve(&wanted(ada, u64::MAX, 6), late), Ok(reserved(1, true)));
+    assert_eq!(directory.reserve(&wanted(ben, 7, 7), late + 1), Ok(reserved(7, false)));
+    assert_eq!(directory.private(MatchId(1)), Ok(Some(wanted(ada, u64::MAX, 1))), "ada's");
+    assert_eq!(directory.reserve(&wanted(ada, u64::MAX, 8), late + 1), Ok(reserved(8, false)));
+    assert_eq!(directory.private(MatchId(1)), Ok(None));
+    assert_eq!(directory.private(MatchId(4)), Ok(Some(wanted(ada, 0, 4))));
 }

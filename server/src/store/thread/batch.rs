@@ -27,8 +27,8 @@ impl<'a, D: Directory> Batch<'a, D> {
             Write::Account { key, now_unix_ms, answer } => {
                 Applied::new(answer, self.attempt(|d| d.account(&key, now_unix_ms)))
             }
-            Write::Reserve { wanted, answer } => {
-                Applied::new(answer, self.attempt(|d| d.reserve(&wanted)))
+            Write::Reserve { wanted, now_unix_ms, answer } => {
+                Applied::new(answer, self.attempt(|d| d.reserve(&wanted, now_unix_ms)))
             }
             Write::Create { new, answer } => Applied::new(answer, self.attempt(|d| d.create(&new))),
             Write::Finish { finished, answer } => {

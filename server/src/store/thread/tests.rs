@@ -79,11 +79,11 @@ impl Directory for Scripted {
         unreachable!("no test signs in here")
     }
 
-    fn reserve(&mut self, _: &PrivateMatch) -> Result<Reserved, StoreError> {
+    fn reserve(&mut self, _: &PrivateMatch, _: u64) -> Result<Reserved, StoreError> {
         unreachable!("no test wants a private match here")
     }
 
-    fn code(&self, _: MatchId) -> Result<Option<String>, StoreError> {
+    fn private(&self, _: MatchId) -> Result<Option<PrivateMatch>, StoreError> {
         Ok(None)
     }
 
@@ -148,7 +148,7 @@ impl Queue for Scripted {
         unreachable!("no test asks for a player here")
     }
 
-    fn promised(&self) -> Result<Vec<Promised>, StoreError> {
+    fn promised_after(&self, _: Option<MatchId>) -> Result<Vec<Promised>, StoreError> {
         unreachable!("no test asks for promises here")
     }
 

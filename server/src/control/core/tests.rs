@@ -1,0 +1,102 @@
+//! What control asks of journal, store and shards, and in which order.
+
+use matchkeep_shared::arena::Arena;
+use matchkeep_shared::ids::PlayerId;
+use matchkeep_shared::wire::message::GameVersion;
+
+use super::*;
+use crate::accounts::{Account, Standing};
+use crate::identity::ServerIdentity;
+use crate::journal::JournalReport;
+use crate::lobby::core::{LobbyConfig, ModeEntry, ShardEntry};
+use crate::matchmaking::{LobbyId, ModeRules, QueueAsk, QueueSaid};
+use crate::settings::Layers;
+
+const NOW: u64 = 1_000_000;
+
+fn core(is_journaled: bool) -> ControlCore<Arena> {
+    let rules = ModeRules::immediate(2);
+    let shard = ShardId(0);
+    let lobby = Lobby::new(LobbyConfig {
+        lobby: LobbyId(0),
+        game: GameVersion::of::<Arena>(),
+        modes: vec![ModeEntry { name: "duel".into(), rules }],
+        shards: vec![ShardEntry { shard, port: 7778, fingerprint: [0; 32] }],
+        address: None,
+        signer: ServerIdentity::ephemeral().expect("keys").ticket_signer(),
+        provider: None,
+        random: Box::new(|| 7),
+    });
+    let (settings, _) = Layers::default().resolve::<Arena>().expect("defaults are sound");
+    let mode = settings.modes.into_iter().next().expect("there is a mode");
+    let mode = Mode { name: "duel".into(), rules, ..mode };
+    let config = ControlConfig { lobby, modes: vec![mode], shards: vec![shard], is_journaled };
+    let mut core = ControlCore::new(config, Recovered::default(), NOW);
+    core.handle_time(NOW);
+    core
+}
+
+/// What control wants of journal, store and shards for matches, in order; accounts and the queue are answered.
+fn wanted(core: &mut ControlCore<Arena>) -> Vec<&'static str> {
+    let mut wanted = Vec::new();
+    while let Some(action) = core.poll_action() {
+        let answer = match action {
+            ControlAction::ToStore(StoreRequest::Account { to, .. }) => {
+                let account = Account { player: PlayerId(1), standing: Standing::default() };
+                StoreAnswer::Account { to, result: Ok(account) }
+            }
+            ControlAction::ToStore(StoreRequest::Queue { to, ask }) => {
+                let said = match &ask {
+                    QueueAsk::Changes { .. } => QueueSaid::Changes(Vec::new()),
+                    QueueAsk::Promised { .. } => QueueSaid::Promised(Vec::new()),
+                    QueueAsk::Forget { .. } => QueueSaid::Forgotten(0),
+                    other => panic!("{other:?}"),
+                };
+                StoreAnswer::Queue { to, ask, result: Ok(said) }
+            }
+            ControlAction::ToStore(StoreRequest::Note(Note::Create(_))) => {
+                wanted.push("record");
+                continue;
+            }
+            ControlAction::ToJournal(_) => {
+                wanted.push("journal");
+                continue;
+            }
+            ControlAction::ToShard { command: Command::Create(_), .. } => {
+                wanted.push("match");
+                continue;
+            }
+            _ => continue,
+        };
+        core.handle_store(NOW, answer).expect("the store goes on");
+    }
+    wanted
+}
+
+fn find_match(core: &mut ControlCore<Arena>) {
+    let (from, game) = (ConnectionKey(1), GameVersion::of::<Arena>());
+    let enter = LobbyRequest::Authenticate { game, who: "ada".into(), binding: [7; 32] };
+    core.handle_request(NOW, from, enter);
+    assert_eq!(wanted(core), [""; 0]);
+    core.handle_request(NOW, from, LobbyRequest::FindMatch { mode: "duel".into() });
+}
+
+#[test]
+fn a_match_has_its_record_when_it_has_its_journal_and_is_played_then() {
+    let mut core = core(true);
+    find_match(&mut core);
+    assert_eq!(wanted(&mut core), ["journal"]);
+    let claimed = vec![(MatchId(7), Epoch(1))];
+    let report = JournalReport { claimed, ..JournalReport::default() };
+    core.handle_journal(NOW, report.clone()).expect("the journal goes on");
+    assert_eq!(wanted(&mut core), ["record", "match"]);
+    core.handle_journal(NOW, report).expect("the journal goes on");
+    assert_eq!(wanted(&mut core), [""; 0], "once");
+}
+
+#[test]
+fn without_journals_a_match_has_its_record_at_once() {
+    let mut core = core(false);
+    find_match(&mut core);
+    assert_eq!(wanted(&mut core), ["record", "match"]);
+}

@@ -1,0 +1,187 @@
+//! Parties that have a match: one that is to be made, one that runs, or one that was promised before.
+//!
+//! Owns: what follows from parties being taken for a match, durably, or not. Must not know: why they were chosen, how
+//! their players are told of parties that wait.
+
+use matchkeep_shared::disconnect::DisconnectReason;
+use matchkeep_shared::ids::MatchId;
+use matchkeep_shared::limits::{PROMISE_KEPT_WITHIN, RESERVATION};
+
+use super::queued::reserved_until;
+use super::{Lobby, Session, Voice};
+use crate::lobby::placement::Chosen;
+use crate::matchmaking::{
+    FormMatch, Formed, Member, NewTicket, Placed, Promised, ProposalId, QueueEnd, QueueTicket,
+    Taken,
+};
+
+impl Lobby {
+    /// A wish for a match is written down, or cannot be because parties are gone. `fills`: it is for a match that ran.
+    pub(super) fn handle_formed(
+        &mut self,
+        now_unix_ms: u64,
+        proposal: ProposalId,
+        fills: bool,
+        form: &FormMatch,
+        formed: Formed,
+    ) {
+        match formed {
+            Formed::Taken if fills => self.handle_filled(now_unix_ms, proposal, form),
+            Formed::Taken => self.handle_begun(now_unix_ms, proposal, form),
+            Formed::Refused { gone } => {
+                self.release(fills, form);
+                self.hall.refused(proposal, &form.tickets, &gone);
+                // Who took them out, where it was not this lobby, and why, is read.
+                self.reader.read_soon();
+            }
+        }
+    }
+
+    /// A wish for a match could not be written. It is tried again, but for those whose time is up: they are not held
+    /// by a store that takes nothing.
+    pub(super) fn handle_not_formed(
+        &mut self,
+        now_unix_ms: u64,
+        proposal: ProposalId,
+        fills: bool,
+        form: &FormMatch,
+    ) {
+        self.release(fills, form);
+        self.hall.refused(proposal, &form.tickets, &[]);
+        for placed in &form.tickets {
+            if self.hall.is_over(placed.ticket, now_unix_ms) {
+                self.take_out(now_unix_ms, placed.ticket, QueueEnd::GivenUp);
+            }
+        }
+    }
+
+    /// Places that were reserved in a running match are free again.
+    fn release(&mut self, fills: bool, form: &FormMatch) {
+        if fills {
+            for placed in &form.tickets {
+                self.placement.release(form.match_id, placed.ticket);
+            }
+        }
+    }
+
+    /// Parties have a match, durably, that is to be made.
+    fn handle_begun(&mut self, now_unix_ms: u64, proposal: ProposalId, form: &FormMatch) {
+        let mut taken = Vec::with_capacity(form.tickets.len());
+        for Placed { ticket, team } in &form.tickets {
+            taken.extend(self.hall.find(*ticket).cloned().map(|ticket| (ticket, *team)));
+        }
+        let mode = taken.first().and_then(|(ticket, _)| self.mode(&ticket.mode));
+        if let (None, Some(mode)) = (self.placement.find(form.match_id), mode) {
+            self.create(form.match_id, mode, None);
+        }
+        self.seat(now_unix_ms, form.match_id, &taken);
+        // The matchmaker hears of what is left of it before it hears that the wish was granted: else it would begin
+        // another one for who comes now.
+        self.look_at_places();
+        self.hall.accepted(proposal, &form.tickets);
+        for (ticket, _) in taken {
+            self.hall.remove(ticket.id);
+            self.call_in(now_unix_ms, form.match_id, &ticket.members);
+        }
+    }
+
+    /// Parties have places in a match that ran when they were reserved, durably. Where it is over by now, or gone, they
+    /// wait on with the time that they have waited.
+    fn handle_filled(&mut self, now_unix_ms: u64, proposal: ProposalId, form: &FormMatch) {
+        self.hall.accepted(proposal, &form.tickets);
+        let until = reserved_until(now_unix_ms);
+        for placed in &form.tickets {
+            let takes = self.placement.confirm(form.match_id, placed.ticket, until);
+            let Some(ticket) = self.hall.find(placed.ticket).cloned() else { continue };
+            if takes {
+                self.hall.remove(ticket.id);
+                self.call_in(now_unix_ms, form.match_id, &ticket.members);
+            } else {
+                self.put_back(form.match_id, &ticket);
+            }
+        }
+    }
+
+    /// A party that was taken for a match which it can play no more goes back into the queue.
+    fn put_back(&mut self, match_id: MatchId, ticket: &QueueTicket) {
+        if self.is_outdated(ticket) {
+            return self.dismiss(None, ticket.id, DisconnectReason::QueueCancelled);
+        }
+        self.hall.returns(ticket.id);
+        let members = ticket.members.iter().map(|member| member.player).collect();
+        let (mode, queued_unix_ms) = (ticket.mode.clone(), ticket.queued_unix_ms);
+        let done_with = Some(match_id);
+        self.enqueue(None, NewTicket { mode, members, queued_unix_ms, done_with });
+    }
+
+    /// Places in a match for these parties.
+    fn seat(&mut self, now_unix_ms: u64, match_id: MatchId, parties: &[(QueueTicket, Option<u8>)]) {
+        for (ticket, team) in parties {
+            self.seat_party(reserved_until(now_unix_ms), match_id, ticket, *team);
+        }
+    }
+
+    fn seat_party(
+        &mut self,
+        until_unix_ms: u64,
+        match_id: MatchId,
+        ticket: &QueueTicket,
+        team: Option<u8>,
+    ) {
+        for Member { player, rating, .. } in &ticket.members {
+            let chosen = Some(Chosen { team, mean: rating.mean });
+            // Where there is none after all, they are told when they are called in, or ask.
+            let _ = self.placement.promise(match_id, *player, chosen, until_unix_ms);
+        }
+    }
+
+    /// A party was taken for a match before this process was there. What was promised to it then is kept for as long as
+    /// it was to be: so whoever of it asks is led there, alone too, and into its team.
+    pub(super) fn seat_again(&mut self, now_unix_ms: u64, ticket: &QueueTicket, taken: Taken) {
+        let until_unix_ms = taken.unix_ms.saturating_add(RESERVATION.as_millis() as u64);
+        if until_unix_ms > now_unix_ms {
+            self.seat_party(until_unix_ms, taken.match_id, ticket, taken.team);
+        }
+    }
+
+    /// Those of a party who are here hear of their match. The others ask, and their places are kept for a while; so does
+    /// whoever asked already.
+    pub(super) fn call_in(&mut self, now_unix_ms: u64, match_id: MatchId, members: &[Member]) {
+        for member in members {
+            let connections = self.online.get(&member.player).cloned().unwrap_or_default();
+            for to in connections {
+                let has_asked = self.held.iter().any(|(from, _)| *from == to);
+                if !has_asked
+                    && let Some(Session::Authenticated(player)) = self.sessions.get(&to).cloned()
+                {
+                    self.assign(now_unix_ms, to, Voice::News, &player, match_id);
+                }
+            }
+        }
+    }
+
+    /// A match was promised and is not written down: who promised it died before, and it is made now, unless it was
+    /// and only its record is missing. What this process promised it made, or it told its players why not.
+    pub(super) fn keep_promise(&mut self, now_unix_ms: u64, is_first: bool, promised: Promised) {
+        let Promised { match_id, lobby, unix_ms, tickets } = promised;
+        let is_late = now_unix_ms.saturating_sub(unix_ms) >= PROMISE_KEPT_WITHIN.as_millis() as u64;
+        let is_left = if lobby == self.config.lobby { is_first } else { is_late };
+        if !is_left {
+            return;
+        }
+        let is_there = self.placement.find(match_id).is_some();
+        if !is_there {
+            let mode = tickets.first().and_then(|(ticket, _)| self.mode(&ticket.mode));
+            // Of a mode that is gone there is no match; whoever asks waits anew.
+            let Some(mode) = mode else { return };
+            tracing::info!(%match_id, "a match that was promised before is made now");
+            self.create(match_id, mode, None);
+        }
+        self.seat(now_unix_ms, match_id, &tickets);
+        if !is_there {
+            for (ticket, _) in &tickets {
+                self.call_in(now_unix_ms, match_id, &ticket.members);
+            }
+        }
+    }
+}
