@@ -32,7 +32,8 @@ pub fn rules() -> toml::Table {
 /// Where the arena does not take so many players.
 pub fn config(players: usize) -> ArenaConfig {
     let rules = rules();
-    let mode = ModeSpec { players_max: players, players_min: players, map: None, rules: &rules };
+    let (players_max, players_min) = (players, players);
+    let mode = ModeSpec { players_max, players_min, teams: 0, map: None, rules: &rules };
     Arena::configure(&mode).expect("the rules are sound")
 }
 

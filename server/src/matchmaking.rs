@@ -13,10 +13,13 @@
 mod forming;
 mod matchmaker;
 mod open;
+mod packing;
 mod pool;
 mod queued;
 mod rating;
 mod rules;
+mod steps;
+mod sums;
 mod teams;
 mod ticket;
 mod wish;

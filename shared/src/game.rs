@@ -140,6 +140,10 @@ pub struct ModeSpec<'a> {
     pub players_max: usize,
     /// Players that must be there before play begins, 1 to `players_max`.
     pub players_min: usize,
+    /// Teams of equal size that matchmaking fills, 2 to [`crate::limits::TEAMS_PER_MATCH_MAX`]; 0 where everyone plays
+    /// for themselves. Each player comes with one of them: a game that knows teams plays with these, and refuses
+    /// what it cannot. Others may ignore it.
+    pub teams: u8,
     /// The map; `None` where the operator named none and the game's own default serves.
     pub map: Option<MapSource<'a>>,
     /// The game's own settings, `[modes.NAME.rules]` in the server's configuration.
@@ -179,8 +183,8 @@ pub struct PlayerInfo {
     pub id: PlayerId,
     /// The name to show; at most [`crate::limits::PLAYER_NAME_BYTES_MAX`] bytes, printable.
     pub name: String,
-    /// The team that matchmaking chose, counting from 0, in a mode with teams. Parties and fair sides depend on it:
-    /// a game that has teams should take its word.
+    /// The team that matchmaking chose, counting from 0 and below [`ModeSpec::teams`], in a mode with teams. Parties
+    /// and fair sides depend on it: a game that has teams should take its word.
     pub team: Option<u8>,
 }
 

@@ -321,8 +321,17 @@ pub const QUEUE_WAIT_MAX: Duration = Duration::from_secs(3600);
 pub const QUEUE_TICKETS_MAX: u64 = 65_536;
 /// While somebody waits, it is looked so often whether a match can be formed.
 pub const MATCHMAKING_EVERY: Duration = Duration::from_millis(500);
-/// Ways to split a group into teams that are tried, all of them or so many steps towards a good one.
+/// What a look at those who wait for a mode takes, in steps of some tens of nanoseconds: then it stops, and goes on
+/// there the next time. The match that it was trying is tried to the end.
+pub const LOOK_STEPS_MAX: usize = 500_000;
+/// How long it is not looked after a look that took so many; after others its share.
+pub const LOOK_PAUSE: Duration = Duration::from_millis(50);
+/// Steps of all searches for room in teams for the parties of one match that is tried.
+pub const PACKING_STEPS_MAX: usize = 50_000;
+/// All ways to split a group into teams are tried where they are no more,
 pub const TEAM_SPLITS_MAX: usize = 20_000;
+/// else so many swaps and moves towards a good one.
+pub const TEAM_CHANGES_MAX: usize = 200_000;
 /// Changes of the queue that the store hands out at once.
 pub const QUEUE_CHANGES_MAX: usize = 1000;
 /// Matches that were promised and not made which the store hands out at once, each with all its parties.

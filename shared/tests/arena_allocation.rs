@@ -42,7 +42,7 @@ fn a_step_takes_no_memory_once_warm() {
     let map =
         Some(MapSource::File { path: "arena_hall.toml", text: include_str!("arena_hall.toml") });
     let places = usize::from(PLAYERS);
-    let mode = ModeSpec { players_max: places, players_min: places, map, rules: &rules };
+    let mode = ModeSpec { players_max: places, players_min: places, teams: 0, map, rules: &rules };
     let config = Arena::configure(&mode).expect("the rules are sound");
     let mut arena = Arena::new(&config, TickRate::default(), 1);
     let mut inputs = Inputs::new(places);

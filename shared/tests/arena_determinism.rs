@@ -91,7 +91,7 @@ fn config() -> ArenaConfig {
     let rules = "frag_limit = 0\ntime_limit_seconds = 7200".parse().expect("is TOML");
     let map =
         Some(MapSource::File { path: "arena_hall.toml", text: include_str!("arena_hall.toml") });
-    let mode = ModeSpec { players_max: PLACES, players_min: 2, map, rules: &rules };
+    let mode = ModeSpec { players_max: PLACES, players_min: 2, teams: 0, map, rules: &rules };
     Arena::configure(&mode).expect("the rules are sound")
 }
 

@@ -20,9 +20,10 @@ struct Golden {
 }
 
 /// Plays a match in which everyone wanders, turns to the next player and fires.
-fn play(players: usize, hz: u16, rules: &str) -> Golden {
+fn play(players: usize, hz: u16, teams: u8, rules: &str) -> Golden {
     let rules = rules.parse().expect("is TOML");
-    let mode = ModeSpec { players_max: players, players_min: players, map: None, rules: &rules };
+    let (players_max, players_min) = (players, players);
+    let mode = ModeSpec { players_max, players_min, teams, map: None, rules: &rules };
     let config = Arena::configure(&mode).expect("the rules are sound");
     let rate = TickRate::try_from(hz).expect("is allowed");
     let mut arena = Arena::new(&config, rate, 0x601d);
@@ -92,17 +93,17 @@ const ENDLESS: &str = "frag_limit = 0\ntime_limit_seconds = 7200";
 #[test]
 fn a_duel() {
     let golden = Golden { last: 0xcd08_178c_a628_f45d, rolling: 0x7618_73fe_043e_cf49 };
-    assert_eq!(play(2, 60, ENDLESS), golden);
+    assert_eq!(play(2, 60, 0, ENDLESS), golden);
 }
 
 #[test]
 fn eight_against_each_other_on_the_large_map() {
     let golden = Golden { last: 0xf21b_cd89_be38_bd04, rolling: 0x20b0_73bb_247f_7e1b };
-    assert_eq!(play(8, 60, ENDLESS), golden);
+    assert_eq!(play(8, 60, 0, ENDLESS), golden);
 }
 
 #[test]
 fn two_teams_of_four_at_another_tick_rate() {
     let golden = Golden { last: 0xa318_8845_9f1f_696a, rolling: 0xd11d_fb3b_9caf_e9d3 };
-    assert_eq!(play(8, 30, &format!("teams = 2\n{ENDLESS}")), golden);
+    assert_eq!(play(8, 30, 2, ENDLESS), golden);
 }

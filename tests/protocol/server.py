@@ -28,9 +28,6 @@ teams = 2
 wait_seconds = 60
 map = "duel"
 
-[modes.{SQUAD}.rules]
-teams = 2
-
 [modes.{HURRY}]
 players_max = 2
 form_min = 2

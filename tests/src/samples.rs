@@ -31,7 +31,8 @@ use matchkeep_shared::wire::message::{
 /// Never: the rules are sound.
 pub fn config(players: usize) -> ArenaConfig {
     let rules = "frag_limit = 0\ntime_limit_seconds = 7200".parse().expect("TOML");
-    let mode = ModeSpec { players_max: players, players_min: players, map: None, rules: &rules };
+    let (players_max, players_min) = (players, players);
+    let mode = ModeSpec { players_max, players_min, teams: 0, map: None, rules: &rules };
     Arena::configure(&mode).expect("the rules are sound")
 }
 

@@ -15,7 +15,7 @@ const HOLD_TICKS: u64 = 30;
 fn arena(places: usize) -> Match<Arena> {
     let rules = Default::default();
     let map = Some(MapSource::Named("duel"));
-    let mode = ModeSpec { players_max: places, players_min: 1, map, rules: &rules };
+    let mode = ModeSpec { players_max: places, players_min: 1, teams: 0, map, rules: &rules };
     let config = Arena::configure(&mode).expect("a mode as it should be");
     let spec = MatchSpec {
         id: MatchId(1),

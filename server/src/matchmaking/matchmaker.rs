@@ -10,16 +10,18 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use matchkeep_shared::ids::MatchId;
-use matchkeep_shared::limits::MATCHMAKING_EVERY;
+use matchkeep_shared::limits::{LOOK_PAUSE, LOOK_STEPS_MAX, MATCHMAKING_EVERY};
 
-use super::forming::{Group, form};
+use super::forming::{Forming, Group};
 use super::open::{OpenMatch, OpenMatches};
-use super::pool::{Pool, Waiting};
+use super::pool::{Age, Pool};
 use super::rules::{ModeRules, RulesError};
+use super::steps::{Part, Steps};
 use super::ticket::{QueueTicket, QueueTicketId, TicketError};
 use super::wish::{Placed, ProposalId, Wish};
 
 const EVERY_MS: u64 = MATCHMAKING_EVERY.as_millis() as u64;
+const PAUSE_MS: u64 = LOOK_PAUSE.as_millis() as u64;
 
 /// Forms and fills matches of all modes.
 #[derive(Debug)]
@@ -44,6 +46,12 @@ struct Mode {
     open: OpenMatches,
     /// When it is looked again; 0 is at once.
     due_unix_ms: u64,
+    /// Until then it is not looked, whatever is due: the control task has others to look after.
+    rests_until_unix_ms: u64,
+    /// Up to whom a look came that had to stop: the next goes on there. One for those who fill matches, one for
+    /// those who begin them.
+    filled_to: Option<Age>,
+    formed_to: Option<Age>,
     /// The wish for a match with places left: who comes meanwhile waits for it, else everybody would begin
     /// a match of their own.
     partial: Option<ProposalId>,
@@ -66,8 +74,17 @@ impl Matchmaker {
     pub fn new(modes: impl IntoIterator<Item = (String, ModeRules)>) -> Result<Self, RulesError> {
         let mode = |(name, rules): (String, ModeRules)| {
             rules.check()?;
-            let (pool, open) = (Pool::default(), OpenMatches::default());
-            Ok(Mode { name, rules, pool, open, due_unix_ms: 0, partial: None })
+            Ok(Mode {
+                name,
+                rules,
+                pool: Pool::default(),
+                open: OpenMatches::default(),
+                due_unix_ms: 0,
+                rests_until_unix_ms: 0,
+                filled_to: None,
+                formed_to: None,
+                partial: None,
+            })
         };
         Ok(Self {
             modes: modes.into_iter().map(mode).collect::<Result<_, _>>()?,
@@ -179,9 +196,9 @@ impl Matchmaker {
     pub fn handle_time(&mut self, now_unix_ms: u64) {
         for index in 0..self.modes.len() {
             let mode = &self.modes[index];
-            if mode.pool.has_free() && mode.due_unix_ms <= now_unix_ms {
-                self.look(index, now_unix_ms);
-                self.modes[index].due_unix_ms = now_unix_ms + EVERY_MS;
+            if mode.pool.has_free() && mode.look_unix_ms() <= now_unix_ms {
+                let steps = self.look(index, now_unix_ms);
+                self.modes[index].looked(steps, now_unix_ms);
             }
         }
     }
@@ -189,7 +206,7 @@ impl Matchmaker {
     /// When [`handle_time`](Self::handle_time) is wanted; `None` while nobody waits.
     pub fn next_time_unix_ms(&self) -> Option<u64> {
         let due = self.modes.iter().filter(|mode| mode.pool.has_free());
-        due.map(|mode| mode.due_unix_ms).min()
+        due.map(Mode::look_unix_ms).min()
     }
 
     /// The next wish.
@@ -197,41 +214,80 @@ impl Matchmaker {
         self.wishes.pop_front()
     }
 
-    /// Running matches first, the longest waiting first; then new ones; then whose time is up.
-    fn look(&mut self, index: usize, now_unix_ms: u64) {
-        for waiting in self.modes[index].pool.oldest_first() {
-            self.fill(index, &waiting, now_unix_ms);
-        }
-        for anchor in self.modes[index].pool.oldest_first() {
-            let mode = &self.modes[index];
-            if !mode.pool.is_free(anchor.id) {
+    /// Running matches first, the longest waiting first; then new ones; then whose time is up. Returns what it
+    /// took: where that is too much it stops, and the next look goes on.
+    fn look(&mut self, index: usize, now_unix_ms: u64) -> usize {
+        let mut steps = Steps::default();
+        self.fill(index, &mut steps, now_unix_ms);
+        self.form(index, &mut steps, now_unix_ms);
+        self.give_up(index, now_unix_ms);
+        steps.taken()
+    }
+
+    fn fill(&mut self, index: usize, steps: &mut Steps, now_unix_ms: u64) {
+        let mode = &mut self.modes[index];
+        let mut after = mode.filled_to.take();
+        // From this size on no match has room. Where ratings matter it says nothing of the next party.
+        let mut no_room_from = if mode.open.is_empty() { 1 } else { usize::MAX };
+        while no_room_from > 1
+            && let Some(waiting) = self.modes[index].pool.oldest_after(after)
+        {
+            if steps.are_used_up(Part::First) {
+                self.modes[index].filled_to = after;
+                return;
+            }
+            after = Some(waiting.age());
+            steps.take(1);
+            if waiting.size >= no_room_from {
                 continue;
             }
+            let mode = &mut self.modes[index];
+            let window = mode.rules.window(waiting.waited_ms(now_unix_ms));
+            steps.take(mode.open.len());
+            let Some((match_id, team)) = mode.open.find(waiting.size, waiting.mean, window) else {
+                if !mode.rules.is_rated {
+                    no_room_from = waiting.size;
+                }
+                continue;
+            };
+            mode.open.ask(match_id, team, waiting.size);
+            let ticket = mode.placed(waiting.id, team);
+            let fills = Some((match_id, team, waiting.size));
+            let proposal = self.wish_of(index, vec![waiting.id], fills);
+            self.wishes.push_back(Wish::Fill { proposal, match_id, ticket });
+        }
+    }
+
+    fn form(&mut self, index: usize, steps: &mut Steps, now_unix_ms: u64) {
+        let mut after = self.modes[index].formed_to.take();
+        let mut forming = Forming::new(self.modes[index].rules, steps);
+        loop {
+            let mode = &mut self.modes[index];
             // A match on its way that has places left is for who comes now: for everybody where ratings do not
             // matter, else at least no second one like it is begun.
-            let may_form = mode.partial.is_none() || mode.rules.is_rated;
+            if mode.partial.is_some() && !mode.rules.is_rated {
+                break;
+            }
+            let Some(anchor) = mode.pool.oldest_after(after) else { break };
+            if forming.steps().are_used_up(Part::All) {
+                mode.formed_to = after;
+                break;
+            }
+            after = Some(anchor.age());
             let may_be_partial = mode.partial.is_none();
-            let formed = may_form
-                .then(|| form(&mode.pool, &mode.rules, &anchor, now_unix_ms, may_be_partial))
-                .flatten();
-            if let Some(group) = formed {
+            if let Some(group) = forming.form(&mode.pool, &anchor, now_unix_ms, may_be_partial) {
                 self.propose(index, group);
-            } else if mode.rules.is_over(anchor.waited_ms(now_unix_ms)) {
-                self.handle_gone(anchor.id);
-                self.wishes.push_back(Wish::GiveUp { ticket: anchor.id });
             }
         }
     }
 
-    fn fill(&mut self, index: usize, waiting: &Waiting, now_unix_ms: u64) {
-        let mode = &mut self.modes[index];
-        let window = mode.rules.window(waiting.waited_ms(now_unix_ms));
-        let found = mode.open.find(waiting.size, waiting.mean, window);
-        let Some((match_id, team)) = found else { return };
-        mode.open.ask(match_id, team, waiting.size);
-        let ticket = mode.placed(waiting.id, team);
-        let proposal = self.wish_of(index, vec![waiting.id], Some((match_id, team, waiting.size)));
-        self.wishes.push_back(Wish::Fill { proposal, match_id, ticket });
+    fn give_up(&mut self, index: usize, now_unix_ms: u64) {
+        while let Some(oldest) = self.modes[index].pool.oldest_after(None)
+            && self.modes[index].rules.is_over(oldest.waited_ms(now_unix_ms))
+        {
+            self.handle_gone(oldest.id);
+            self.wishes.push_back(Wish::GiveUp { ticket: oldest.id });
+        }
     }
 
     fn propose(&mut self, index: usize, group: Group) {
@@ -264,6 +320,19 @@ impl Matchmaker {
 }
 
 impl Mode {
+    /// When it is looked again.
+    fn look_unix_ms(&self) -> u64 {
+        self.due_unix_ms.max(self.rests_until_unix_ms)
+    }
+
+    /// A look took so many steps: the more, the longer is the rest.
+    fn looked(&mut self, steps: usize, now_unix_ms: u64) {
+        let rest_ms = steps as u64 * PAUSE_MS / LOOK_STEPS_MAX as u64;
+        self.rests_until_unix_ms = now_unix_ms + rest_ms;
+        let is_through = self.filled_to.is_none() && self.formed_to.is_none();
+        self.due_unix_ms = if is_through { now_unix_ms + EVERY_MS } else { now_unix_ms };
+    }
+
     fn placed(&self, ticket: QueueTicketId, team: usize) -> Placed {
         Placed { ticket, team: (self.rules.teams > 0).then_some(team as u8) }
     }

@@ -71,6 +71,16 @@ impl OpenMatches {
         self.matches.remove(&id);
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.matches.len()
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.matches.is_empty()
+    }
+
     /// Where a party could go: the fullest match near enough with room for all in one team, the first among
     /// equals.
     pub(super) fn find(&self, size: usize, mean: f64, window: f64) -> Option<(MatchId, usize)> {

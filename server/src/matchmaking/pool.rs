@@ -15,10 +15,13 @@ use super::ticket::{QueueTicket, QueueTicketId};
 pub(super) struct Pool {
     tickets: BTreeMap<QueueTicketId, Waiting>,
     /// Those no wish is about, oldest first.
-    by_age: BTreeSet<(u64, QueueTicketId)>,
+    by_age: BTreeSet<Age>,
     /// The same for each size of a party, from 1 on, by rating.
     by_rating: Vec<BTreeSet<Key>>,
 }
+
+/// When a party began to wait, and which it is.
+pub(super) type Age = (u64, QueueTicketId);
 
 /// A party in the pool.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,6 +61,11 @@ impl PartialEq for Key {
 impl Eq for Key {}
 
 impl Waiting {
+    /// What it is sorted by among all: when it began to wait.
+    pub(super) fn age(&self) -> Age {
+        (self.queued_unix_ms, self.id)
+    }
+
     /// How long it waits.
     pub(super) fn waited_ms(&self, now_unix_ms: u64) -> u64 {
         now_unix_ms.saturating_sub(self.queued_unix_ms)
@@ -95,7 +103,7 @@ impl Pool {
             && waiting.is_free
         {
             waiting.is_free = false;
-            self.by_age.remove(&(waiting.queued_unix_ms, id));
+            self.by_age.remove(&waiting.age());
             self.by_rating[waiting.size - 1].remove(&waiting.key());
         }
     }
@@ -106,7 +114,7 @@ impl Pool {
             && !waiting.is_free
         {
             waiting.is_free = true;
-            self.by_age.insert((waiting.queued_unix_ms, id));
+            self.by_age.insert(waiting.age());
             if self.by_rating.len() < waiting.size {
                 self.by_rating.resize_with(waiting.size, BTreeSet::new);
             }
@@ -120,19 +128,21 @@ impl Pool {
         self.tickets.remove(&id);
     }
 
-    /// Whether no wish is about it.
-    pub(super) fn is_free(&self, id: QueueTicketId) -> bool {
-        self.tickets.get(&id).is_some_and(|waiting| waiting.is_free)
-    }
-
     /// Whether there is anybody no wish is about.
     pub(super) fn has_free(&self) -> bool {
         !self.by_age.is_empty()
     }
 
-    /// Those no wish is about, oldest first.
-    pub(super) fn oldest_first(&self) -> Vec<Waiting> {
-        self.by_age.iter().map(|(_, id)| self.tickets[id]).collect()
+    /// How many parties of this size no wish is about.
+    pub(super) fn free_of(&self, size: usize) -> usize {
+        self.by_rating.get(size - 1).map_or(0, BTreeSet::len)
+    }
+
+    /// The oldest that no wish is about; where `after` names one, the oldest after that.
+    pub(super) fn oldest_after(&self, after: Option<Age>) -> Option<Waiting> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let (_, id) = self.by_age.range((from, Bound::Unbounded)).next()?;
+        self.tickets.get(id).copied()
     }
 
     /// Those no wish is about, nearest to this one first, but for itself.
@@ -141,7 +151,6 @@ impl Pool {
         let classes = self.by_rating.iter().map(|set| Class {
             below: set.range((unbounded, key)).rev().peekable(),
             above: set.range((key, unbounded)).peekable(),
-            is_closed: false,
         });
         Nearest { pool: self, mean: anchor.mean, classes: classes.collect() }
     }
@@ -157,24 +166,23 @@ pub(super) struct Nearest<'a> {
 struct Class<'a> {
     below: Peekable<Rev<Range<'a, Key>>>,
     above: Peekable<Range<'a, Key>>,
-    is_closed: bool,
 }
 
 impl Nearest<'_> {
-    /// No party of this size any more.
-    pub(super) fn close(&mut self, size: usize) {
-        if let Some(class) = self.classes.get_mut(size - 1) {
-            class.is_closed = true;
-        }
+    /// How many sizes are looked at.
+    pub(super) fn classes(&self) -> usize {
+        self.classes.len()
+    }
+
+    /// No party of this size or more any longer.
+    pub(super) fn close_from(&mut self, size: usize) {
+        self.classes.truncate(size - 1);
     }
 
     /// The next one that is no further away than this.
     pub(super) fn next_within(&mut self, window: f64) -> Option<Waiting> {
         let mut best: Option<(f64, Key, usize, bool)> = None;
         for (index, class) in self.classes.iter_mut().enumerate() {
-            if class.is_closed {
-                continue;
-            }
             let heads = [(class.below.peek(), true), (class.above.peek(), false)];
             for (head, is_below) in heads {
                 let Some(key) = head else { continue };

@@ -1,81 +1,25 @@
 //! Splitting a group into teams, parties whole.
 //!
-//! Owns: whether parties fit into teams at all, and the most even split. Must not know: who they are.
+//! Owns: the most even split. Must not know: whether parties fit at all, which is `packing`; who they are.
 //!
 //! First the numbers of players are made as even as parties allow, then the sums of the ratings, which is how
 //! the rating system adds a team up. Small groups are searched through; large ones begin with a good split and
 //! swap and move parties for as long as that makes it better.
 
-use matchkeep_shared::limits::TEAM_SPLITS_MAX;
+use matchkeep_shared::limits::{TEAM_CHANGES_MAX, TEAM_SPLITS_MAX};
 
-/// Whether parties of these sizes can be put into so many teams of so many places.
-pub(super) fn fits(sizes: &[usize], teams: usize, places: usize) -> bool {
-    pack(sizes, teams, places).is_some()
-}
+use super::packing::{Packing, spread};
+use super::steps::Steps;
 
-/// Some way to put them in: the team of each, parties into the emptiest that has room.
-fn pack(sizes: &[usize], teams: usize, places: usize) -> Option<Vec<usize>> {
-    if sizes.iter().sum::<usize>() > teams * places {
-        return None;
-    }
-    // Single players go wherever there is room: only the others need a search, the largest first.
-    let mut order: Vec<usize> = (0..sizes.len()).filter(|i| sizes[*i] > 1).collect();
-    order.sort_by_key(|i| std::cmp::Reverse(sizes[*i]));
-    let mut packing = Packing {
-        sizes,
-        order: &order,
-        room: vec![places; teams],
-        teams: vec![0; sizes.len()],
-        steps: 0,
-    };
-    if !packing.place(0) {
-        return None;
-    }
-    let Packing { mut room, teams: mut chosen, .. } = packing;
-    for single in (0..sizes.len()).filter(|i| sizes[*i] == 1) {
-        let team = emptiest(&room)?;
-        room[team] -= 1;
-        chosen[single] = team;
-    }
-    Some(chosen)
-}
-
-fn emptiest(room: &[usize]) -> Option<usize> {
-    (0..room.len()).max_by_key(|team| (room[*team], std::cmp::Reverse(*team)))
-}
-
-struct Packing<'a> {
-    sizes: &'a [usize],
-    order: &'a [usize],
-    room: Vec<usize>,
-    teams: Vec<usize>,
-    steps: usize,
-}
-
-impl Packing<'_> {
-    /// Places the parties from the `nth` on. Out of steps is out of luck: they are taken not to fit.
-    fn place(&mut self, nth: usize) -> bool {
-        let Some(&party) = self.order.get(nth) else { return true };
-        let size = self.sizes[party];
-        let mut teams: Vec<usize> =
-            (0..self.room.len()).filter(|t| self.room[*t] >= size).collect();
-        teams.sort_by_key(|team| std::cmp::Reverse(self.room[*team]));
-        // Teams with the same room are the same.
-        teams.dedup_by_key(|team| self.room[*team]);
-        for team in teams {
-            self.steps += 1;
-            if self.steps > TEAM_SPLITS_MAX {
-                return false;
-            }
-            self.room[team] -= size;
-            self.teams[party] = team;
-            if self.place(nth + 1) {
-                return true;
-            }
-            self.room[team] += size;
-        }
-        false
-    }
+/// What a split must be like.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Split {
+    /// So many teams,
+    pub(super) teams: usize,
+    /// each with so many places
+    pub(super) places: usize,
+    /// and so many players at least.
+    pub(super) least: usize,
 }
 
 /// How uneven a split is; less is better.
@@ -88,13 +32,19 @@ pub(super) struct Unevenness {
 }
 
 /// How uneven this split is.
-pub(super) fn unevenness(parties: &[(usize, f64)], chosen: &[usize], teams: usize) -> Unevenness {
+#[cfg(test)]
+fn unevenness(parties: &[(usize, f64)], chosen: &[usize], teams: usize) -> Unevenness {
+    of_sums(&sums(parties, chosen, teams))
+}
+
+/// Players and strength of each team.
+fn sums(parties: &[(usize, f64)], chosen: &[usize], teams: usize) -> Vec<(usize, f64)> {
     let mut sums = vec![(0_usize, 0.0_f64); teams];
     for ((size, strength), team) in parties.iter().zip(chosen) {
         sums[*team].0 += size;
         sums[*team].1 += strength;
     }
-    of_sums(&sums)
+    sums
 }
 
 fn of_sums(sums: &[(usize, f64)]) -> Unevenness {
@@ -105,40 +55,42 @@ fn of_sums(sums: &[(usize, f64)]) -> Unevenness {
     Unevenness { players: largest - smallest, strength: most - least }
 }
 
-/// The team of each party, given as size and sum of ratings. `None` where they do not fit, or a team would
-/// have fewer than `least` players.
+/// The team of each party, given as size and sum of ratings; `packed` is some way in which they fit. `None` where
+/// a team would have too few players.
 pub(super) fn split(
     parties: &[(usize, f64)],
-    teams: usize,
-    places: usize,
-    least: usize,
+    wanted: &Split,
+    packed: &Packing,
+    steps: &mut Steps,
 ) -> Option<Vec<usize>> {
-    if teams == 1 {
-        let players: usize = parties.iter().map(|party| party.0).sum();
-        return (least..=places).contains(&players).then(|| vec![0; parties.len()]);
-    }
+    let Split { teams, places, least } = *wanted;
     let ways = (teams as f64).powi(parties.len() as i32 - 1);
-    let chosen = if ways <= TEAM_SPLITS_MAX as f64 {
-        search(parties, teams, places)?
+    let chosen = if teams == 1 {
+        vec![0; parties.len()]
+    } else if ways <= TEAM_SPLITS_MAX as f64 {
+        search(parties, teams, places, steps)?
     } else {
         let sizes: Vec<usize> = parties.iter().map(|party| party.0).collect();
-        improve(parties, pack(&sizes, teams, places)?, teams, places)
+        let begin = spread(&sizes, teams, places).unwrap_or_else(|| packed.teams());
+        improve(parties, begin, wanted, steps)
     };
-    let mut sizes = vec![0; teams];
-    for ((size, _), team) in parties.iter().zip(&chosen) {
-        sizes[*team] += size;
-    }
-    sizes.iter().all(|size| *size >= least).then_some(chosen)
+    sums(parties, &chosen, teams).iter().all(|sum| sum.0 >= least).then_some(chosen)
 }
 
 /// The best of all splits; the first among equals.
-fn search(parties: &[(usize, f64)], teams: usize, places: usize) -> Option<Vec<usize>> {
+fn search(
+    parties: &[(usize, f64)],
+    teams: usize,
+    places: usize,
+    steps: &mut Steps,
+) -> Option<Vec<usize>> {
     let mut search = Search {
         parties,
         places,
         sums: vec![(0, 0.0); teams],
         chosen: vec![0; parties.len()],
         best: None,
+        steps,
     };
     search.place(0, 0);
     search.best.map(|(_, chosen)| chosen)
@@ -150,10 +102,12 @@ struct Search<'a> {
     sums: Vec<(usize, f64)>,
     chosen: Vec<usize>,
     best: Option<(Unevenness, Vec<usize>)>,
+    steps: &'a mut Steps,
 }
 
 impl Search<'_> {
     fn place(&mut self, nth: usize, used: usize) {
+        self.steps.take(1);
         let Some(&(size, strength)) = self.parties.get(nth) else {
             let unevenness = of_sums(&self.sums);
             if self.best.as_ref().is_none_or(|(best, _)| unevenness < *best) {
@@ -179,59 +133,79 @@ impl Search<'_> {
 /// Swaps two parties, or moves one, while that is better.
 fn improve(
     parties: &[(usize, f64)],
-    mut chosen: Vec<usize>,
-    teams: usize,
-    places: usize,
+    chosen: Vec<usize>,
+    wanted: &Split,
+    steps: &mut Steps,
 ) -> Vec<usize> {
-    let mut best = unevenness(parties, &chosen, teams);
-    let mut steps = 0;
-    let mut since = 0;
-    // Every step looks at one party; who is no better after a round of all is as good as this gets.
-    while steps < TEAM_SPLITS_MAX && since < parties.len() {
-        let party = steps % parties.len();
-        steps += 1;
-        since += 1;
-        for change in changes(&chosen, party, teams) {
-            let mut changed = chosen.clone();
-            change.apply(&mut changed);
-            let is_allowed = has_room(parties, &changed, teams, places);
-            let now = unevenness(parties, &changed, teams);
-            if is_allowed && now < best {
-                (best, chosen, since) = (now, changed, 0);
+    let Split { teams, places, .. } = *wanted;
+    let sums = sums(parties, &chosen, teams);
+    let best = of_sums(&sums);
+    let mut improving = Improving { parties, places, chosen, sums, best };
+    let (mut changes, mut nth, mut since) = (0, 0, 0);
+    // Who is no better after a round of all is as good as this gets.
+    while changes < TEAM_CHANGES_MAX && since < parties.len() {
+        let party = nth % parties.len();
+        (nth, since) = (nth + 1, since + 1);
+        for to in 0..teams {
+            if improving.change(party, to, None) {
+                since = 0;
             }
         }
+        for back in 0..parties.len() {
+            if improving.change(party, improving.chosen[back], Some(back)) {
+                since = 0;
+            }
+        }
+        changes += teams + parties.len();
     }
-    chosen
+    steps.take(changes);
+    improving.chosen
 }
 
-/// What can be done about a party.
-enum Change {
-    Move { party: usize, to: usize },
-    Swap { party: usize, with: usize },
+/// A split that gets better.
+struct Improving<'a> {
+    parties: &'a [(usize, f64)],
+    places: usize,
+    chosen: Vec<usize>,
+    sums: Vec<(usize, f64)>,
+    best: Unevenness,
 }
 
-impl Change {
-    fn apply(&self, chosen: &mut [usize]) {
-        match *self {
-            Self::Move { party, to } => chosen[party] = to,
-            Self::Swap { party, with } => chosen.swap(party, with),
+impl Improving<'_> {
+    /// Puts a party into another team, in exchange for one of that team where `back` names it, if this is better.
+    fn change(&mut self, party: usize, to: usize, back: Option<usize>) -> bool {
+        let own = self.chosen[party];
+        if own == to {
+            return false;
+        }
+        let before = (self.sums[own], self.sums[to]);
+        let (size, strength) = self.parties[party];
+        let (size_back, strength_back) = back.map_or((0, 0.0), |back| self.parties[back]);
+        let (of_own, of_to) = before;
+        self.sums[own] = (of_own.0 + size_back - size, of_own.1 + strength_back - strength);
+        self.sums[to] = (of_to.0 + size - size_back, of_to.1 + strength - strength_back);
+        let has_room = self.sums[own].0 <= self.places && self.sums[to].0 <= self.places;
+        if has_room && of_sums(&self.sums) < self.best {
+            self.put(party, to, back, own);
+            // Added up anew, so that what rounding leaves of differences is never taken for better.
+            let sums = sums(self.parties, &self.chosen, self.sums.len());
+            let now = of_sums(&sums);
+            if now < self.best {
+                (self.best, self.sums) = (now, sums);
+                return true;
+            }
+            self.put(party, own, back, to);
+        }
+        (self.sums[own], self.sums[to]) = before;
+        false
+    }
+
+    fn put(&mut self, party: usize, to: usize, back: Option<usize>, other: usize) {
+        self.chosen[party] = to;
+        if let Some(back) = back {
+            self.chosen[back] = other;
         }
     }
-}
-
-fn changes(chosen: &[usize], party: usize, teams: usize) -> Vec<Change> {
-    let own = chosen[party];
-    let moves = (0..teams).filter(|to| *to != own).map(|to| Change::Move { party, to });
-    let others = (0..chosen.len()).filter(|with| chosen[*with] != own);
-    moves.chain(others.map(|with| Change::Swap { party, with })).collect()
-}
-
-fn has_room(parties: &[(usize, f64)], chosen: &[usize], teams: usize, places: usize) -> bool {
-    let mut sizes = vec![0; teams];
-    for ((size, _), team) in parties.iter().zip(chosen) {
-        sizes[*team] += size;
-    }
-    sizes.iter().all(|size| *size <= places)
 }
 
 #[cfg(test)]

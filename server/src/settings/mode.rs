@@ -252,7 +252,8 @@ pub(super) fn resolve<G: Game>(
         (Some(name), None) => Some(MapSource::Named(name)),
         (None, _) => None,
     };
-    let spec = ModeSpec { players_max, players_min, map: source, rules: own };
+    let teams = rules.teams;
+    let spec = ModeSpec { players_max, players_min, teams, map: source, rules: own };
     let config = G::configure(&spec).map_err(|error| {
         let ConfigError { key, value, allowed } = error;
         mode.invalid(&key, value, allowed)

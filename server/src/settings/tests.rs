@@ -142,6 +142,54 @@ fn every_key_of_a_mode_is_known_and_read() {
 }
 
 #[test]
+fn rules_of_the_queue_that_cannot_be_are_refused() {
+    for (mode, named) in [
+        ("teams = 9", &["modes.a.teams = 9", "0 to 8"][..]),
+        ("teams = 1", &["modes.a.teams = 1", "0, or 2 to 8 where they divide 8 places"]),
+        ("teams = 3", &["modes.a.teams = 3", "divide 8 places"]),
+        ("players_max = 7\nteams = 2", &["modes.a.teams = 2", "line 3", "divide 7 places"]),
+        ("teams = 4", &["modes.a.teams = 4", "line 2", "the arena allows 0", "2"]),
+        ("rules = { teams = 2 }", &["modes.a.rules.teams = 2", "line 2", "the mode has teams = 0"]),
+        ("teams = 2\nrules = { teams = 0 }", &["modes.a.rules.teams = 0", "line 3", "teams = 2"]),
+        ("teams = 'two'", &["modes.a.teams = two", "0 to 8"]),
+        ("form_min = 0", &["modes.a.form_min = 0", "1 to 8"]),
+        ("form_min = 9", &["modes.a.form_min = 9", "line 2", "1 to 8"]),
+        ("players_max = 4\nform_min = 5", &["modes.a.form_min = 5", "1 to 4"]),
+        ("wait_seconds = 0", &["modes.a.wait_seconds = 0", "1 to 3600"]),
+        ("wait_seconds = 3601", &["modes.a.wait_seconds = 3601", "1 to 3600"]),
+        ("fill_seconds = 121", &["modes.a.fill_seconds = 121", "0 to 120"]),
+        ("wait_seconds = 9\nfill_seconds = 10", &["modes.a.fill_seconds = 10", "0 to 9"]),
+        ("rated = 1", &["modes.a.rated = 1", "true and false"]),
+        ("window_start = -0.5", &["modes.a.window_start = -0.5", "from 0 on"]),
+        ("window_start = inf", &["modes.a.window_start = inf", "from 0 on"]),
+        ("window_per_second = nan", &["modes.a.window_per_second = nan", "from 0 on"]),
+        ("window_per_second = 'x'", &["modes.a.window_per_second = x", "from 0 on"]),
+    ] {
+        let message = refusal(&format!("[modes.a]\n{mode}\n"));
+        for part in named {
+            assert!(message.contains(part), "{mode}: `{part}` in: {message}");
+        }
+    }
+}
+
+#[test]
+fn the_game_hears_of_the_teams_that_players_are_matched_in() {
+    let text =
+        "[modes.a]\nplayers_max = 4\nteams = 2\n[modes.b]\nteams = 2\nform_min = 1\n[modes.c]\n";
+    let (settings, _) = with_file(text).expect("sound").resolve::<Arena>().expect("sound");
+    let teams = |n: usize| (settings.modes[n].rules.teams, settings.modes[n].config.teams);
+    assert_eq!([teams(0), teams(1), teams(2)], [(2, 2), (2, 2), (0, 0)]);
+    let form_min = |n: usize| settings.modes[n].rules.form_min;
+    assert_eq!([form_min(0), form_min(1), form_min(2)], [4, 1, 1]);
+    // The modes that come with the game agree with it, and nobody waits in them.
+    let (settings, _) = Layers::default().resolve::<Arena>().expect("the defaults are sound");
+    for mode in settings.modes {
+        assert_eq!((mode.rules.teams, mode.rules.is_immediate()), (mode.config.teams, true));
+        assert_eq!(mode.rules.teams > 0, mode.name == "teams");
+    }
+}
+
+#[test]
 fn a_missing_file_is_named() {
     let error = Layers::default().read_file(Path::new("nowhere.toml")).expect_err("none is there");
     assert!(error.to_string().contains("`nowhere.toml`"), "{error}");

@@ -152,7 +152,8 @@ fn a_configuration_is_refused_by_key_value_and_what_is_allowed() {
         ("[modes.a]\nmap = 'nowhere.toml'", &["nowhere.toml"]),
         (&bad_map, &["modes.a.map", "bad.toml"]),
         ("[modes.a.rules]\nfrag_limits = 3", &["modes.a.frag_limits", "3", "frag_limit"]),
-        ("[modes.a.rules]\nteams = 3", &["modes.a.teams", "3", "0 to 2"]),
+        ("[modes.a]\nteams = 4", &["modes.a.teams = 4", "line 2", "arena allows 0", "and 2"]),
+        ("[modes.a.rules]\nteams = 2", &["modes.a.rules.teams = 2", "line 2", "teams = 0"]),
         ("[modes.'a b']\n", &["a b"]),
     ] {
         let (code, message) = configured(folder.path(), config);

@@ -17,7 +17,7 @@ pub struct ArenaConfig {
     pub players_max: u16,
     /// Players that end the warm-up by being there.
     pub players_min: u16,
-    /// 2, or 0 for everyone against everyone.
+    /// 2, or 0 for everyone against everyone: the mode's, by which parties are matched.
     pub teams: u8,
     /// Frags of a player, or of a team where there are teams, that end the match; 0 for no such limit.
     pub frag_limit: u16,
@@ -36,32 +36,30 @@ struct Rule {
     max: u16,
 }
 
-const TEAMS: Rule = Rule { key: "teams", default: 0, max: 2 };
+/// Needs not be set: what the mode says is the rule.
+const TEAMS: &str = "teams";
+/// What teams there can be.
+const TEAMS_ALLOWED: [u8; 2] = [0, 2];
 const FRAG_LIMIT: Rule = Rule { key: "frag_limit", default: 20, max: 1000 };
 const TIME_LIMIT: Rule = Rule { key: "time_limit_seconds", default: 600, max: 7200 };
 const WARMUP: Rule = Rule { key: "warmup_seconds", default: 30, max: 600 };
 const COUNTDOWN: Rule = Rule { key: "countdown_seconds", default: 3, max: 60 };
-const RULES: [&Rule; 5] = [&TEAMS, &FRAG_LIMIT, &TIME_LIMIT, &WARMUP, &COUNTDOWN];
+const KEYS: [&str; 5] = [TEAMS, FRAG_LIMIT.key, TIME_LIMIT.key, WARMUP.key, COUNTDOWN.key];
 
 impl ArenaConfig {
     /// What `mode` asks for, checked.
     pub(crate) fn read(mode: &ModeSpec<'_>) -> Result<Self, ConfigError> {
         for (key, value) in mode.rules {
-            if !RULES.iter().any(|rule| rule.key == key) {
+            if !KEYS.contains(&key.as_str()) {
                 let allowed = format!("no such rule; the nearest is `{}`", nearest_key(key));
                 return Err(error(key, written(value), allowed));
             }
-        }
-        let teams = TEAMS.read(mode.rules)?;
-        if teams == 1 {
-            let allowed = "allowed are 0 (everyone against everyone) and 2".into();
-            return Err(error(TEAMS.key, 1, allowed));
         }
         let config = Self {
             map: Arc::new(read_map(mode)?),
             players_max: mode.players_max as u16,
             players_min: mode.players_min as u16,
-            teams: teams as u8,
+            teams: read_teams(mode)?,
             frag_limit: FRAG_LIMIT.read(mode.rules)?,
             time_limit_seconds: TIME_LIMIT.read(mode.rules)?,
             warmup_seconds_max: WARMUP.read(mode.rules)?,
@@ -105,6 +103,26 @@ fn written(value: &toml::Value) -> String {
     }
 }
 
+/// The mode's teams. Others than those that players are matched in would split parties, or have team mates shoot
+/// each other.
+fn read_teams(mode: &ModeSpec<'_>) -> Result<u8, ConfigError> {
+    let teams = mode.teams;
+    if !TEAMS_ALLOWED.contains(&teams) {
+        let allowed = "the arena allows 0 (everyone against everyone) and 2".into();
+        return Err(error(TEAMS, teams, allowed));
+    }
+    match mode.rules.get(TEAMS) {
+        Some(value) if value.as_integer() != Some(teams.into()) => {
+            let allowed = format!(
+                "the mode has teams = {teams}, by which players are matched: set that one, to 0 or 2, and leave \
+                 this out"
+            );
+            Err(error(&format!("rules.{TEAMS}"), written(value), allowed))
+        }
+        _ => Ok(teams),
+    }
+}
+
 fn read_map(mode: &ModeSpec<'_>) -> Result<Map, ConfigError> {
     let default = MapSource::Named(map::default_name(mode.players_max));
     let (value, text) = match mode.map.unwrap_or(default) {
@@ -118,7 +136,7 @@ fn read_map(mode: &ModeSpec<'_>) -> Result<Map, ConfigError> {
 }
 
 fn nearest_key(key: &str) -> &'static str {
-    nearest(key, RULES.iter().map(|rule| rule.key)).unwrap_or(TEAMS.key)
+    nearest(key, KEYS.into_iter()).unwrap_or(TEAMS)
 }
 
 #[cfg(test)]
@@ -131,8 +149,34 @@ mod tests {
         rules: &str,
     ) -> Result<ArenaConfig, String> {
         let rules = rules.parse().expect("the test's TOML is sound");
-        let mode = ModeSpec { players_max, players_min: 2, map, rules: &rules };
+        let mode = ModeSpec { players_max, players_min: 2, teams: 0, map, rules: &rules };
         ArenaConfig::read(&mode).map_err(|e| e.to_string())
+    }
+
+    fn read_teams(teams: u8, rules: &str) -> Result<u8, String> {
+        let rules = rules.parse().expect("the test's TOML is sound");
+        let mode = ModeSpec { players_max: 8, players_min: 2, teams, map: None, rules: &rules };
+        ArenaConfig::read(&mode).map(|config| config.teams).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn teams_are_those_that_players_are_matched_in() {
+        assert_eq!(read_teams(0, ""), Ok(0));
+        assert_eq!(read_teams(2, ""), Ok(2));
+        assert_eq!(read_teams(2, "teams = 2"), Ok(2));
+        assert_eq!(read_teams(0, "teams = 0"), Ok(0));
+        for (teams, rules, expected) in [
+            (1, "", "teams = 1: the arena allows 0 (everyone against everyone) and 2"),
+            (4, "", "teams = 4: the arena allows 0 (everyone against everyone) and 2"),
+            (4, "teams = 4", "teams = 4: the arena allows 0"),
+            (0, "teams = 2", "rules.teams = 2: the mode has teams = 0, by which"),
+            (2, "teams = 0", "rules.teams = 0: the mode has teams = 2, by which"),
+            (2, "teams = 258", "rules.teams = 258: the mode has teams = 2"),
+            (2, "teams = 'two'", "rules.teams = \"two\": the mode has teams = 2"),
+        ] {
+            let message = read_teams(teams, rules).expect_err(rules);
+            assert!(message.starts_with(expected), "{teams}, {rules}: {message}");
+        }
     }
 
     #[test]
@@ -153,8 +197,6 @@ mod tests {
     #[test]
     fn values_out_of_range_are_refused_with_what_is_allowed() {
         for (rules, expected) in [
-            ("teams = 1", "teams = 1: allowed are 0"),
-            ("teams = 3", "from 0 to 2"),
             ("frag_limit = -1", "frag_limit = -1: allowed are whole numbers from 0 to 1000"),
             ("countdown_seconds = 1.5", "countdown_seconds = 1.5"),
             ("warmup_seconds = \"x\"", "warmup_seconds = \"x\""),

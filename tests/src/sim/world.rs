@@ -206,12 +206,19 @@ fn modes(plan: &Plan, places: usize) -> Vec<Mode<FragileConfig>> {
         plan.match_seconds
     );
     let rules = rules.parse().expect("it is TOML");
-    let spec = ModeSpec { players_max: places, players_min: 2, map: None, rules: &rules };
+    let queued = if plan.queues { queued(places) } else { ModeRules::immediate(places) };
+    let spec = ModeSpec {
+        players_max: places,
+        players_min: 2,
+        teams: queued.teams,
+        map: None,
+        rules: &rules,
+    };
     let config = Fragile::configure(&spec).expect("the rules are sound");
     let undurable_max = plan.pauses.then_some(UNDURABLE_MAX);
     let mode = |name: &str, fuse| Mode {
         name: name.to_owned(),
-        rules: if plan.queues { queued(places) } else { ModeRules::immediate(places) },
+        rules: queued,
         rate: plan.rate,
         hold: HOLD,
         policy: MatchPolicy { undurable_max, ..MatchPolicy::default() },

@@ -228,9 +228,9 @@ mod tests {
     use matchkeep_shared::game::{Game, MapSource, ModeSpec};
 
     fn senses() -> Senses {
-        let rules = "teams = 2".parse().expect("sound");
+        let rules = toml::Table::new();
         let map = Some(MapSource::Named("duel"));
-        let mode = ModeSpec { players_max: 4, players_min: 2, map, rules: &rules };
+        let mode = ModeSpec { players_max: 4, players_min: 2, teams: 2, map, rules: &rules };
         let config = Arena::configure(&mode).expect("sound");
         Senses::new(&config, Slot(0), TickRate::default())
     }

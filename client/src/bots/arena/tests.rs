@@ -55,11 +55,10 @@ struct Match {
 }
 
 fn config(map: &str, bots: usize, teams: u8) -> ArenaConfig {
-    let rules =
-        format!("teams = {teams}\nfrag_limit = 0\nwarmup_seconds = 0\ncountdown_seconds = 0");
+    let rules = "frag_limit = 0\nwarmup_seconds = 0\ncountdown_seconds = 0";
     let rules = rules.parse().expect("sound");
     let map = Some(MapSource::Named(map));
-    let mode = ModeSpec { players_max: bots, players_min: bots, map, rules: &rules };
+    let mode = ModeSpec { players_max: bots, players_min: bots, teams, map, rules: &rules };
     Arena::configure(&mode).expect("sound")
 }
 
@@ -241,7 +240,7 @@ fn a_fight_goes_on_in_the_warm_up_and_pauses_in_the_countdown() {
     let rules = "warmup_seconds = 600\ncountdown_seconds = 20".parse().expect("sound");
     let map = Some(MapSource::Named("duel"));
     for (players_min, fights) in [(4, true), (2, false)] {
-        let mode = ModeSpec { players_max: 4, players_min, map, rules: &rules };
+        let mode = ModeSpec { players_max: 4, players_min, teams: 0, map, rules: &rules };
         let config = Arena::configure(&mode).expect("sound");
         let mut played = Match::new(&config, &[BotKind::Fight, BotKind::Fight], 3);
         played.play(19);

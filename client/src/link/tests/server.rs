@@ -67,7 +67,7 @@ fn config() -> &'static Vec<u8> {
     CONFIG.get_or_init(|| {
         let map = Some(MapSource::Named("duel"));
         let rules = toml::Table::new();
-        let mode = ModeSpec { players_max: 4, players_min: 1, map, rules: &rules };
+        let mode = ModeSpec { players_max: 4, players_min: 1, teams: 0, map, rules: &rules };
         let config: ArenaConfig = Arena::configure(&mode).expect("sound");
         encode(&config)
     })

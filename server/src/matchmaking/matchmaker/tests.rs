@@ -8,6 +8,8 @@ use proptest::prelude::*;
 use super::super::{Member, Rating};
 use super::*;
 
+mod looks;
+
 const MODE: &str = "squad";
 
 fn rated() -> ModeRules {

@@ -1,8 +1,26 @@
 //! Splits into teams, compared with all there are.
 
+use matchkeep_shared::rng::Rng;
 use proptest::prelude::*;
 
 use super::*;
+
+/// The same as the matchmaker does it: each party finds room, and then they are split.
+fn split(
+    parties: &[(usize, f64)],
+    teams: usize,
+    places: usize,
+    least: usize,
+) -> Option<Vec<usize>> {
+    let (mut packing, mut steps) = (Packing::new(teams, places), Steps::default());
+    let do_fit = parties.iter().all(|(size, _)| packing.add(*size, &mut steps));
+    let wanted = Split { teams, places, least };
+    do_fit.then(|| super::split(parties, &wanted, &packing, &mut steps)).flatten()
+}
+
+fn has_room(parties: &[(usize, f64)], chosen: &[usize], teams: usize, places: usize) -> bool {
+    sums(parties, chosen, teams).iter().all(|sum| sum.0 <= places)
+}
 
 /// The least uneven of all splits, found by trying every one.
 fn best_of_all(parties: &[(usize, f64)], teams: usize, places: usize) -> Option<Unevenness> {
@@ -30,8 +48,6 @@ proptest! {
     ) {
         let best = best_of_all(&parties, teams, places);
         let chosen = split(&parties, teams, places, 0);
-        let sizes: Vec<usize> = parties.iter().map(|party| party.0).collect();
-        prop_assert_eq!(fits(&sizes, teams, places), best.is_some());
         prop_assert_eq!(chosen.is_some(), best.is_some());
         if let (Some(chosen), Some(best)) = (chosen, best) {
             prop_assert!(has_room(&parties, &chosen, teams, places));
@@ -49,9 +65,10 @@ proptest! {
         let players: usize = parties.iter().map(|party| party.0).sum();
         let places = players.div_ceil(teams) + 3;
         let sizes: Vec<usize> = parties.iter().map(|party| party.0).collect();
-        let packed = pack(&sizes, teams, places).expect("there is room to spare");
+        let mut steps = Steps::default();
+        let packed = spread(&sizes, teams, places).expect("there is room to spare");
         let before = unevenness(&parties, &packed, teams);
-        let chosen = improve(&parties, packed, teams, places);
+        let chosen = improve(&parties, packed, &Split { teams, places, least: 0 }, &mut steps);
         prop_assert!(has_room(&parties, &chosen, teams, places));
         let after = unevenness(&parties, &chosen, teams);
         prop_assert!(after <= before, "{:?} {:?}", after, before);
@@ -70,13 +87,19 @@ proptest! {
 }
 
 #[test]
-fn parties_that_stand_in_each_others_way_do_not_fit() {
-    assert!(fits(&[3, 3, 1, 1], 2, 4));
-    assert!(!fits(&[3, 3, 2], 2, 4));
-    assert!(!fits(&[2, 2, 2], 3, 1));
-    assert!(fits(&[2, 2, 2], 1, 6), "without teams the number alone counts");
-    assert!(!fits(&[4, 4, 1], 2, 4), "nine in a match of eight");
-    assert!(fits(&[1; 128], 8, 16));
+fn large_groups_end_by_themselves_and_not_at_the_bound() {
+    let mut rng = Rng::new(7);
+    for (teams, places) in [(2, 64), (8, 16), (4, 32), (2, 32)] {
+        let mean = |rng: &mut Rng| f64::from(rng.below(5000)) / 100.0;
+        let parties: Vec<_> = (0..teams * places).map(|_| (1, mean(&mut rng))).collect();
+        let (mut packing, mut steps) = (Packing::new(teams, places), Steps::default());
+        assert!(parties.iter().all(|(size, _)| packing.add(*size, &mut steps)));
+        let wanted = Split { teams, places, least: places };
+        let chosen = super::split(&parties, &wanted, &packing, &mut steps).expect("they fit");
+        let found = unevenness(&parties, &chosen, teams);
+        assert!(found.players == 0 && found.strength < 5.0, "{teams} x {places}: {found:?}");
+        assert!(steps.taken() < TEAM_CHANGES_MAX, "{teams} x {places}: {} steps", steps.taken());
+    }
 }
 
 #[test]

@@ -108,7 +108,7 @@ impl World {
 fn spec(id: MatchId, mode: &str) -> MatchSpec<<Arena as Game>::Config> {
     let rules = Default::default();
     let map = Some(MapSource::Named("duel"));
-    let config = ModeSpec { players_max: 2, players_min: 2, map, rules: &rules };
+    let config = ModeSpec { players_max: 2, players_min: 2, teams: 0, map, rules: &rules };
     MatchSpec {
         id,
         mode: mode.into(),
