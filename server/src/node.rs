@@ -32,6 +32,7 @@ use crate::lobby::core::{Lobby, LobbyConfig, ModeEntry, ShardEntry};
 use crate::lobby::door::Door;
 use crate::lobby::endpoint::{self, EndpointError};
 use crate::matches::{Hashes, MatchOptions};
+use crate::matchmaking::LobbyId;
 use crate::pem::PemError;
 use crate::recovery::{Recovered, RecoveryError, gather};
 use crate::settings::{IdentitySettings, Settings};
@@ -274,6 +275,8 @@ impl Node {
             rules: mode.rules,
         };
         let lobby = Lobby::new(LobbyConfig {
+            // A node has its store for itself.
+            lobby: LobbyId(0),
             game: GameVersion::of::<G>(),
             modes: settings.modes.iter().map(mode).collect(),
             shards: shards.iter().map(entry).collect(),

@@ -22,7 +22,7 @@ use super::hall::Hall;
 use super::parties::Parties;
 use super::placement::{Placement, Venue};
 use crate::accounts::{Account, AccountKey, Barred, Provider};
-use crate::matchmaking::{ModeRules, QueueAsk};
+use crate::matchmaking::{LobbyId, ModeRules, QueueAsk};
 use crate::reservations::{PrivateMatch, Reserved};
 use crate::shard::message::ShardEvent;
 use crate::tickets::TicketSigner;
@@ -54,6 +54,8 @@ pub struct ShardEntry {
 
 /// What a lobby needs to begin.
 pub struct LobbyConfig {
+    /// Which of those who work on the store it is: what this one promised, it keeps first.
+    pub lobby: LobbyId,
     /// The game that is played here.
     pub game: GameVersion,
     /// Its modes; the first is the default.

@@ -14,6 +14,7 @@ use matchkeep_server::journal::{
 };
 use matchkeep_server::lobby::core::{ConnectionKey, Lobby, LobbyConfig, ModeEntry, ShardEntry};
 use matchkeep_server::matches::incident::Incident;
+use matchkeep_server::matchmaking::LobbyId;
 use matchkeep_server::recovery::gather;
 use matchkeep_server::settings::Mode;
 use matchkeep_server::shard::core::Core;
@@ -159,6 +160,7 @@ impl Node {
             |mode: &Mode<FragileConfig>| ModeEntry { name: mode.name.clone(), rules: mode.rules };
         let mut random = Rng::new(wide(&mut rng));
         let lobby = Lobby::new(LobbyConfig {
+            lobby: LobbyId(0),
             game: GameVersion::of::<Fragile>(),
             modes: settings.modes.iter().map(mode).collect(),
             shards: (0..settings.shards).map(entry).collect(),

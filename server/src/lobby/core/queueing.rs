@@ -16,12 +16,9 @@ use matchkeep_shared::wire::lobby::{LobbyReply, Queued as QueuedReply};
 use super::{Action, ConnectionKey, Lobby, Player, Session, Voice};
 use crate::lobby::placement::Chosen;
 use crate::matchmaking::{
-    FormMatch, Formed, LobbyId, Member, NewTicket, Placed, Promised, ProposalId, QueueAsk,
-    QueueEnd, QueueSaid, QueueState, QueueTicket, QueueTicketId, Queued, Taken, Wish,
+    FormMatch, Formed, Member, NewTicket, Placed, Promised, ProposalId, QueueAsk, QueueEnd,
+    QueueSaid, QueueState, QueueTicket, QueueTicketId, Queued, Taken, Wish,
 };
-
-/// The lobby of a node that has the store for itself.
-const LOBBY: LobbyId = LobbyId(0);
 
 impl Lobby {
     /// A player looks for a match, with the party if there is one.
@@ -343,7 +340,7 @@ impl Lobby {
     fn keep_promise(&mut self, now_unix_ms: u64, is_first: bool, promised: Promised) {
         let Promised { match_id, lobby, unix_ms, tickets } = promised;
         let is_late = now_unix_ms.saturating_sub(unix_ms) >= PROMISE_KEPT_WITHIN.as_millis() as u64;
-        let is_left = if lobby == LOBBY { is_first } else { is_late };
+        let is_left = if lobby == self.config.lobby { is_first } else { is_late };
         if self.placement.find(match_id).is_some() || !is_left {
             return;
         }
@@ -410,7 +407,7 @@ impl Lobby {
                     continue;
                 }
             };
-            let form = FormMatch { match_id, tickets, lobby: LOBBY, now_unix_ms };
+            let form = FormMatch { match_id, tickets, lobby: self.config.lobby, now_unix_ms };
             self.ask_queue(None, QueueAsk::Form(form));
         }
     }

@@ -39,6 +39,7 @@ impl Harness {
             rules: ModeRules::immediate(places),
         };
         let lobby = Lobby::new(LobbyConfig {
+            lobby: LobbyId(0),
             game: game(),
             modes: vec![mode("duel", 2), mode("ffa", 8)],
             shards: vec![shard(0), shard(1)],
