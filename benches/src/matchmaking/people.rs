@@ -22,8 +22,17 @@ const PATIENCE_MS_MAX: u32 = 20_000;
 pub(super) struct Person {
     /// The account.
     pub(super) player: PlayerId,
+    /// Part of its name.
+    pub(super) nth: usize,
     /// How good they really are.
     pub(super) skill: f64,
+}
+
+impl Person {
+    /// What the account is called.
+    pub(super) fn name(&self) -> String {
+        format!("player {}", self.nth)
+    }
 }
 
 /// Players who stay together.
@@ -37,6 +46,8 @@ pub(super) struct Party {
     pub(super) matches: u32,
     /// How long they wait before they give up by themselves.
     pub(super) patience_ms: Option<u64>,
+    /// They stay connected to the lobby while they play.
+    pub(super) stays: bool,
 }
 
 /// A number as a normal distribution gives it, by the sum of twelve even ones.
@@ -71,6 +82,7 @@ pub(super) fn parties(plan: &Plan, rng: &mut Rng, people: &[Person]) -> Vec<Part
             matches: 1 + rng.below(3),
             patience_ms: (rng.below(IMPATIENT_ONE_IN) == 0)
                 .then(|| 1 + u64::from(rng.below(PATIENCE_MS_MAX))),
+            stays: rng.below(2) == 0,
         });
     }
     parties.sort_by_key(|party| party.comes_ms);

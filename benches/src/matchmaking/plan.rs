@@ -21,9 +21,12 @@ pub struct MatchmakingArgs {
     /// Seed of who comes when, plays how well, and of when a lobby dies
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Lobbies on the one store; with two, one dies again and again
+    /// Lobbies on the one store, each with shards of its own
     #[arg(long, value_name = "N", default_value_t = 1)]
     lobbies: usize,
+    /// How many of them die again and again, with their shards; all but one where it is not given
+    #[arg(long, value_name = "N")]
+    dying: Option<usize>,
     /// Draw waiting times and rating differences into this SVG file
     #[arg(long, value_name = "FILE")]
     pub plot: Option<PathBuf>,
@@ -41,13 +44,15 @@ pub struct Plan {
     pub seed: u64,
     /// Lobbies.
     pub lobbies: usize,
+    /// How many of them die.
+    pub dying: usize,
     /// How matches are formed.
     pub rules: ModeRules,
 }
 
 impl Plan {
-    /// So many players in teams of four.
-    pub fn new(players: usize, seed: u64, lobbies: usize) -> Self {
+    /// So many players in teams of four, and so many lobbies, of which some die.
+    pub fn new(players: usize, seed: u64, lobbies: usize, dying: usize) -> Self {
         let rules = ModeRules {
             places: 8,
             teams: 2,
@@ -58,7 +63,7 @@ impl Plan {
             window_per_second: 0.15,
             wait_seconds_max: 120,
         };
-        Self { players, seed, lobbies, rules }
+        Self { players, seed, lobbies, dying, rules }
     }
 }
 
@@ -70,6 +75,8 @@ impl MatchmakingArgs {
     pub fn plan(&self) -> Result<Plan, FlagError> {
         within("players", self.players as u64, 8, PLAYERS_MAX)?;
         within("lobbies", self.lobbies as u64, 1, 2)?;
-        Ok(Plan::new(self.players, self.seed, self.lobbies))
+        let dying = self.dying.unwrap_or(self.lobbies - 1);
+        within("dying", dying as u64, 0, self.lobbies as u64)?;
+        Ok(Plan::new(self.players, self.seed, self.lobbies, dying))
     }
 }

@@ -12,14 +12,17 @@ use crate::recovery::report::Summary;
 pub struct Report {
     pub players: usize,
     pub lobbies: usize,
+    pub dying: usize,
     pub seed: u64,
     pub virtual_seconds: u64,
     pub matches: u64,
     pub lost: u64,
     pub matched_twice: u64,
     pub parties_split: u64,
+    pub matches_short: u64,
     pub teams_overfull: u64,
     pub promises_broken: u64,
+    pub turned_out: u64,
     pub given_up: u64,
     pub cancelled: u64,
     pub filled: u64,
@@ -35,17 +38,21 @@ impl Report {
     /// From what was seen.
     pub fn new(plan: &Plan, seen: &Observed) -> Self {
         let summary = |values: &[f64]| Summary::of(values.iter().copied());
+        let faults = &seen.faults;
         Self {
             players: plan.players,
             lobbies: plan.lobbies,
+            dying: plan.dying,
             seed: plan.seed,
             virtual_seconds: seen.virtual_seconds,
             matches: seen.matches,
-            lost: seen.lost,
-            matched_twice: seen.matched_twice,
-            parties_split: seen.parties_split,
-            teams_overfull: seen.teams_overfull,
-            promises_broken: seen.promises_broken,
+            lost: faults.lost,
+            matched_twice: faults.matched_twice,
+            parties_split: faults.parties_split,
+            matches_short: faults.matches_short,
+            teams_overfull: faults.teams_overfull,
+            promises_broken: faults.promises_broken,
+            turned_out: faults.turned_out,
             given_up: seen.given_up,
             cancelled: seen.cancelled,
             filled: seen.filled,
@@ -69,8 +76,12 @@ impl Report {
                 format!("{}, {}, {}", self.lost, self.matched_twice, self.parties_split),
             ),
             (
-                "teams overfull, promises broken",
-                format!("{}, {}", self.teams_overfull, self.promises_broken),
+                "teams overfull, matches short",
+                format!("{}, {}", self.teams_overfull, self.matches_short),
+            ),
+            (
+                "promises broken, turned out",
+                format!("{}, {}", self.promises_broken, self.turned_out),
             ),
             ("given up, cancelled", format!("{}, {}", self.given_up, self.cancelled)),
             ("went into running matches", self.filled.to_string()),
@@ -78,7 +89,7 @@ impl Report {
             ("waiting, s", summary(&self.wait_seconds)),
             ("between the teams' mean ratings", summary(&self.rating_difference)),
             ("between best and worst player", summary(&self.rating_spread)),
-            ("a look of the matchmaker, us", summary(&self.look_us)),
+            ("what time does to a lobby, us", summary(&self.look_us)),
         ];
         rows.iter().map(|(name, value)| format!("{name:36} {value}\n")).collect()
     }

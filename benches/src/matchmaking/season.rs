@@ -3,7 +3,7 @@
 use anyhow::Result;
 use matchkeep_server::store::{Directory, FinishedMatch, NewMatch, SqliteDirectory};
 use matchkeep_shared::game::{Outcome, PlayerResult};
-use matchkeep_shared::ids::{MatchId, ShardId};
+use matchkeep_shared::ids::{MatchId, PlayerId, ShardId};
 use matchkeep_shared::rng::Rng;
 use matchkeep_shared::time::{Tick, TickRate};
 
@@ -24,8 +24,9 @@ pub(super) fn play(
     directory.begin()?;
     let mut people = Vec::with_capacity(plan.players);
     for n in 0..plan.players {
-        let player = directory.player(&format!("player {n}"), 0)?;
-        people.push(Person { player, skill: skill(rng) });
+        let mut person = Person { player: PlayerId(0), nth: n, skill: skill(rng) };
+        person.player = directory.player(&person.name(), 0)?;
+        people.push(person);
     }
     directory.commit()?;
     let mut order: Vec<usize> = (0..people.len()).collect();
@@ -44,7 +45,7 @@ pub(super) fn play(
             let lines = lines.map(|(n, (_, person))| (*person, None, n as u32 + 1));
             // Numbers that no match of the season itself has: those are drawn from all of 64 bits.
             let id = MatchId((round * order.len() + nth) as u64);
-            directory.create(&new_match(id, 0))?;
+            directory.create(&new_match(id, ShardId(0), 0))?;
             directory.finish(&result(id, lines, 0))?;
         }
         directory.commit()?;
@@ -53,7 +54,7 @@ pub(super) fn play(
 }
 
 /// A match of the ladder.
-pub(super) fn new_match(id: MatchId, created_unix_ms: u64) -> NewMatch {
+pub(super) fn new_match(id: MatchId, shard: ShardId, created_unix_ms: u64) -> NewMatch {
     NewMatch {
         id,
         mode: MODE.to_owned(),
@@ -61,7 +62,7 @@ pub(super) fn new_match(id: MatchId, created_unix_ms: u64) -> NewMatch {
         game: "played by true skill".to_owned(),
         rules_version: 1,
         map: None,
-        shard: ShardId(0),
+        shard,
         tick_rate: TickRate::default(),
         created_unix_ms,
     }
@@ -75,7 +76,7 @@ pub(super) fn result<'a>(
 ) -> FinishedMatch {
     let line = |(person, team, place): (&Person, Option<u8>, u32)| PlayerResult {
         player: person.player,
-        name: format!("player {}", person.player),
+        name: person.name(),
         team,
         place,
         score: 0,
@@ -83,4 +84,9 @@ pub(super) fn result<'a>(
     };
     let outcome = Outcome { reason: "played".to_owned(), players: lines.map(line).collect() };
     FinishedMatch { id, outcome, ticks: Tick(1), ended_unix_ms }
+}
+
+/// An outcome for who only wants to know that a match is over.
+pub(super) fn nothing() -> Outcome {
+    Outcome { reason: "played".to_owned(), players: Vec::new() }
 }

@@ -1,32 +1,35 @@
-//! Parties, lobbies and matches under virtual time, and what is seen of them.
+//! Players, nodes and matches under virtual time, and what is seen of them.
+//!
+//! Owns: what happens when, and what parties want. What players do about it is `players`', what passes between a lobby,
+//! the store and shards `carrying`'s, what a death does `dying`'s. Must not know: what a lobby makes of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod carrying;
+mod dying;
+mod players;
+
+use std::collections::BTreeMap;
 
 use anyhow::Result;
-use matchkeep_server::matchmaking::{NewTicket, QueueTicket, QueueTicketId};
-use matchkeep_server::store::{Directory, Queue, SqliteDirectory};
-use matchkeep_shared::ids::MatchId;
+use matchkeep_server::identity::ServerIdentity;
+use matchkeep_server::lobby::core::ConnectionKey;
+use matchkeep_server::matchmaking::{QueueTicket, QueueTicketId};
+use matchkeep_server::shard::message::ShardEvent;
+use matchkeep_server::store::SqliteDirectory;
+use matchkeep_server::tickets::TicketKeys;
+use matchkeep_shared::ids::{MatchId, PlayerId, ShardId};
 use matchkeep_shared::rng::Rng;
+use matchkeep_shared::wire::lobby::{Assignment, LobbyMessage, LobbyRequest};
 
-use super::lobby::{Died, Lobby, News, Request};
-use super::people::{Party, form_of_the_day, parties};
-use super::plan::{MODE, Plan};
-use super::season;
+use self::dying::Fate;
+use super::client::{Client, Step};
+use super::judge::{Faults, Judge};
+use super::node::{Node, StoreSaid};
+use super::people::{Party, parties};
+use super::plan::Plan;
+use super::shards::Shards;
 
-/// From one round of the lobbies to the next, in milliseconds.
-const ROUND_MS: u64 = 250;
-/// A match takes so long, and up to as long again.
-const MATCH_MS: u64 = 120_000;
 /// From a match to the next wish for one, at most.
 const REST_MS_MAX: u32 = 20_000;
-/// A lobby dies about once in so many moments at which it may, five a round with much to do.
-const DEATH_ONE_IN: u32 = 150;
-/// A dead lobby is back after so long, at most.
-const BACK_MS_MAX: u32 = 8_000;
-/// A party whose lobby died asks another after so long, at most.
-const ASK_AGAIN_MS_MAX: u32 = 4_000;
-/// Old parties are let go of so often.
-const FORGET_EVERY_MS: u64 = 60_000;
 /// So long after the last party came everybody is through with all they wanted; who is not is lost.
 const END_MS: u64 = 3_600_000;
 
@@ -35,16 +38,8 @@ const END_MS: u64 = 3_600_000;
 pub struct Observed {
     /// Matches that were made.
     pub matches: u64,
-    /// Wishes for a match that were neither fulfilled, nor given up or taken back.
-    pub lost: u64,
-    /// Parties that were told of a second match while they were in one, and matches made twice.
-    pub matched_twice: u64,
-    /// Parties whose members are not all in the same team of the same match.
-    pub parties_split: u64,
-    /// Teams with more players than places.
-    pub teams_overfull: u64,
-    /// Promises of a match that nobody kept.
-    pub promises_broken: u64,
+    /// What must not be.
+    pub faults: Faults,
     /// Parties that were told that they waited for too long.
     pub given_up: u64,
     /// Parties that took their wish back.
@@ -61,361 +56,314 @@ pub struct Observed {
     pub rating_difference: Vec<f64>,
     /// Between the best and the worst player of a new match.
     pub rating_spread: Vec<f64>,
-    /// Look of a matchmaker, in microseconds of the wall's clock.
+    /// What time does to a lobby, a look of its matchmaker among it, in microseconds of the wall's clock.
     pub look_us: Vec<f64>,
     /// How long it went on.
     pub virtual_seconds: u64,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Wake {
-    /// A party wants a match, or asks again.
-    Ask(usize),
+/// Something that happens at its time. What is about a node that died since is void.
+enum Event {
+    /// A party wants a match.
+    Begin(usize),
     /// A party wants none any more: of this wish, if it is still the same.
-    Cancel(usize, u32),
-    /// A match is over.
-    Over(MatchId),
-    /// A lobby is back.
+    Tire(usize, u32),
+    /// A player looks whether there is something to ask.
+    Look(usize),
+    /// A request arrives.
+    Asks(ConnectionKey, LobbyRequest),
+    /// Something that the lobby said arrives.
+    Hears(ConnectionKey, LobbyMessage),
+    /// A player shows a ticket.
+    Shows(usize, Assignment),
+    /// A match is over: of this going-on, if it still is the same.
+    Over(MatchId, u32),
+    /// Its players hear the result.
+    Told(MatchId),
+    /// Nobody has a ticket to it any more.
+    Settle(MatchId),
+    /// A dead node is back.
     Back(usize),
+    /// Something of a node, in this life of it.
+    Node(usize, u32, NodeEvent),
 }
 
-/// A round of the lobbies has two.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Half {
-    Look,
-    Act,
+/// What happens to a node that lives.
+enum NodeEvent {
+    /// The store writes.
+    Write,
+    /// The store answers.
+    Said(StoreSaid),
+    /// Its lobby wants a match.
+    Claim(ShardId, MatchId),
+    /// A claimed match is there.
+    Made(MatchId),
+    /// A match of before goes on.
+    Resumed(MatchId),
+    /// A shard says something.
+    Shard(ShardEvent),
+    /// A connection is gone.
+    Gone(ConnectionKey),
+    /// Time passes.
+    Time,
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Stage {
-    Away,
-    /// Since when, and where it asked.
-    Waits {
-        since_ms: u64,
-        lobby: usize,
-    },
-    Plays(MatchId),
-    Done,
+/// A connection as the network sees it.
+struct Link {
+    client: usize,
+    node: usize,
+    /// How long a message takes; all of one connection take the same, so that they stay in order.
+    way_ms: u64,
+}
+
+/// A party and what it wants now.
+struct Group {
+    party: Party,
+    /// The players, as indices; the leader first.
+    clients: Vec<usize>,
+    /// How many matches it has wanted.
+    wish: u32,
+    since_ms: u64,
+    node: usize,
+    code: Option<String>,
+    is_told: bool,
+    is_tired: bool,
+    /// When one of them last did something for which a party waits no longer.
+    stirred_ms: Option<u64>,
+    turned_out_ms: Option<u64>,
+    is_done: bool,
 }
 
 struct World<'a> {
     plan: &'a Plan,
     rng: Rng,
     folder: tempfile::TempDir,
-    /// Of the node: accounts, results, and looking up.
-    directory: SqliteDirectory,
-    parties: Vec<Party>,
-    stages: Vec<Stage>,
-    /// How many matches each party has wanted, and the one it had last.
-    wanted: Vec<(u32, Option<MatchId>)>,
-    lobbies: Vec<Option<Lobby>>,
-    /// Who made each running match.
-    running: BTreeMap<MatchId, usize>,
-    seats: BTreeMap<MatchId, Vec<(usize, u8)>>,
-    made: BTreeSet<MatchId>,
-    wakes: BTreeSet<(u64, Wake)>,
+    keys: TicketKeys,
+    groups: Vec<Group>,
+    /// How many of them want something still.
+    open: usize,
+    clients: Vec<Client>,
+    /// The group of each, the connection, and when they look next.
+    group_of: Vec<usize>,
+    link_of: Vec<Option<ConnectionKey>>,
+    looks_ms: Vec<Option<u64>>,
+    client_of: BTreeMap<PlayerId, usize>,
+    /// By the number of the connection.
+    links: BTreeMap<u64, Link>,
+    next_key: u64,
+    nodes: Vec<Option<Node>>,
+    /// Which life of a node this is, and how it ends.
+    lives: Vec<u32>,
+    fates: Vec<Fate>,
+    shards: Shards,
+    /// Parties as the store handed them out.
+    tickets: BTreeMap<QueueTicketId, QueueTicket>,
+    events: BTreeMap<(u64, u64), Event>,
+    next_event: u64,
+    judge: Judge,
     seen: Observed,
 }
 
 /// Plays it, and says how it goes.
 ///
 /// # Errors
-/// Where the store fails.
+/// Where the store fails, or a lobby does what it has no reason for.
 pub fn play(plan: &Plan, say: impl Fn(&str)) -> Result<Observed> {
     let folder = tempfile::tempdir()?;
     let mut directory = SqliteDirectory::open(folder.path())?;
     let mut rng = Rng::new(plan.seed);
     say(&format!("{} players play the season before", plan.players));
-    let people = season::play(plan, &mut rng, &mut directory)?;
+    let people = super::season::play(plan, &mut rng, &mut directory)?;
+    drop(directory);
     let parties = parties(plan, &mut rng, &people);
-    let wakes = parties.iter().enumerate().map(|(n, party)| (party.comes_ms, Wake::Ask(n)));
-    let mut world = World {
-        plan,
-        folder,
-        directory,
-        stages: vec![Stage::Away; parties.len()],
-        wanted: vec![(0, None); parties.len()],
-        lobbies: (0..plan.lobbies).map(|_| None).collect(),
-        running: BTreeMap::new(),
-        seats: BTreeMap::new(),
-        made: BTreeSet::new(),
-        wakes: wakes.collect(),
-        seen: Observed::default(),
-        rng,
-        parties,
-    };
-    for lobby in 0..plan.lobbies {
-        world.begin(lobby)?;
+    let last_ms = parties.iter().map(|party| party.comes_ms).max().unwrap_or(0);
+    let mut world = World::new(plan, folder, rng, parties)?;
+    for node in 0..plan.lobbies {
+        world.begin_node(node, 0)?;
     }
-    let mut now_ms = 0;
-    let end_ms = world.parties.iter().map(|party| party.comes_ms).max().unwrap_or(0) + END_MS;
-    while now_ms < end_ms && world.stages.iter().any(|stage| *stage != Stage::Done) {
-        world.turn(now_ms)?;
-        now_ms += ROUND_MS;
-        if now_ms.is_multiple_of(60_000) {
-            let (matches, waiting) = (world.seen.matches, world.waiting());
-            say(&format!("minute {}: {matches} matches, {waiting} wait", now_ms / 60_000));
+    let (mut now_ms, mut minute) = (0, 0);
+    while now_ms < last_ms + END_MS && world.open > 0 {
+        let Some(((at_ms, _), event)) = world.events.pop_first() else { break };
+        now_ms = at_ms;
+        world.happen(now_ms, event)?;
+        if now_ms / 60_000 > minute {
+            minute = now_ms / 60_000;
+            let waits = |client: &&Client| client.step == Step::Waits;
+            let waiting = world.clients.iter().filter(waits).count();
+            say(&format!(
+                "minute {minute}: {} matches, {waiting} players wait",
+                world.seen.matches
+            ));
         }
     }
-    world.seen.virtual_seconds = now_ms / 1000;
-    world.conclude()
+    let mut seen = world.seen;
+    seen.virtual_seconds = now_ms / 1000;
+    let unfinished = world.groups.iter().enumerate().filter(|(_, group)| !group.is_done);
+    seen.faults = world.judge.conclude(unfinished.map(|(group, _)| group));
+    Ok(seen)
 }
 
-impl World<'_> {
-    fn waiting(&self) -> usize {
-        self.stages.iter().filter(|stage| matches!(stage, Stage::Waits { .. })).count()
-    }
-
-    fn turn(&mut self, now_ms: u64) -> Result<()> {
-        while let Some(&(due_ms, wake)) = self.wakes.first()
-            && due_ms <= now_ms
-        {
-            self.wakes.pop_first();
-            match wake {
-                Wake::Ask(party) => self.ask(party, now_ms),
-                Wake::Cancel(party, wish) => self.cancel(party, wish),
-                Wake::Over(match_id) => self.end(match_id, now_ms)?,
-                Wake::Back(lobby) => self.begin(lobby)?,
-            }
-        }
-        // All look before any of them acts: so they want the same parties, and one is too late.
-        let mut order: Vec<usize> = (0..self.lobbies.len()).collect();
-        let first = self.rng.below(order.len() as u32) as usize;
-        order.rotate_left(first);
-        for half in [Half::Look, Half::Act] {
-            for index in &order {
-                self.round(*index, half, now_ms)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn begin(&mut self, index: usize) -> Result<()> {
-        let own = self.running.iter().filter(|(_, by)| **by == index).map(|(id, _)| *id);
-        let seed = u64::from(self.rng.next_u32());
-        let (folder, own) = (self.folder.path(), own.collect());
-        self.lobbies[index] = Some(Lobby::begin(self.plan, index, folder, seed, &own)?);
-        Ok(())
-    }
-
-    fn round(&mut self, index: usize, half: Half, now_ms: u64) -> Result<()> {
-        let Some(mut lobby) = self.lobbies[index].take() else { return Ok(()) };
-        if half == Half::Look && now_ms.is_multiple_of(FORGET_EVERY_MS) {
-            lobby.forget(now_ms)?;
-        }
-        // One of two dies, so that somebody is always there to ask.
-        let may_die = index > 0;
-        let mut news = Vec::new();
-        let rng = &mut self.rng;
-        let dies = || may_die && rng.below(DEATH_ONE_IN) == 0;
-        let outcome = match half {
-            Half::Look => lobby.look(now_ms, dies, &mut news)?,
-            Half::Act => lobby.act(now_ms, dies, &mut news)?,
+impl<'a> World<'a> {
+    fn new(
+        plan: &'a Plan,
+        folder: tempfile::TempDir,
+        rng: Rng,
+        parties: Vec<Party>,
+    ) -> Result<Self> {
+        let members = |party: &Party| party.members.iter().map(|person| person.player).collect();
+        let judge = Judge::new(plan.rules, parties.iter().map(members).collect());
+        let mut world = Self {
+            plan,
+            rng,
+            folder,
+            keys: ServerIdentity::ephemeral()?.ticket_keys(),
+            groups: Vec::new(),
+            open: parties.len(),
+            clients: Vec::new(),
+            group_of: Vec::new(),
+            link_of: Vec::new(),
+            looks_ms: Vec::new(),
+            client_of: BTreeMap::new(),
+            links: BTreeMap::new(),
+            next_key: 1,
+            nodes: (0..plan.lobbies).map(|_| None).collect(),
+            lives: vec![0; plan.lobbies],
+            fates: vec![Fate::default(); plan.lobbies],
+            shards: Shards::default(),
+            tickets: BTreeMap::new(),
+            events: BTreeMap::new(),
+            next_event: 0,
+            judge,
+            seen: Observed::default(),
         };
-        // What was said before it died was heard.
-        for news in news {
-            self.hear(news, index, now_ms)?;
+        for party in parties {
+            world.add_group(party);
         }
-        match outcome {
-            Ok(()) => self.lobbies[index] = Some(lobby),
-            Err(Died) => {
-                self.note(&lobby);
-                drop(lobby);
-                self.seen.lobby_deaths += 1;
-                let back_ms = now_ms + ROUND_MS + u64::from(self.rng.below(BACK_MS_MAX));
-                self.wakes.insert((back_ms, Wake::Back(index)));
-                for party in 0..self.stages.len() {
-                    if matches!(self.stages[party], Stage::Waits { lobby, .. } if lobby == index) {
-                        let again_ms = now_ms + u64::from(self.rng.below(ASK_AGAIN_MS_MAX));
-                        self.wakes.insert((again_ms, Wake::Ask(party)));
-                    }
-                }
+        Ok(world)
+    }
+
+    fn add_group(&mut self, party: Party) {
+        let group = self.groups.len();
+        let first = self.clients.len();
+        for (nth, person) in party.members.iter().enumerate() {
+            self.client_of.insert(person.player, self.clients.len());
+            self.clients.push(Client::new(person.player, person.name(), nth == 0));
+            self.group_of.push(group);
+            self.link_of.push(None);
+            self.looks_ms.push(None);
+        }
+        self.at(party.comes_ms, Event::Begin(group));
+        self.groups.push(Group {
+            clients: (first..self.clients.len()).collect(),
+            party,
+            wish: 0,
+            since_ms: 0,
+            node: 0,
+            code: None,
+            is_told: false,
+            is_tired: false,
+            stirred_ms: None,
+            turned_out_ms: None,
+            is_done: false,
+        });
+    }
+
+    fn at(&mut self, at_ms: u64, event: Event) {
+        self.next_event += 1;
+        self.events.insert((at_ms, self.next_event), event);
+    }
+
+    fn draw(&mut self, (low, high): (u32, u32)) -> u64 {
+        u64::from(low + self.rng.below(high - low))
+    }
+
+    fn happen(&mut self, now_ms: u64, event: Event) -> Result<()> {
+        match event {
+            Event::Begin(group) => self.want(group, now_ms),
+            Event::Tire(group, wish) => self.tire(group, wish, now_ms),
+            Event::Look(client) if self.looks_ms[client] == Some(now_ms) => {
+                self.looks_ms[client] = None;
+                self.look(client, now_ms);
             }
+            Event::Look(_) => {}
+            Event::Asks(key, request) => self.bring(key, request, now_ms)?,
+            Event::Hears(key, message) => self.hear(key, message, now_ms)?,
+            Event::Shows(client, assignment) => self.show(client, &assignment, now_ms)?,
+            Event::Over(match_id, epoch) => self.end(match_id, epoch, now_ms)?,
+            Event::Told(match_id) => self.tell_result(match_id, now_ms),
+            Event::Settle(match_id) => self.judge.settle(match_id),
+            Event::Back(node) => self.begin_node(node, now_ms)?,
+            Event::Node(node, life, event) if self.lives[node] == life => {
+                self.happen_to(node, event, now_ms)?;
+            }
+            Event::Node(..) => {}
         }
         Ok(())
     }
 
-    fn note(&mut self, lobby: &Lobby) {
-        self.seen.look_us.extend(&lobby.look_us);
-        self.seen.refused += lobby.refused;
-        self.seen.filled += lobby.filled;
-    }
-
-    fn ask(&mut self, party: usize, now_ms: u64) {
-        let alive = (0..self.lobbies.len()).filter(|lobby| self.lobbies[*lobby].is_some());
-        let alive: Vec<usize> = alive.collect();
-        let lobby = alive[self.rng.below(alive.len() as u32) as usize];
-        let since_ms = match self.stages[party] {
-            Stage::Waits { since_ms, .. } => since_ms,
-            Stage::Away => {
-                self.wanted[party].0 += 1;
-                if let Some(patience_ms) = self.parties[party].patience_ms {
-                    let wish = self.wanted[party].0;
-                    self.wakes.insert((now_ms + patience_ms, Wake::Cancel(party, wish)));
-                }
-                now_ms
-            }
-            Stage::Plays(_) | Stage::Done => return,
-        };
-        self.stages[party] = Stage::Waits { since_ms, lobby };
-        let members = self.parties[party].members.iter().map(|person| person.player).collect();
-        let done_with = self.wanted[party].1;
-        let mode = MODE.to_owned();
-        let new = NewTicket { mode, members, queued_unix_ms: now_ms, done_with };
-        if let Some(lobby) = &mut self.lobbies[lobby] {
-            lobby.inbox.push(Request::Find { party, new });
+    /// A party wants a match, of its own lobby as long as it is connected, else of any that lives.
+    fn want(&mut self, group: usize, now_ms: u64) {
+        let clients = self.groups[group].clients.clone();
+        if clients.iter().all(|client| self.link_of[*client].is_none()) {
+            self.groups[group].node = self.choose_node();
+            self.groups[group].code = None;
+        }
+        let known = &mut self.groups[group];
+        known.wish += 1;
+        known.since_ms = now_ms;
+        (known.is_told, known.is_tired) = (false, false);
+        (known.stirred_ms, known.turned_out_ms) = (None, None);
+        let (wish, patience_ms) = (known.wish, known.party.patience_ms);
+        for client in clients {
+            self.clients[client].want();
+            self.look_in(client, now_ms, (0, 1_000));
+        }
+        if let Some(patience_ms) = patience_ms {
+            self.at(now_ms + patience_ms, Event::Tire(group, wish));
         }
     }
 
-    fn cancel(&mut self, party: usize, wish: u32) {
-        if let Stage::Waits { lobby, .. } = self.stages[party]
-            && self.wanted[party].0 == wish
-            && let Some(lobby) = &mut self.lobbies[lobby]
-        {
-            lobby.inbox.push(Request::Cancel { party });
-        }
+    fn choose_node(&mut self) -> usize {
+        let alive: Vec<usize> =
+            (0..self.nodes.len()).filter(|node| self.nodes[*node].is_some()).collect();
+        let nth = self.rng.below(alive.len().max(1) as u32) as usize;
+        alive.get(nth).copied().unwrap_or(0)
     }
 
-    fn hear(&mut self, news: News, from: usize, now_ms: u64) -> Result<()> {
-        // Only who is connected there hears it.
-        let listens = |stage| match stage {
-            Stage::Waits { since_ms, lobby } if lobby == from => Some(since_ms),
-            _ => None,
-        };
-        match news {
-            News::Made { match_id, by, tickets } => self.made(match_id, by, &tickets, now_ms),
-            News::Matched { party, ticket, match_id, team } => {
-                if let Stage::Plays(other) = self.stages[party]
-                    && other != match_id
-                {
-                    self.seen.matched_twice += 1;
-                }
-                let Some(since_ms) = listens(self.stages[party]) else { return Ok(()) };
-                self.seen.wait_seconds.push((now_ms - since_ms) as f64 / 1000.0);
-                self.stages[party] = Stage::Plays(match_id);
-                self.wanted[party].1 = Some(match_id);
-                self.check_whole(party, ticket)?;
-                if self.made.contains(&match_id) && !self.running.contains_key(&match_id) {
-                    // It heard of its match when that was over.
-                    self.rest(party, now_ms);
-                } else {
-                    self.seats.entry(match_id).or_default().push((party, team.unwrap_or(0)));
-                }
-            }
-            News::GivenUp { party } => {
-                if listens(self.stages[party]).is_some() {
-                    self.seen.given_up += 1;
-                    self.rest(party, now_ms);
-                }
-            }
-            News::Cancelled { party } => {
-                if listens(self.stages[party]).is_some() {
-                    self.seen.cancelled += 1;
-                    self.rest(party, now_ms);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Every member of the party must be where its leader is.
-    fn check_whole(&mut self, party: usize, ticket: QueueTicketId) -> Result<()> {
-        let mut is_whole = true;
-        for person in &self.parties[party].members {
-            let found = self.directory.queue_of(person.player)?;
-            is_whole &= found.is_some_and(|found| {
-                found.ticket.id == ticket
-                    && found.ticket.members.len() == self.parties[party].members.len()
-            });
-        }
-        self.seen.parties_split += u64::from(!is_whole);
-        Ok(())
-    }
-
-    fn made(
-        &mut self,
-        match_id: MatchId,
-        by: usize,
-        tickets: &[(QueueTicket, Option<u8>)],
-        now_ms: u64,
-    ) {
-        if !self.made.insert(match_id) {
-            self.seen.matched_twice += 1;
+    fn tire(&mut self, group: usize, wish: u32, now_ms: u64) {
+        let leader = self.groups[group].clients[0];
+        if self.groups[group].wish != wish {
             return;
         }
-        self.seen.matches += 1;
-        self.running.insert(match_id, by);
-        let over_ms = now_ms + MATCH_MS + u64::from(self.rng.below(MATCH_MS as u32));
-        self.wakes.insert((over_ms, Wake::Over(match_id)));
-        let mean_of = |wanted: u8| {
-            let team = tickets.iter().filter(|(_, team)| *team == Some(wanted));
-            let ratings: Vec<f64> = team
-                .flat_map(|(ticket, _)| ticket.members.iter().map(|member| member.rating.mean))
-                .collect();
-            ratings.iter().sum::<f64>() / ratings.len() as f64
-        };
-        self.seen.rating_difference.push((mean_of(0) - mean_of(1)).abs());
-        let members = tickets.iter().flat_map(|(ticket, _)| &ticket.members);
-        let means = members.map(|member| member.rating.mean);
-        let best = means.clone().fold(f64::NEG_INFINITY, f64::max);
-        self.seen.rating_spread.push(best - means.fold(f64::INFINITY, f64::min));
+        if let Some(request) = self.clients[leader].cancel() {
+            self.groups[group].is_tired = true;
+            self.send(leader, request, now_ms);
+        }
     }
 
-    /// The better team of the day wins, and everybody goes on.
-    fn end(&mut self, match_id: MatchId, now_ms: u64) -> Result<()> {
-        if let Some(by) = self.running.remove(&match_id)
-            && let Some(lobby) = &mut self.lobbies[by]
-        {
-            lobby.over(match_id);
-        }
-        let seats = self.seats.remove(&match_id).unwrap_or_default();
-        let (mut strength, mut players) = ([0.0; 2], [0; 2]);
-        for (party, team) in &seats {
-            for person in &self.parties[*party].members {
-                strength[usize::from(*team)] += form_of_the_day(&mut self.rng, person);
-                players[usize::from(*team)] += 1;
+    /// One of a party is through with this wish: so are all who neither play nor are on their way. When nobody does, the
+    /// party rests, and may want another match.
+    fn rest(&mut self, number: usize, now_ms: u64) {
+        for client in self.groups[number].clients.clone() {
+            let client = &mut self.clients[client];
+            if matches!(client.step, Step::Wants | Step::Waits) {
+                client.step = Step::Rests;
             }
         }
-        let most = self.plan.rules.party_max();
-        self.seen.teams_overfull += players.iter().filter(|team| **team > most).count() as u64;
-        let winner = u8::from(strength[1] > strength[0]);
-        let place = |team: u8| if team == winner { 1 } else { 2 };
-        let mut lines: Vec<_> = seats
-            .iter()
-            .flat_map(|(party, team)| {
-                let members = self.parties[*party].members.iter();
-                members.map(|person| (person, Some(*team), place(*team)))
-            })
-            .collect();
-        lines.sort_by_key(|line| line.2);
-        self.directory.begin()?;
-        self.directory.finish(&season::result(match_id, lines.into_iter(), now_ms))?;
-        self.directory.commit()?;
-        for (party, _) in seats {
-            self.rest(party, now_ms);
-        }
-        Ok(())
-    }
-
-    /// A party goes, and may come again.
-    fn rest(&mut self, party: usize, now_ms: u64) {
-        if self.wanted[party].0 >= self.parties[party].matches {
-            self.stages[party] = Stage::Done;
+        let group = &mut self.groups[number];
+        let rests = |client: &usize| self.clients[*client].step == Step::Rests;
+        if group.is_done || !group.clients.iter().all(rests) {
             return;
         }
-        self.stages[party] = Stage::Away;
+        if group.wish >= group.party.matches {
+            group.is_done = true;
+            self.open -= 1;
+            for client in group.clients.clone() {
+                self.hang_up(client, now_ms);
+            }
+            return;
+        }
         let again_ms = now_ms + 1 + u64::from(self.rng.below(REST_MS_MAX));
-        self.wakes.insert((again_ms, Wake::Ask(party)));
-    }
-
-    /// Who is still on the way when nothing more can happen is lost.
-    fn conclude(mut self) -> Result<Observed> {
-        for lobby in self.lobbies.iter_mut().filter_map(Option::take).collect::<Vec<_>>() {
-            self.note(&lobby);
-        }
-        let unfinished = self.stages.iter().filter(|stage| **stage != Stage::Done);
-        self.seen.lost += unfinished.count() as u64;
-        self.seen.promises_broken = self.directory.promised()?.len() as u64;
-        Ok(self.seen)
+        self.at(again_ms, Event::Begin(number));
     }
 }
