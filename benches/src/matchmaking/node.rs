@@ -77,7 +77,7 @@ impl Node {
             ShardEntry { shard, port: 7778 + shard.0, fingerprint: [0; 32] }
         };
         let mut random = Rng::new(seed);
-        let mut wide = move || u64::from(random.next_u32()) << 32 | u64::from(random.next_u32());
+        let wide = move || u64::from(random.next_u32()) << 32 | u64::from(random.next_u32());
         let lobby = Lobby::new(LobbyConfig {
             lobby: LobbyId(index as u64),
             game: game(),
@@ -86,7 +86,7 @@ impl Node {
             address: None,
             signer,
             provider: None,
-            random: Box::new(move || wide()),
+            random: Box::new(wide),
         });
         let directory = SqliteDirectory::open(folder)?;
         Ok(Self { lobby, directory, asked: Vec::new() })

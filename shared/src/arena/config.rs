@@ -136,7 +136,7 @@ fn read_map(mode: &ModeSpec<'_>) -> Result<Map, ConfigError> {
 }
 
 fn nearest_key(key: &str) -> &'static str {
-    nearest(key, KEYS.into_iter()).unwrap_or(TEAMS)
+    nearest(key, KEYS).unwrap_or(TEAMS)
 }
 
 #[cfg(test)]

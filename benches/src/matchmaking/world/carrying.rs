@@ -160,10 +160,10 @@ impl World<'_> {
             (_, QueueSaid::Enqueued(queued)) if queued.state == QueueState::Waiting => {
                 self.tickets.insert(queued.ticket.id, queued.ticket.clone());
             }
-            (QueueAsk::Form(_), QueueSaid::Formed(Formed::Refused { .. })) => {
+            (QueueAsk::Form { .. }, QueueSaid::Formed(Formed::Refused { .. })) => {
                 self.seen.refused += 1;
             }
-            (QueueAsk::Form(form), QueueSaid::Formed(Formed::Taken)) => self.owe(form),
+            (QueueAsk::Form { form, .. }, QueueSaid::Formed(Formed::Taken)) => self.owe(form),
             _ => {}
         }
     }

@@ -8,7 +8,7 @@ use super::super::{LobbyConfig, ModeEntry, ShardEntry};
 use super::*;
 use crate::accounts::Bar;
 use crate::identity::ServerIdentity;
-use crate::matchmaking::ModeRules;
+use crate::matchmaking::{LobbyId, ModeRules};
 
 const NOW: u64 = 1_000_000;
 const ADA: PlayerId = PlayerId(7);
@@ -21,6 +21,7 @@ fn lobby() -> Lobby {
         address: None,
         signer: ServerIdentity::ephemeral().expect("keys").ticket_signer(),
         provider: None,
+        lobby: LobbyId(0),
         random: Box::new(|| 4),
     })
 }
