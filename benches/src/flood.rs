@@ -48,8 +48,8 @@ enum Part {
     Attack(attack::AttackArgs),
 }
 
-/// The whole program. Exit codes: 0 every bound was held; 1 one was not, or something failed on the way; 2 what was
-/// asked for cannot be.
+/// The whole program. Exit codes: 0 every attack took place and every bound was held; 1 one was not, or something
+/// failed on the way; 2 what was asked for cannot be.
 pub fn main() -> ExitCode {
     match run(&Cli::parse()) {
         Ok(true) => ExitCode::SUCCESS,
@@ -58,7 +58,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Whether all bounds were held.
+/// Whether every attack took place and all bounds were held.
 fn run(cli: &Cli) -> Result<bool, Failure> {
     match &cli.part {
         None => return Ok(measure(&cli.flood.plan()?)?),
