@@ -45,6 +45,8 @@ pub(super) struct Friends<'a> {
     pub(super) size: usize,
     /// The code of their party, once its leader knows.
     pub(super) code: Option<&'a str>,
+    /// The match that one of them was led to.
+    pub(super) found: Option<MatchId>,
 }
 
 /// What follows from what was heard.
@@ -148,7 +150,7 @@ impl Client {
             return None;
         }
         let find = LobbyRequest::FindMatch { mode: MODE.to_owned() };
-        let (asked, request) = if let Some(match_id) = self.sought.take() {
+        let (asked, request) = if let Some(match_id) = self.sought.take().or(friends.found) {
             (Asked::Locate, LobbyRequest::Locate { match_id })
         } else if friends.size == 1 {
             (Asked::Find, find)

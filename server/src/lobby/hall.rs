@@ -126,7 +126,9 @@ impl Hall {
         is_here: impl Fn(PlayerId) -> bool,
     ) {
         let Some(waiting) = self.parties.get_mut(&id) else { return };
-        let here = waiting.ticket.members.iter().all(|member| is_here(member.player));
+        let members = || waiting.ticket.members.iter();
+        let here = members().all(|member| is_here(member.player));
+        waiting.was_here |= members().any(|member| is_here(member.player));
         match (here, waiting.presence) {
             (true, Presence::Away(_)) => {
                 waiting.presence = Presence::Here;
@@ -166,7 +168,7 @@ impl Hall {
                     let held_ms = QUEUE_HELD.as_millis() as u64;
                     if is_over(&self.matchmaker, &waiting.ticket, now_unix_ms) {
                         lost.push((*id, QueueEnd::GivenUp));
-                    } else if now_unix_ms.saturating_sub(since) >= held_ms {
+                    } else if waiting.was_here && now_unix_ms.saturating_sub(since) >= held_ms {
                         lost.push((*id, QueueEnd::Cancelled));
                     }
                 }

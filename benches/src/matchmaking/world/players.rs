@@ -61,7 +61,12 @@ impl World<'_> {
             return;
         }
         let code = self.groups[self.group_of[client]].code.clone();
-        let friends = Friends { size, code: code.as_deref() };
+        let of_group = self.groups[self.group_of[client]].clients.iter();
+        let found = of_group.copied().find_map(|friend| match self.clients[friend].step {
+            Step::Goes(match_id) | Step::Plays(match_id) => Some(match_id),
+            Step::Rests | Step::Wants | Step::Waits => None,
+        });
+        let friends = Friends { size, code: code.as_deref(), found };
         if let Some(request) = self.clients[client].ask(friends) {
             if matches!(request, LobbyRequest::JoinParty { .. }) {
                 self.groups[self.group_of[client]].stirred_ms = Some(now_ms);
