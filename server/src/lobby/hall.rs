@@ -128,7 +128,8 @@ impl Hall {
         let Some(waiting) = self.parties.get_mut(&id) else { return };
         let members = || waiting.ticket.members.iter();
         let here = members().all(|member| is_here(member.player));
-        waiting.was_here |= members().any(|member| is_here(member.player));
+        let some_here = members().any(|member| is_here(member.player));
+        let was_here = std::mem::replace(&mut waiting.some_here, some_here);
         match (here, waiting.presence) {
             (true, Presence::Away(_)) => {
                 waiting.presence = Presence::Here;
@@ -137,6 +138,10 @@ impl Hall {
             (false, Presence::Here) => {
                 waiting.presence = Presence::Away(None);
                 self.matchmaker.handle_gone(id);
+            }
+            // It is absent since it holds somebody up: before, it may have waited elsewhere.
+            (false, Presence::Away(_)) if some_here && !was_here => {
+                waiting.presence = Presence::Away(None);
             }
             (true, Presence::Here) | (false, Presence::Away(_)) => {}
         }
@@ -168,7 +173,7 @@ impl Hall {
                     let held_ms = QUEUE_HELD.as_millis() as u64;
                     if is_over(&self.matchmaker, &waiting.ticket, now_unix_ms) {
                         lost.push((*id, QueueEnd::GivenUp));
-                    } else if waiting.was_here && now_unix_ms.saturating_sub(since) >= held_ms {
+                    } else if waiting.some_here && now_unix_ms.saturating_sub(since) >= held_ms {
                         lost.push((*id, QueueEnd::Cancelled));
                     }
                 }

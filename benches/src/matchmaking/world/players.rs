@@ -75,11 +75,12 @@ impl World<'_> {
         }
     }
 
-    /// The party's lobby does not answer: all of it go to one that does.
+    /// The party's lobby does not answer: all of it go to one that does. Who was told of a match waits for the lobby that has
+    /// it: no other can lead there.
     fn move_group(&mut self, client: usize) {
         let group = self.group_of[client];
         let is_free = self.groups[group].clients.iter().all(|of| self.link_of[*of].is_none());
-        if is_free {
+        if is_free && !self.groups[group].is_told {
             self.groups[group].node = self.choose_node();
         }
     }

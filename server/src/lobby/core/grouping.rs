@@ -11,6 +11,7 @@ use matchkeep_shared::wire::lobby::{LobbyReply, Party, PartyMember};
 
 use super::{ConnectionKey, Lobby, Player};
 use crate::lobby::parties::NotEntered;
+use crate::matchmaking::Member;
 
 impl Lobby {
     /// A player wants a party; who is in one is told of it.
@@ -53,12 +54,17 @@ impl Lobby {
     /// A player goes out of the party, if there is one. It waits no longer as it was.
     pub(super) fn leave_party(&mut self, now_unix_ms: u64, player: PlayerId) {
         self.stop_waiting(now_unix_ms, player);
+        self.drop_member(player);
+    }
+
+    fn drop_member(&mut self, player: PlayerId) {
         if let Some(rest) = self.parties.leave(player) {
             self.tell_party(&rest, None);
         }
     }
 
-    /// Who has been away for too long is out of the party.
+    /// Who has been away for too long is out of the party. What they wait in goes with that where it holds up somebody who is
+    /// here; where nobody of it is, they may have moved, party and all, to another lobby on the same store.
     pub(super) fn drop_absent(&mut self, now_unix_ms: u64) {
         let is_absent = |player: &PlayerId| !self.online.contains_key(player);
         let absent: BTreeSet<PlayerId> = self.parties.players().filter(is_absent).collect();
@@ -67,7 +73,11 @@ impl Lobby {
             let since = *self.away.entry(player).or_insert(now_unix_ms);
             if now_unix_ms.saturating_sub(since) >= QUEUE_HELD.as_millis() as u64 {
                 self.away.remove(&player);
-                self.leave_party(now_unix_ms, player);
+                let is_here = |member: &Member| self.online.contains_key(&member.player);
+                if self.hall.of(player).is_some_and(|ticket| ticket.members.iter().any(is_here)) {
+                    self.stop_waiting(now_unix_ms, player);
+                }
+                self.drop_member(player);
             }
         }
     }

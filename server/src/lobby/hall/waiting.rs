@@ -10,8 +10,8 @@ use crate::matchmaking::{ProposalId, QueueEnd, QueueTicket, Queued};
 pub(super) struct Waiting {
     pub(super) ticket: QueueTicket,
     pub(super) presence: Presence,
-    /// Somebody of it has been here. A party of which nobody ever was may wait at another lobby on the same store.
-    pub(super) was_here: bool,
+    /// Somebody of it is here. A party of which nobody is may wait at another lobby on the same store.
+    pub(super) some_here: bool,
     pub(super) standing: Standing,
     /// The wish for a match that it is in.
     pub(super) proposal: Option<ProposalId>,
@@ -52,7 +52,7 @@ impl Waiting {
         Self {
             ticket,
             presence: Presence::Away(None),
-            was_here: false,
+            some_here: false,
             standing: Standing::Waits,
             proposal: None,
             news: None,
