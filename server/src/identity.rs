@@ -243,6 +243,11 @@ impl ServerIdentity {
         config
     }
 
+    /// Knows the connection IDs that this endpoint gives.
+    pub fn connection_ids(&self, role: EndpointRole) -> HashedConnectionIdGenerator {
+        HashedConnectionIdGenerator::from_key(self.connection_id_key(role))
+    }
+
     fn connection_id_key(&self, role: EndpointRole) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.derived("connection id", role);
         u64::from_le_bytes([a, b, c, d, e, f, g, h])

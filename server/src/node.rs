@@ -49,8 +49,9 @@ use crate::watchdog::{self, Heartbeat};
 /// Events waiting for control.
 const CONTROL_EVENTS_MAX: usize = 4096;
 
-/// How much the threads of a node's runtime give way to those of its shards, which have 0.
-const NICE: i32 = 5;
+/// How much the threads of a node's runtime give way to those of its shards, which have 0: beside one that has all to do
+/// they get a tenth of a core. More would be felt in ticks, in stretches of milliseconds.
+const NICE: i32 = 10;
 
 /// A runtime for a node's lobby, admin interface and control: its threads give way to ticks. A thousand strangers who
 /// shake hands with the lobby have whatever the matches leave.
@@ -242,6 +243,7 @@ impl Node {
                 .incoming_buffer_size(INCOMING_BUFFER_BYTES)
                 .incoming_buffer_size_total(INCOMING_BUFFER_TOTAL_BYTES);
             let endpoint = Arc::new(identity.quic_endpoint(role));
+            let ids = Box::new(identity.connection_ids(role));
             let keys = identity.ticket_keys();
             let options = MatchOptions {
                 journaled: settings.journal,
@@ -252,6 +254,7 @@ impl Node {
             let core = move |now| CoreConfig {
                 shard,
                 endpoint,
+                ids,
                 server,
                 keys,
                 options,

@@ -3,6 +3,7 @@
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::ops::Range;
 
 use bytes::BytesMut;
 use matchkeep_shared::limits::SOCKET_BUFFER_BYTES;
@@ -24,8 +25,10 @@ pub struct Packets {
     stretch: usize,
     /// Of the messages of a batch.
     meta: [RecvMeta; BATCH_SIZE],
-    /// How many messages were received and not given out.
-    received: usize,
+    /// The messages that were received and not given out.
+    messages: Range<usize>,
+    /// How much of the first of them was given out, in bytes.
+    given: usize,
     pool: BytesMut,
     pool_bytes: usize,
 }
@@ -61,7 +64,8 @@ impl Packets {
             receive: vec![0; stretch * BATCH_SIZE],
             stretch,
             meta: [RecvMeta::default(); BATCH_SIZE],
-            received: 0,
+            messages: 0..0,
+            given: 0,
             pool: BytesMut::new(),
             pool_bytes,
         })
@@ -75,39 +79,58 @@ impl Packets {
         self.state.recv_buffer_size(socket)
     }
 
-    /// Takes one batch, for [`received`](Self::received); says how many messages it was. A full one
-    /// ([`BATCH_SIZE`]) means that more may wait.
+    /// Takes one batch, for [`received`](Self::received), in place of what is left of the one before; says how many
+    /// messages it was. A full one ([`BATCH_SIZE`]) means that more may wait.
     ///
     /// # Errors
     /// The kernel's; [`none_if_transient`] tells which are no harm.
     pub fn receive(&mut self, socket: UdpSockRef<'_>) -> io::Result<usize> {
-        self.received = 0;
+        (self.messages, self.given) = (0..0, 0);
         let mut stretches = self.receive.chunks_exact_mut(self.stretch);
         let mut buffers: [IoSliceMut<'_>; BATCH_SIZE] = std::array::from_fn(|_| {
             IoSliceMut::new(stretches.next().expect("one stretch for each message of a batch"))
         });
-        self.received = self.state.recv(socket, &mut buffers, &mut self.meta)?;
-        Ok(self.received)
+        let received = self.state.recv(socket, &mut buffers, &mut self.meta)?;
+        self.messages = 0..received;
+        Ok(received)
     }
 
-    /// The datagrams of the batch that was received, once.
+    /// The datagrams of the batch that was received, each once: who stops goes on where that was.
     pub fn received(&mut self) -> impl Iterator<Item = Datagram> {
-        let Self { receive, stretch, meta, received, pool, pool_bytes, is_any_address, .. } = self;
-        let messages = receive.chunks_exact(*stretch).zip(&*meta).take(std::mem::take(received));
-        let payloads = messages.flat_map(|(buffer, meta)| {
-            buffer[..meta.len].chunks(meta.stride.max(1)).map(move |payload| (payload, meta))
-        });
-        payloads.map(|(payload, meta)| {
-            if pool.capacity() < payload.len() {
-                // Takes back its memory where all that was cut from it is gone.
-                pool.reserve(*pool_bytes);
-            }
-            pool.extend_from_slice(payload);
-            let ecn = meta.ecn.and_then(|ecn| EcnCodepoint::from_bits(ecn as u8));
+        std::iter::from_fn(|| self.next())
+    }
+
+    /// Whether all that was received was given out.
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    fn next(&mut self) -> Option<Datagram> {
+        if self.messages.is_empty() {
+            return None;
+        }
+        let nth = self.messages.start;
+        let meta = &self.meta[nth];
+        // The kernel joins datagrams of one size, of which the last may be shorter.
+        let end = meta.len.min(self.given + meta.stride.max(1));
+        let payload = &self.receive[nth * self.stretch..][self.given..end];
+        if self.pool.capacity() < payload.len() {
+            // Takes back its memory where all that was cut from it is gone.
+            self.pool.reserve(self.pool_bytes);
+        }
+        self.pool.extend_from_slice(payload);
+        let datagram = Datagram {
+            from: meta.addr,
             // Where there is one address alone, naming it would cost with every packet sent.
-            let to = meta.dst_ip.filter(|_| *is_any_address);
-            Datagram { from: meta.addr, to, ecn, bytes: pool.split() }
-        })
+            to: meta.dst_ip.filter(|_| self.is_any_address),
+            ecn: meta.ecn.and_then(|ecn| EcnCodepoint::from_bits(ecn as u8)),
+            bytes: self.pool.split(),
+        };
+        self.given = end;
+        if end == meta.len {
+            (self.messages.start, self.given) = (nth + 1, 0);
+        }
+        Some(datagram)
     }
 
     /// Sends one packet, or several of one size that QUIC has joined; `contents` begins with it.

@@ -13,23 +13,24 @@
 //! dealt with on trust ([`HANDSHAKES_WAITING_RETRY`]); the others are asked to prove it first, which costs the
 //! shard no memory and no handshake.
 
-use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Instant;
 
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::limits::{
-    CONNECTIONS_PER_SHARD_MAX, HANDSHAKE_COST, HANDSHAKE_FORGOTTEN, HANDSHAKE_WAIT_MAX,
-    HANDSHAKES_WAITING_MAX, HANDSHAKES_WAITING_RETRY,
+    CONNECTIONS_PER_SHARD_MAX, HANDSHAKE_COST, HANDSHAKE_WAIT_MAX, HANDSHAKES_WAITING_MAX,
+    HANDSHAKES_WAITING_RETRY,
 };
 use quinn_proto::Incoming;
 
+use super::waiting::Waiting;
 use crate::rates::{Rate, Rates, counted_as};
 use crate::refusals::Refusal;
 
 /// The queue of one shard.
 pub(super) struct Admission {
-    waiting: VecDeque<(Instant, Incoming)>,
+    /// Handshakes to be begun.
+    pub(super) waiting: Waiting<Incoming>,
     /// Handshakes begun, and not ended, with addresses that have proved nothing.
     on_trust: usize,
     /// New connections, by address.
@@ -55,7 +56,8 @@ pub(super) enum Verdict {
 impl Admission {
     /// A queue with nobody in it; `rate` is for each address.
     pub(super) fn new(rate: Rate, now: Instant) -> Self {
-        Self { waiting: VecDeque::new(), on_trust: 0, rates: Rates::new(rate, now) }
+        let waiting = Waiting::new(HANDSHAKE_COST, HANDSHAKE_WAIT_MAX);
+        Self { waiting, on_trust: 0, rates: Rates::new(rate, now) }
     }
 
     /// Takes a first packet in, beside so many connections.
@@ -79,7 +81,7 @@ impl Admission {
         {
             return Verdict::Retry(incoming);
         }
-        self.waiting.push_back((now, incoming));
+        self.waiting.push(now, incoming);
         Verdict::Queued
     }
 
@@ -110,37 +112,5 @@ impl Admission {
             return Ok(());
         }
         Err(DisconnectReason::ConnectionFlood)
-    }
-
-    /// The next handshake to begin, if there is time for it before `deadline` or it waited too long.
-    pub(super) fn next(&mut self, now: Instant, deadline: Option<Instant>) -> Option<Incoming> {
-        let (since, _) = self.waiting.front()?;
-        let time_left = deadline.is_none_or(|deadline| deadline >= now + HANDSHAKE_COST);
-        let overdue = now.saturating_duration_since(*since) >= HANDSHAKE_WAIT_MAX;
-        if time_left || overdue {
-            self.waiting.pop_front().map(|(_, incoming)| incoming)
-        } else {
-            None
-        }
-    }
-
-    /// One that has waited so long that its client will have tried again, or will.
-    pub(super) fn forgotten(&mut self, now: Instant) -> Option<Incoming> {
-        let (since, _) = self.waiting.front()?;
-        let waited = now.saturating_duration_since(*since);
-        (waited >= HANDSHAKE_FORGOTTEN).then(|| self.waiting.pop_front())?.map(|(_, it)| it)
-    }
-
-    /// When the next handshake can be begun: now where there is time before `deadline`, else when it
-    /// has waited long enough to be begun regardless.
-    pub(super) fn ready_at(&self, now: Instant, deadline: Option<Instant>) -> Option<Instant> {
-        let (since, _) = self.waiting.front()?;
-        let time_left = deadline.is_none_or(|deadline| deadline >= now + HANDSHAKE_COST);
-        Some(if time_left { now } else { *since + HANDSHAKE_WAIT_MAX })
-    }
-
-    /// Empties the queue, for shutdown.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = Incoming> {
-        self.waiting.drain(..).map(|(_, incoming)| incoming)
     }
 }

@@ -28,7 +28,8 @@ use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, PlayerId, ShardId};
 use matchkeep_shared::time::Tick;
 use quinn_proto::{
-    ConnectionHandle, EcnCodepoint, Endpoint, EndpointConfig, ServerConfig, Transmit,
+    ConnectionHandle, ConnectionIdGenerator, EcnCodepoint, Endpoint, EndpointConfig, ServerConfig,
+    Transmit,
 };
 
 use super::admission::Admission;
@@ -36,6 +37,7 @@ use super::message::{Command, MatchPolicy, ShardEvent};
 use super::schedule::Schedule;
 use super::session::Session;
 use super::stats::ShardStats;
+use super::strangers::{Packet, Strangers};
 use super::tokens::Tokens;
 use crate::accounts::Barred;
 use crate::matches::recorder::JournalBatch;
@@ -51,6 +53,8 @@ pub struct CoreConfig {
     pub shard: ShardId,
     /// QUIC's settings for the endpoint.
     pub endpoint: Arc<EndpointConfig>,
+    /// Knows the connection IDs that `endpoint` gives.
+    pub ids: Box<dyn ConnectionIdGenerator>,
     /// QUIC's settings for the connections, certificate included.
     pub server: Arc<ServerConfig>,
     /// Know good tickets, and sign the tokens that bring players back.
@@ -76,6 +80,7 @@ pub struct Core<G: Game> {
     used_tickets: UsedTickets,
 
     endpoint: Endpoint,
+    strangers: Strangers,
     admission: Admission,
     /// How often players show newer identities.
     identities: Rates<PlayerId>,
@@ -192,8 +197,17 @@ pub struct TickRun {
 impl<G: Game> Core<G> {
     /// A shard without matches.
     pub fn new(config: CoreConfig) -> Self {
-        let CoreConfig { shard, endpoint, server, keys, options, connections, identities, now } =
-            config;
+        let CoreConfig {
+            shard,
+            endpoint,
+            ids,
+            server,
+            keys,
+            options,
+            connections,
+            identities,
+            now,
+        } = config;
         Self {
             shard,
             started: now,
@@ -202,6 +216,7 @@ impl<G: Game> Core<G> {
             tokens: Tokens::new(keys.signer().clone()),
             used_tickets: UsedTickets::new(),
             endpoint: Endpoint::new(endpoint, Some(server), true, None),
+            strangers: Strangers::new(ids),
             admission: Admission::new(connections, now),
             identities: Rates::new(identities, now),
             connections: Vec::new(),
@@ -272,11 +287,24 @@ impl<G: Game> Core<G> {
         ecn: Option<EcnCodepoint>,
         data: BytesMut,
     ) {
-        use quinn_proto::DatagramEvent;
         self.stats.udp_received += 1;
         self.stats.udp_received_bytes += data.len() as u64;
+        let is_first = self.strangers.is_first(&data);
+        let packet = Packet { from: remote, to: local_ip, ecn, bytes: data };
+        if is_first {
+            let forgot = self.strangers.push(now, packet);
+            self.stats.handshakes_forgotten += u64::from(forgot);
+        } else {
+            self.look_into(now, packet);
+        }
+    }
+
+    /// Gives a datagram to QUIC.
+    fn look_into(&mut self, now: Instant, packet: Packet) {
+        use quinn_proto::DatagramEvent;
+        let Packet { from, to, ecn, bytes } = packet;
         let mut response = Vec::new();
-        match self.endpoint.handle(now, remote, local_ip, ecn, data, &mut response) {
+        match self.endpoint.handle(now, from, to, ecn, bytes, &mut response) {
             Some(DatagramEvent::ConnectionEvent(handle, event)) => {
                 if let Some(Some(connection)) = self.connections.get_mut(handle.0) {
                     connection.quic.handle_event(event);
@@ -373,12 +401,14 @@ impl<G: Game> Core<G> {
     /// When something has to be done even if nothing arrives; in the past where it is now.
     pub fn next_wake(&mut self, now: Instant) -> Option<Instant> {
         let tick = self.next_deadline();
-        let handshake = self.admission.ready_at(now, tick).filter(|_| self.is_open);
+        let stranger = self.strangers.waiting.ready_at(now, tick);
+        let handshake = self.admission.waiting.ready_at(now, tick).filter(|_| self.is_open);
         // Control was behind: try again soon.
         let report = (!self.reports.is_empty()).then(|| now + REPORT_RETRY);
         let replay = self.replaying().map(|_| now);
-        let times = [tick, self.timers.earliest(), handshake, report, replay, self.timeline_due()];
-        times.into_iter().flatten().min()
+        let timers = [self.timers.earliest(), self.timeline_due()];
+        let times = [tick, stranger, handshake, report, replay].into_iter().chain(timers);
+        times.flatten().min()
     }
 
     /// The next packet to send, its bytes appended to `buffer`, which must be empty.
@@ -466,3 +496,6 @@ impl<G: Game> Core<G> {
         pool.split().freeze()
     }
 }
+
+#[cfg(test)]
+mod tests;

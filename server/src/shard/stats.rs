@@ -116,7 +116,7 @@ pub struct ShardStats {
     pub handshakes: u64,
     /// First packets turned away, by a Retry or for lack of room.
     pub handshakes_deferred: u64,
-    /// First packets that waited so long that their clients were left to try again.
+    /// First packets that waited so long, or had so many behind them, that their clients were left to try again.
     pub handshakes_forgotten: u64,
     /// First packets turned away, by what for.
     pub refusals: RefusalCounts,

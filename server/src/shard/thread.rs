@@ -11,7 +11,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
-use matchkeep_client::transport::packets::BATCH_SIZE;
 use matchkeep_shared::Game;
 use matchkeep_shared::ids::{MatchId, ShardId};
 use matchkeep_shared::limits::SHARD_COMMANDS_MAX;
@@ -31,8 +30,8 @@ use waiter::Waiter;
 pub const STOP_GRACE: Duration = Duration::from_millis(500);
 /// Commands carried out in one pass, so that ticks go on under a flood of them.
 pub const COMMANDS_PER_PASS_MAX: usize = 64;
-/// Batches received in one pass: with more waiting, ticks go on in between.
-const BATCHES_PER_PASS_MAX: usize = 16;
+/// Looks at the socket in one pass: with more waiting, ticks go on in between.
+const LOOKS_PER_PASS_MAX: usize = 16;
 
 /// In one of so many passes it is measured what receiving takes.
 const RECEIVE_LOOK_PASSES: u32 = 16;
@@ -173,7 +172,8 @@ impl<G: Game> Shell<G> {
     fn run(mut self) -> io::Result<()> {
         let mut stop_by: Option<Instant> = None;
         loop {
-            let wake = self.core.next_wake(now());
+            let left = self.udp.has_left().then(now);
+            let wake = left.or_else(|| self.core.next_wake(now()));
             let wake = wake.into_iter().chain(stop_by).chain(self.hand_over.wake()).min();
             self.waiter.wait(wake, now())?;
 
@@ -202,8 +202,8 @@ impl<G: Game> Shell<G> {
     fn receive(&mut self) -> io::Result<()> {
         self.passes += 1;
         let begun = self.passes.is_multiple_of(RECEIVE_LOOK_PASSES.into()).then(now);
-        for _ in 0..BATCHES_PER_PASS_MAX {
-            if self.udp.receive(&mut self.core)? < BATCH_SIZE {
+        for _ in 0..LOOKS_PER_PASS_MAX {
+            if !self.udp.receive(&mut self.core)? {
                 break;
             }
             // Under a flood what is due does not wait for all that came.

@@ -60,10 +60,12 @@ pub(super) fn core_config(now: Instant, shard: ShardId, rng: &mut Rng) -> CoreCo
     let mut endpoint = identity().quic_endpoint(role);
     endpoint.rng_seed(Some(std::array::from_fn(|_| rng.next_u32() as u8)));
     let ids = Rng::new(wide(rng));
+    let own = Box::new(SeededIds(ids.clone()));
     endpoint.cid_generator(move || Box::new(SeededIds(ids.clone())));
     CoreConfig {
         shard,
         endpoint: Arc::new(endpoint),
+        ids: own,
         server: Arc::new(server),
         keys: identity().ticket_keys(),
         options: MatchOptions { journaled: true, hashes: Hashes::EveryTick },

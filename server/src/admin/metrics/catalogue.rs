@@ -258,7 +258,7 @@ pub(super) const METRICS: &[Metric] = &[
     ),
     counter(
         "matchkeep_handshakes_forgotten_total",
-        "First packets that waited so long that their clients were left to try again",
+        "First packets that waited so long, or had so many behind them, that their clients were left to try again",
         |s| s.shards.handshakes_forgotten,
     ),
     Metric {

@@ -48,17 +48,29 @@ impl<G: Game> Core<G> {
         self.responses.push_back((transmit, bytes));
     }
 
-    /// Begins the handshake that waited longest, where there is time for one. Says whether it did.
-    pub fn admit(&mut self, now: Instant) -> bool {
-        if !self.is_open {
-            return false;
+    /// Does for strangers what there is time for: looks into the first packet that waited longest, and begins the
+    /// handshake that did.
+    pub fn admit(&mut self, now: Instant) {
+        let deadline = self.next_deadline();
+        while self.strangers.waiting.forgotten(now).is_some() {
+            self.stats.handshakes_forgotten += 1;
         }
-        while let Some(incoming) = self.admission.forgotten(now) {
+        if let Some(packet) = self.strangers.waiting.next(now, deadline) {
+            self.look_into(now, packet);
+        }
+        if !self.is_open {
+            return;
+        }
+        while let Some(incoming) = self.admission.waiting.forgotten(now) {
             self.stats.handshakes_forgotten += 1;
             self.endpoint.ignore(incoming);
         }
-        let deadline = self.next_deadline();
-        let Some(incoming) = self.admission.next(now, deadline) else { return false };
+        if let Some(incoming) = self.admission.waiting.next(now, deadline) {
+            self.begin(now, incoming);
+        }
+    }
+
+    fn begin(&mut self, now: Instant, incoming: Incoming) {
         self.stats.handshakes += 1;
         let mut response = Vec::new();
         let trust = self.admission.begin(&incoming);
@@ -90,7 +102,6 @@ impl<G: Game> Core<G> {
                 }
             }
         }
-        true
     }
 
     pub(super) fn mark_dirty(&mut self, handle: ConnectionHandle) {
@@ -349,3 +360,6 @@ struct Attended {
     /// Something must go out before the next tick.
     must_send: bool,
 }
+
+#[cfg(test)]
+mod tests;

@@ -339,8 +339,7 @@ impl<G: Game> Core<G> {
         for host in self.hosts.iter_mut().flatten() {
             host.game.hand_over(&mut self.outgoing);
         }
-        let waiting: Vec<_> = self.admission.drain().collect();
-        for incoming in waiting {
+        while let Some(incoming) = self.admission.waiting.pop() {
             self.endpoint.ignore(incoming);
         }
         for handle in 0..self.connections.len() {

@@ -4,7 +4,7 @@ use std::io;
 use std::net::UdpSocket;
 use std::time::Instant;
 
-use matchkeep_client::transport::packets::{Datagram, Packets, none_if_transient};
+use matchkeep_client::transport::packets::{BATCH_SIZE, Datagram, Packets, none_if_transient};
 use matchkeep_shared::Game;
 use quinn_udp::UdpSockRef;
 
@@ -13,11 +13,15 @@ use crate::shard::core::Core;
 
 /// How much of the receive pool is set aside at once, in bytes.
 const POOL_BYTES: usize = 256 * 1024;
+/// Datagrams taken before it is looked whether a tick is due.
+const DATAGRAMS_PER_LOOK: usize = 32;
 
 /// The socket, with the memory that receiving and sending use again and again.
 pub(super) struct Udp {
     pub(super) socket: UdpSocket,
     packets: Packets,
+    /// The last batch was a full one.
+    may_have_more: bool,
     send: Vec<u8>,
 }
 
@@ -25,7 +29,7 @@ impl Udp {
     /// Around a bound socket.
     pub(super) fn new(socket: UdpSocket) -> io::Result<Self> {
         let packets = Packets::new(&socket, POOL_BYTES)?;
-        Ok(Self { socket, packets, send: Vec::new() })
+        Ok(Self { socket, packets, may_have_more: false, send: Vec::new() })
     }
 
     /// What the kernel granted as receive buffer, in bytes.
@@ -33,15 +37,24 @@ impl Udp {
         self.packets.receive_buffer_bytes(UdpSockRef::from(&self.socket))
     }
 
-    /// Takes one batch; says how many messages it was. A full one means that more may wait.
-    pub(super) fn receive<G: Game>(&mut self, core: &mut Core<G>) -> io::Result<usize> {
-        let received = self.packets.receive(UdpSockRef::from(&self.socket));
-        let received = received.or_else(none_if_transient)?;
+    /// Takes no more than [`DATAGRAMS_PER_LOOK`]; says whether more may wait. The kernel joins datagrams: what it
+    /// gives at once can be many times as much, and the rest of it is for the next time.
+    pub(super) fn receive<G: Game>(&mut self, core: &mut Core<G>) -> io::Result<bool> {
+        if self.packets.is_empty() {
+            let received = self.packets.receive(UdpSockRef::from(&self.socket));
+            let received = received.or_else(none_if_transient)?;
+            self.may_have_more = received == BATCH_SIZE;
+        }
         let now = now();
-        for Datagram { from, to, ecn, bytes } in self.packets.received() {
+        for Datagram { from, to, ecn, bytes } in self.packets.received().take(DATAGRAMS_PER_LOOK) {
             core.handle_datagram(now, from, to, ecn, bytes);
         }
-        Ok(received)
+        Ok(self.has_left() || self.may_have_more)
+    }
+
+    /// Whether something was received and not handed over, of which the socket says nothing any more.
+    pub(super) fn has_left(&self) -> bool {
+        !self.packets.is_empty()
     }
 
     /// Sends what the core wants sent.

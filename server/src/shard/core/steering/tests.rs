@@ -1,21 +1,15 @@
 //! Orders to a match of the arena, and looks at it, on a shard without a network, under virtual time.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use matchkeep_shared::arena::Arena;
-use matchkeep_shared::game::{MapSource, ModeSpec, PlayerInfo};
-use matchkeep_shared::ids::ShardId;
+use matchkeep_shared::game::PlayerInfo;
 use matchkeep_shared::limits::{RUNAWAY_AFTER, TIMELINES_PER_SHARD_MAX};
 use matchkeep_shared::time::{Tick, TickRate};
-use matchkeep_shared::wire::ALPN_MATCH;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::identity::{EndpointRole, ServerIdentity};
-use crate::matches::{MatchOptions, MatchSpec};
-use crate::rates::Rate;
-use crate::shard::core::CoreConfig;
+use crate::shard::core::tests::{core_config, spec};
 use crate::shard::message::{Command, MatchPolicy, NewHost, Runaway};
 use crate::shard::timeline::NoTimeline;
 use crate::shard::view::{MatchStage, MatchView, RowFilter};
@@ -29,20 +23,8 @@ struct World {
 }
 
 impl World {
-    #[expect(clippy::disallowed_methods, reason = "an arbitrary origin for made-up times")]
     fn new(runaway: Runaway) -> Self {
-        let identity = ServerIdentity::ephemeral().expect("keys are made");
-        let role = EndpointRole::Shard(ShardId(0));
-        let config = CoreConfig {
-            shard: ShardId(0),
-            endpoint: Arc::new(identity.quic_endpoint(role)),
-            server: Arc::new(identity.quic_server(role, &[ALPN_MATCH]).expect("a certificate")),
-            keys: identity.ticket_keys(),
-            options: MatchOptions::default(),
-            connections: Rate::ANY,
-            identities: Rate::ANY,
-            now: Instant::now(),
-        };
+        let config = core_config();
         let now = config.now;
         let mut world = Self { core: Core::new(config), now };
         for (id, mode) in [(MATCH, "duel"), (MatchId(3), "ffa"), (MatchId(12), "duel")] {
@@ -102,21 +84,6 @@ impl World {
         let player = PlayerInfo { id: PlayerId(id), name: format!("p{id}"), team: None };
         let slot = host.game.join(&player, None).expect("there is a place");
         host.game.disconnect(slot);
-    }
-}
-
-fn spec(id: MatchId, mode: &str) -> MatchSpec<<Arena as Game>::Config> {
-    let rules = Default::default();
-    let map = Some(MapSource::Named("duel"));
-    let config = ModeSpec { players_max: 2, players_min: 2, teams: 0, map, rules: &rules };
-    MatchSpec {
-        id,
-        mode: mode.into(),
-        places: 2,
-        rate: TickRate::default(),
-        hold_ticks: 60,
-        config: Arena::configure(&config).expect("a mode as it should be"),
-        seed: 1,
     }
 }
 
