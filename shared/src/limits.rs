@@ -116,12 +116,14 @@ pub const DATAGRAM_SEND_BUFFER_BYTES: usize = 2 * DATAGRAM_BYTES_MAX;
 pub const CONNECTIONS_PER_SHARD_MAX: usize = 4096;
 /// Connections of one lobby.
 pub const CONNECTIONS_PER_LOBBY_MAX: usize = 4096;
-/// First packets waiting for the shard to have time to look into them; one more, and the oldest is forgotten.
+/// First packets waiting for the shard to have time to look into them; with so many the oldest is looked into, one at a
+/// time, and with one more it is forgotten.
 pub const FIRST_PACKETS_WAITING_MAX: usize = 1024;
 /// What it costs a shard to look into a first packet and to answer it: it does only when this much time is left before
 /// a deadline.
 pub const FIRST_PACKET_COST: Duration = Duration::from_micros(100);
-/// A first packet that waited this long is looked into even so; one at a time.
+/// A first packet that waited this long is looked into even so, one at a time, where it can only be asked to prove its
+/// address; another waits as a handshake does.
 pub const FIRST_PACKET_WAIT_MAX: Duration = Duration::from_millis(200);
 /// First packets waiting for the shard to have time for their handshake; at the lobby, with the handshakes under way.
 pub const HANDSHAKES_WAITING_MAX: usize = 1024;
@@ -130,7 +132,9 @@ pub const HANDSHAKES_WAITING_MAX: usize = 1024;
 pub const INCOMING_MAX: usize = 2 * HANDSHAKES_WAITING_MAX;
 /// First packets waiting, and handshakes begun with addresses that have proved nothing, above which an address must
 /// prove itself (QUIC Retry): whoever invents addresses fills no table beyond this.
-pub const HANDSHAKES_WAITING_RETRY: usize = 64;
+pub const HANDSHAKES_WAITING_RETRY: usize = 256;
+/// The same at the lobby, where nobody waits to come back into a match, and handshakes do not wait for ticks.
+pub const LOBBY_HANDSHAKES_WAITING_RETRY: usize = 64;
 /// Addresses, or players, whose rate is counted for each alone; all others share one count.
 pub const RATE_KEYS_MAX: usize = 65_536;
 /// How often those are forgotten who may do as much as ever again.
@@ -141,7 +145,7 @@ pub const INCOMING_BUFFER_BYTES: u64 = 16 * 1024;
 pub const INCOMING_BUFFER_TOTAL_BYTES: u64 = 4 * 1024 * 1024;
 /// What a handshake costs a shard: one is begun only when this much time is left before a deadline.
 pub const HANDSHAKE_COST: Duration = Duration::from_micros(300);
-/// A handshake that waited this long is begun even so; one at a time.
+/// A handshake whose first packet came this long ago is begun even so; one at a time.
 pub const HANDSHAKE_WAIT_MAX: Duration = Duration::from_millis(50);
 /// One that waited this long, or a first packet, is served no more: its client sends another.
 pub const HANDSHAKE_FORGOTTEN: Duration = Duration::from_millis(500);

@@ -12,7 +12,7 @@ use std::time::Instant;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::PlayerId;
 use matchkeep_shared::limits::{
-    CONNECTIONS_PER_LOBBY_MAX, HANDSHAKES_WAITING_MAX, HANDSHAKES_WAITING_RETRY,
+    CONNECTIONS_PER_LOBBY_MAX, HANDSHAKES_WAITING_MAX, LOBBY_HANDSHAKES_WAITING_RETRY,
 };
 
 use crate::rates::{Rates, counted_as};
@@ -108,7 +108,7 @@ impl Door {
             state.counts.refusals.count(refusal);
             return Verdict::Refuse;
         }
-        let is_crowded = state.handshaking >= HANDSHAKES_WAITING_RETRY;
+        let is_crowded = state.handshaking >= LOBBY_HANDSHAKES_WAITING_RETRY;
         if !is_proved && (is_crowded || state.connections.is_spent(now, &address)) {
             state.counts.refusals.retried += 1;
             return Verdict::Retry;
@@ -203,7 +203,7 @@ mod tests {
     fn handshakes_that_never_end_make_strangers_prove_themselves_and_lock_nobody_out() {
         let now = Instant::now();
         let door = door(now);
-        for _ in 0..HANDSHAKES_WAITING_RETRY {
+        for _ in 0..LOBBY_HANDSHAKES_WAITING_RETRY {
             assert_eq!(door.knock(now, ADDRESS, false, 0), Verdict::Enter);
         }
         assert_eq!(door.knock(now, ADDRESS, false, 0), Verdict::Retry);

@@ -18,8 +18,7 @@ use std::time::Instant;
 
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::limits::{
-    CONNECTIONS_PER_SHARD_MAX, HANDSHAKE_COST, HANDSHAKE_WAIT_MAX, HANDSHAKES_WAITING_MAX,
-    HANDSHAKES_WAITING_RETRY,
+    CONNECTIONS_PER_SHARD_MAX, HANDSHAKE_COST, HANDSHAKES_WAITING_MAX, HANDSHAKES_WAITING_RETRY,
 };
 use quinn_proto::Incoming;
 
@@ -56,14 +55,15 @@ pub(super) enum Verdict {
 impl Admission {
     /// A queue with nobody in it; `rate` is for each address.
     pub(super) fn new(rate: Rate, now: Instant) -> Self {
-        let waiting = Waiting::new(HANDSHAKE_COST, HANDSHAKE_WAIT_MAX);
+        let waiting = Waiting::new(HANDSHAKE_COST, HANDSHAKES_WAITING_MAX);
         Self { waiting, on_trust: 0, rates: Rates::new(rate, now) }
     }
 
-    /// Takes a first packet in, beside so many connections.
+    /// Takes a first packet in that came at `since`, beside so many connections.
     pub(super) fn enter(
         &mut self,
         now: Instant,
+        since: Instant,
         incoming: Incoming,
         connections: usize,
     ) -> Verdict {
@@ -76,13 +76,16 @@ impl Admission {
             if !self.rates.spend(now, &address) {
                 return Verdict::Refuse(incoming, Refusal::AddressRate);
             }
-        } else if waiting + self.on_trust >= HANDSHAKES_WAITING_RETRY
-            || self.rates.is_spent(now, &address)
-        {
+        } else if self.is_crowded() || self.rates.is_spent(now, &address) {
             return Verdict::Retry(incoming);
         }
-        self.waiting.push(now, incoming);
+        let _ = self.waiting.push(since, incoming);
         Verdict::Queued
+    }
+
+    /// Whether so many are dealt with on trust that whoever comes must prove an address first.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.waiting.len() + self.on_trust >= HANDSHAKES_WAITING_RETRY
     }
 
     /// The handshake of this first packet is begun.

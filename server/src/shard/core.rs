@@ -295,12 +295,12 @@ impl<G: Game> Core<G> {
             let forgot = self.strangers.push(now, packet);
             self.stats.handshakes_forgotten += u64::from(forgot);
         } else {
-            self.look_into(now, packet);
+            self.look_into(now, now, packet);
         }
     }
 
-    /// Gives a datagram to QUIC.
-    fn look_into(&mut self, now: Instant, packet: Packet) {
+    /// Gives a datagram to QUIC that came at `since`.
+    fn look_into(&mut self, now: Instant, since: Instant, packet: Packet) {
         use quinn_proto::DatagramEvent;
         let Packet { from, to, ecn, bytes } = packet;
         let mut response = Vec::new();
@@ -311,7 +311,7 @@ impl<G: Game> Core<G> {
                     self.attend(now, handle);
                 }
             }
-            Some(DatagramEvent::NewConnection(incoming)) => self.enter(now, incoming),
+            Some(DatagramEvent::NewConnection(incoming)) => self.enter(now, since, incoming),
             Some(DatagramEvent::Response(transmit)) => {
                 self.stats.udp_foreign += 1;
                 self.responses.push_back((transmit, response));
@@ -401,11 +401,12 @@ impl<G: Game> Core<G> {
     /// When something has to be done even if nothing arrives; in the past where it is now.
     pub fn next_wake(&mut self, now: Instant) -> Option<Instant> {
         let tick = self.next_deadline();
-        let stranger = self.strangers.waiting.ready_at(now, tick);
-        let handshake = self.admission.waiting.ready_at(now, tick).filter(|_| self.is_open);
+        let stranger = self.strangers.waiting.ready_at(now, self.spare_for_strangers());
+        let handshake = self.admission.waiting.ready_at(now, self.spare_for_handshakes());
         // Control was behind: try again soon.
         let report = (!self.reports.is_empty()).then(|| now + REPORT_RETRY);
         let replay = self.replaying().map(|_| now);
+        let handshake = handshake.filter(|_| self.is_open);
         let timers = [self.timers.earliest(), self.timeline_due()];
         let times = [tick, stranger, handshake, report, replay].into_iter().chain(timers);
         times.flatten().min()

@@ -8,12 +8,11 @@
 //! connection would be dropped.
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::time::Instant;
 
 use bytes::BytesMut;
-use matchkeep_shared::limits::{
-    FIRST_PACKET_COST, FIRST_PACKET_WAIT_MAX, FIRST_PACKETS_WAITING_MAX,
-};
+use matchkeep_shared::limits::{FIRST_PACKET_COST, FIRST_PACKETS_WAITING_MAX};
 use quinn_proto::{ConnectionId, ConnectionIdGenerator, EcnCodepoint};
 
 use super::waiting::Waiting;
@@ -23,6 +22,9 @@ const INITIAL_MASK: u8 = 0b1011_0000;
 const INITIAL: u8 = 0b1000_0000;
 /// The QUIC version that is spoken.
 const VERSION: [u8; 4] = [0, 0, 0, 1];
+/// A datagram with a first packet has at least so many bytes (RFC 9000, 14.1): what is shorter is dropped by QUIC at a
+/// glance, and what is longer than a packet of any network we know is none that we would keep.
+const DATAGRAM_BYTES: RangeInclusive<usize> = 1200..=1500;
 /// The longest connection ID, in bytes.
 const ID_BYTES_MAX: usize = 20;
 
@@ -44,13 +46,14 @@ pub(super) struct Strangers {
 impl Strangers {
     /// Nobody came yet; `ids` knows which connection IDs are ours.
     pub(super) fn new(ids: Box<dyn ConnectionIdGenerator>) -> Self {
-        Self { ids, waiting: Waiting::new(FIRST_PACKET_COST, FIRST_PACKET_WAIT_MAX) }
+        Self { ids, waiting: Waiting::new(FIRST_PACKET_COST, FIRST_PACKETS_WAITING_MAX) }
     }
 
     /// Whether this datagram begins with a first packet: an Initial whose connection ID is none of ours.
     pub(super) fn is_first(&self, datagram: &[u8]) -> bool {
         let [first, a, b, c, d, id_bytes, rest @ ..] = datagram else { return false };
-        if first & INITIAL_MASK != INITIAL || [*a, *b, *c, *d] != VERSION {
+        let is_initial = first & INITIAL_MASK == INITIAL && [*a, *b, *c, *d] == VERSION;
+        if !is_initial || !DATAGRAM_BYTES.contains(&datagram.len()) {
             return false;
         }
         let id_bytes = usize::from(*id_bytes);
@@ -67,12 +70,7 @@ impl Strangers {
     pub(super) fn push(&mut self, now: Instant, packet: Packet) -> bool {
         // A copy: what it was cut from is many packets long.
         let bytes = BytesMut::from(&*packet.bytes);
-        let forgot = self.waiting.len() >= FIRST_PACKETS_WAITING_MAX;
-        if forgot {
-            self.waiting.pop();
-        }
-        self.waiting.push(now, Packet { bytes, ..packet });
-        forgot
+        self.waiting.push(now, Packet { bytes, ..packet }).is_some()
     }
 }
 
@@ -92,7 +90,7 @@ mod tests {
     fn initial(id: &[u8]) -> Vec<u8> {
         let mut packet = vec![0xc3, 0, 0, 0, 1, id.len() as u8];
         packet.extend_from_slice(id);
-        packet.extend_from_slice(&[0; 40]);
+        packet.resize(1200, 0);
         packet
     }
 
@@ -119,8 +117,10 @@ mod tests {
         assert!(!with(0, 0x43), "a short header");
         assert!(!with(4, 2), "another version");
         assert!(!with(5, 21), "no connection ID is so long");
-        let whole = initial(&[9; 20]);
-        assert!((0..26).all(|bytes| !strangers.is_first(&whole[..bytes])));
+        let mut packet = initial(&[9; 20]);
+        assert!((0..1200).all(|bytes| !strangers.is_first(&packet[..bytes])), "too short");
+        packet.resize(1501, 0);
+        assert!(!strangers.is_first(&packet), "too long");
     }
 
     #[test]

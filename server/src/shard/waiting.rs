@@ -9,16 +9,26 @@ use matchkeep_shared::limits::HANDSHAKE_FORGOTTEN;
 
 /// What waits, the oldest first. It is taken one at a time.
 pub(super) struct Waiting<T> {
+    /// What each piece of the work takes, about.
     cost: Duration,
-    wait_max: Duration,
+    /// As many as may wait.
+    max: usize,
     queue: VecDeque<(Instant, T)>,
 }
 
+/// How much time there is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spare {
+    /// When something more important is due, if anything is.
+    pub(super) deadline: Option<Instant>,
+    /// What waited this long is served without time for it.
+    pub(super) wait_max: Duration,
+}
+
 impl<T> Waiting<T> {
-    /// Nothing waits. Each piece of this work takes about so long, and is done without time for it when it has
-    /// waited for `wait_max`.
-    pub(super) fn new(cost: Duration, wait_max: Duration) -> Self {
-        Self { cost, wait_max, queue: VecDeque::new() }
+    /// Nothing waits, and so many may.
+    pub(super) fn new(cost: Duration, max: usize) -> Self {
+        Self { cost, max, queue: VecDeque::new() }
     }
 
     /// How many wait.
@@ -26,9 +36,11 @@ impl<T> Waiting<T> {
         self.queue.len()
     }
 
-    /// The last to be served.
-    pub(super) fn push(&mut self, now: Instant, work: T) {
-        self.queue.push_back((now, work));
+    /// The last to be served; it waits since then. Where as many wait as may, the oldest goes for it.
+    pub(super) fn push(&mut self, since: Instant, work: T) -> Option<T> {
+        let gone = if self.queue.len() >= self.max { self.pop() } else { None };
+        self.queue.push_back((since, work));
+        gone
     }
 
     /// The oldest, whether there is time or not.
@@ -36,9 +48,9 @@ impl<T> Waiting<T> {
         self.queue.pop_front().map(|(_, work)| work)
     }
 
-    /// The oldest, if there is time for it before `deadline` or it waited too long.
-    pub(super) fn next(&mut self, now: Instant, deadline: Option<Instant>) -> Option<T> {
-        if self.ready_at(now, deadline)? <= now { self.pop() } else { None }
+    /// The oldest and since when it waits, if it can be served now.
+    pub(super) fn next(&mut self, now: Instant, spare: Spare) -> Option<(Instant, T)> {
+        if self.ready_at(now, spare)? <= now { self.queue.pop_front() } else { None }
     }
 
     /// One that has waited so long that its client will have tried again, or will.
@@ -48,12 +60,13 @@ impl<T> Waiting<T> {
         if waited >= HANDSHAKE_FORGOTTEN { self.pop() } else { None }
     }
 
-    /// When the oldest can be served: now where there is time before `deadline`, else when it has waited long
-    /// enough to be served regardless.
-    pub(super) fn ready_at(&self, now: Instant, deadline: Option<Instant>) -> Option<Instant> {
+    /// When the oldest can be served: now where there is time before the deadline, or where no more may wait and it
+    /// would only give way to another; else when it has waited long enough.
+    pub(super) fn ready_at(&self, now: Instant, spare: Spare) -> Option<Instant> {
         let (since, _) = self.queue.front()?;
-        let has_time = deadline.is_none_or(|deadline| deadline >= now + self.cost);
-        Some(if has_time { now } else { *since + self.wait_max })
+        let has_time = spare.deadline.is_none_or(|deadline| deadline >= now + self.cost);
+        let is_full = self.queue.len() >= self.max;
+        Some(if has_time || is_full { now } else { *since + spare.wait_max })
     }
 }
 
@@ -65,26 +78,30 @@ mod tests {
     const COST: Duration = Duration::from_micros(300);
     const WAIT_MAX: Duration = Duration::from_millis(50);
 
+    fn before(deadline: Instant) -> Spare {
+        Spare { deadline: Some(deadline), wait_max: WAIT_MAX }
+    }
+
     #[test]
     fn work_waits_for_time_and_not_for_ever() {
         let now = Instant::now();
-        let mut waiting = Waiting::new(COST, WAIT_MAX);
-        assert_eq!(waiting.ready_at(now, None), None);
+        let mut waiting = Waiting::new(COST, 9);
+        assert_eq!(waiting.ready_at(now, before(now)), None);
         waiting.push(now, 'a');
         waiting.push(now, 'b');
-        let soon = Some(now + COST / 2);
+        let soon = before(now + COST / 2);
         assert_eq!(waiting.next(now, soon), None);
         assert_eq!(waiting.ready_at(now, soon), Some(now + WAIT_MAX));
-        assert_eq!(waiting.next(now, Some(now + COST)), Some('a'));
+        assert_eq!(waiting.next(now, before(now + COST)), Some((now, 'a')));
         let late = now + WAIT_MAX;
-        assert_eq!(waiting.next(late, Some(late)), Some('b'), "overdue");
-        assert_eq!(waiting.next(late, None), None);
+        assert_eq!(waiting.next(late, before(late)), Some((now, 'b')), "overdue");
+        assert_eq!(waiting.next(late, Spare { deadline: None, wait_max: WAIT_MAX }), None);
     }
 
     #[test]
     fn what_waited_too_long_is_forgotten_the_oldest_first() {
         let now = Instant::now();
-        let mut waiting = Waiting::new(COST, WAIT_MAX);
+        let mut waiting = Waiting::new(COST, 9);
         waiting.push(now, 'a');
         waiting.push(now + Duration::from_millis(1), 'b');
         let late = now + HANDSHAKE_FORGOTTEN;
@@ -92,5 +109,17 @@ mod tests {
         assert_eq!(waiting.forgotten(late), Some('a'));
         assert_eq!(waiting.forgotten(late), None);
         assert_eq!(waiting.len(), 1);
+    }
+
+    #[test]
+    fn where_no_more_may_wait_the_oldest_is_served_or_goes() {
+        let now = Instant::now();
+        let mut waiting = Waiting::new(COST, 2);
+        assert_eq!(waiting.push(now, 'a'), None);
+        assert_eq!(waiting.next(now, before(now)), None, "no time");
+        assert_eq!(waiting.push(now, 'b'), None);
+        assert_eq!(waiting.push(now, 'c'), Some('a'));
+        assert_eq!(waiting.next(now, before(now)), Some((now, 'b')), "or nobody ever is");
+        assert_eq!(waiting.next(now, before(now)), None);
     }
 }

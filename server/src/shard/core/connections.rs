@@ -6,7 +6,9 @@ use bytes::Bytes;
 use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::Slot;
-use matchkeep_shared::limits::CLIENT_DATAGRAM_BYTES_MAX;
+use matchkeep_shared::limits::{
+    CLIENT_DATAGRAM_BYTES_MAX, FIRST_PACKET_COST, FIRST_PACKET_WAIT_MAX, HANDSHAKE_WAIT_MAX,
+};
 use matchkeep_shared::wire::client::ClientDatagram;
 use matchkeep_shared::wire::frame::FrameReader;
 use quinn_proto::{ConnectionError, ConnectionHandle, Dir, Event, Incoming, StreamEvent, VarInt};
@@ -16,14 +18,15 @@ use crate::refusals::Refusal;
 use crate::shard::admission::Verdict;
 use crate::shard::message::ShardEvent;
 use crate::shard::session::Session;
+use crate::shard::waiting::Spare;
 
 impl<G: Game> Core<G> {
-    /// A first packet: it waits for its handshake, or is turned away.
-    pub(super) fn enter(&mut self, now: Instant, incoming: Incoming) {
+    /// A first packet that came at `since`: it waits for its handshake, or is turned away.
+    pub(super) fn enter(&mut self, now: Instant, since: Instant, incoming: Incoming) {
         let verdict = if self.stopping {
             Verdict::Refuse(incoming, Refusal::NoRoom)
         } else {
-            self.admission.enter(now, incoming, self.connection_count)
+            self.admission.enter(now, since, incoming, self.connection_count)
         };
         let mut bytes = Vec::new();
         let transmit = match verdict {
@@ -51,12 +54,14 @@ impl<G: Game> Core<G> {
     /// Does for strangers what there is time for: looks into the first packet that waited longest, and begins the
     /// handshake that did.
     pub fn admit(&mut self, now: Instant) {
-        let deadline = self.next_deadline();
         while self.strangers.waiting.forgotten(now).is_some() {
             self.stats.handshakes_forgotten += 1;
         }
-        if let Some(packet) = self.strangers.waiting.next(now, deadline) {
-            self.look_into(now, packet);
+        let mut begun = now;
+        let spare = self.spare_for_strangers();
+        if let Some((since, packet)) = self.strangers.waiting.next(now, spare) {
+            self.look_into(now, since, packet);
+            begun += FIRST_PACKET_COST;
         }
         if !self.is_open {
             return;
@@ -65,9 +70,23 @@ impl<G: Game> Core<G> {
             self.stats.handshakes_forgotten += 1;
             self.endpoint.ignore(incoming);
         }
-        if let Some(incoming) = self.admission.waiting.next(now, deadline) {
+        let spare = self.spare_for_handshakes();
+        if let Some((_, incoming)) = self.admission.waiting.next(begun, spare) {
             self.begin(now, incoming);
         }
+    }
+
+    /// The time there is to look into first packets. Of those that can only be asked to prove an address more wait
+    /// for longer: such come in floods.
+    pub(super) fn spare_for_strangers(&self) -> Spare {
+        let is_crowded = self.admission.is_crowded();
+        let wait_max = if is_crowded { FIRST_PACKET_WAIT_MAX } else { HANDSHAKE_WAIT_MAX };
+        Spare { deadline: self.next_deadline(), wait_max }
+    }
+
+    /// The time there is for handshakes.
+    pub(super) fn spare_for_handshakes(&self) -> Spare {
+        Spare { deadline: self.next_deadline(), wait_max: HANDSHAKE_WAIT_MAX }
     }
 
     fn begin(&mut self, now: Instant, incoming: Incoming) {
