@@ -119,6 +119,8 @@ pub const CONNECTIONS_PER_LOBBY_MAX: usize = 4096;
 /// First packets waiting for the shard to have time to look into them; with so many the oldest is looked into, one at a
 /// time, and with one more it is forgotten.
 pub const FIRST_PACKETS_WAITING_MAX: usize = 1024;
+/// First packets looked into in one pass of a shard, of which at most one is somebody new's.
+pub const FIRST_PACKETS_PER_PASS_MAX: usize = 8;
 /// What it costs a shard to look into a first packet and to answer it: it does only when this much time is left before
 /// a deadline.
 pub const FIRST_PACKET_COST: Duration = Duration::from_micros(100);

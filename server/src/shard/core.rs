@@ -299,8 +299,8 @@ impl<G: Game> Core<G> {
         }
     }
 
-    /// Gives a datagram to QUIC that came at `since`.
-    fn look_into(&mut self, now: Instant, since: Instant, packet: Packet) {
+    /// Gives a datagram to QUIC that came at `since`; says whether it is somebody new's.
+    fn look_into(&mut self, now: Instant, since: Instant, packet: Packet) -> bool {
         use quinn_proto::DatagramEvent;
         let Packet { from, to, ecn, bytes } = packet;
         let mut response = Vec::new();
@@ -311,13 +311,17 @@ impl<G: Game> Core<G> {
                     self.attend(now, handle);
                 }
             }
-            Some(DatagramEvent::NewConnection(incoming)) => self.enter(now, since, incoming),
+            Some(DatagramEvent::NewConnection(incoming)) => {
+                self.enter(now, since, incoming);
+                return true;
+            }
             Some(DatagramEvent::Response(transmit)) => {
                 self.stats.udp_foreign += 1;
                 self.responses.push_back((transmit, response));
             }
             None => self.stats.udp_foreign += 1,
         }
+        false
     }
 
     /// Control wants something.

@@ -7,7 +7,8 @@ use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::Slot;
 use matchkeep_shared::limits::{
-    CLIENT_DATAGRAM_BYTES_MAX, FIRST_PACKET_COST, FIRST_PACKET_WAIT_MAX, HANDSHAKE_WAIT_MAX,
+    CLIENT_DATAGRAM_BYTES_MAX, FIRST_PACKET_COST, FIRST_PACKET_WAIT_MAX,
+    FIRST_PACKETS_PER_PASS_MAX, HANDSHAKE_WAIT_MAX,
 };
 use matchkeep_shared::wire::client::ClientDatagram;
 use matchkeep_shared::wire::frame::FrameReader;
@@ -59,9 +60,13 @@ impl<G: Game> Core<G> {
         }
         let mut begun = now;
         let spare = self.spare_for_strangers();
-        if let Some((since, packet)) = self.strangers.waiting.next(now, spare) {
-            self.look_into(now, since, packet);
-            begun += FIRST_PACKET_COST;
+        // One again and again costs next to nothing: its handshake waits, or is under way.
+        for _ in 0..FIRST_PACKETS_PER_PASS_MAX {
+            let Some((since, packet)) = self.strangers.waiting.next(now, spare) else { break };
+            if self.look_into(now, since, packet) {
+                begun += FIRST_PACKET_COST;
+                break;
+            }
         }
         if !self.is_open {
             return;

@@ -46,6 +46,11 @@ impl World {
 
     /// A client's first packet comes.
     fn knock(&mut self, port: u16) {
+        self.knock_times(port, 1);
+    }
+
+    /// It comes so many times.
+    fn knock_times(&mut self, port: u16, times: usize) {
         let trust = Trust::Pinned(Fingerprint([0; 32]));
         let crypto = QuicClientConfig::try_from(client_config(&trust, ALPN_MATCH));
         let config = ClientConfig::new(Arc::new(crypto.expect("TLS 1.3")));
@@ -56,7 +61,9 @@ impl World {
         let transmit = quic.poll_transmit(self.now, 1, &mut packet);
         assert!(transmit.is_some(), "a first packet");
         let from = SocketAddr::from(([192, 0, 2, 1], port));
-        self.core.handle_datagram(self.now, from, None, None, BytesMut::from(&*packet));
+        for _ in 0..times {
+            self.core.handle_datagram(self.now, from, None, None, BytesMut::from(&*packet));
+        }
     }
 
     fn admit_at(&mut self, at: Instant) {
@@ -114,6 +121,19 @@ fn one_after_the_other_is_looked_into_and_what_waited_too_long_is_forgotten() {
     assert_eq!(world.strangers(), 0);
     assert_eq!(world.core.stats.handshakes_forgotten, 2);
     assert_eq!(world.core.stats.handshakes, 1);
+}
+
+#[test]
+fn who_comes_again_keeps_nobody_waiting() {
+    let mut world = World::new();
+    world.now = world.due - TickRate::default().period() / 2;
+    world.knock_times(1, 4);
+    world.knock(2);
+    world.admit_at(world.now);
+    assert_eq!(world.strangers(), 4, "one is somebody new's");
+    world.admit_at(world.now);
+    assert_eq!(world.strangers(), 0);
+    assert_eq!(world.core.stats.handshakes, 2);
 }
 
 #[test]
