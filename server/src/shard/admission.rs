@@ -79,6 +79,7 @@ impl Admission {
         } else if self.is_crowded() || self.rates.is_spent(now, &address) {
             return Verdict::Retry(incoming);
         }
+        // There is room, as was looked at above: nobody goes for it.
         let _ = self.waiting.push(since, incoming);
         Verdict::Queued
     }

@@ -17,7 +17,6 @@ mod viewing;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,8 +27,7 @@ use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, PlayerId, ShardId};
 use matchkeep_shared::time::Tick;
 use quinn_proto::{
-    ConnectionHandle, ConnectionIdGenerator, EcnCodepoint, Endpoint, EndpointConfig, ServerConfig,
-    Transmit,
+    ConnectionHandle, ConnectionIdGenerator, Endpoint, EndpointConfig, ServerConfig, Transmit,
 };
 
 use super::admission::Admission;
@@ -37,7 +35,7 @@ use super::message::{Command, MatchPolicy, ShardEvent};
 use super::schedule::Schedule;
 use super::session::Session;
 use super::stats::ShardStats;
-use super::strangers::{Packet, Strangers};
+use super::strangers::Strangers;
 use super::tokens::Tokens;
 use crate::accounts::Barred;
 use crate::matches::recorder::JournalBatch;
@@ -276,52 +274,6 @@ impl<G: Game> Core<G> {
             stats.inputs += host.game.input_totals();
         }
         stats
-    }
-
-    /// A UDP datagram arrived.
-    pub fn handle_datagram(
-        &mut self,
-        now: Instant,
-        remote: SocketAddr,
-        local_ip: Option<std::net::IpAddr>,
-        ecn: Option<EcnCodepoint>,
-        data: BytesMut,
-    ) {
-        self.stats.udp_received += 1;
-        self.stats.udp_received_bytes += data.len() as u64;
-        let is_first = self.strangers.is_first(&data);
-        let packet = Packet { from: remote, to: local_ip, ecn, bytes: data };
-        if is_first {
-            let forgot = self.strangers.push(now, packet);
-            self.stats.handshakes_forgotten += u64::from(forgot);
-        } else {
-            self.look_into(now, now, packet);
-        }
-    }
-
-    /// Gives a datagram to QUIC that came at `since`; says whether it is somebody new's.
-    fn look_into(&mut self, now: Instant, since: Instant, packet: Packet) -> bool {
-        use quinn_proto::DatagramEvent;
-        let Packet { from, to, ecn, bytes } = packet;
-        let mut response = Vec::new();
-        match self.endpoint.handle(now, from, to, ecn, bytes, &mut response) {
-            Some(DatagramEvent::ConnectionEvent(handle, event)) => {
-                if let Some(Some(connection)) = self.connections.get_mut(handle.0) {
-                    connection.quic.handle_event(event);
-                    self.attend(now, handle);
-                }
-            }
-            Some(DatagramEvent::NewConnection(incoming)) => {
-                self.enter(now, since, incoming);
-                return true;
-            }
-            Some(DatagramEvent::Response(transmit)) => {
-                self.stats.udp_foreign += 1;
-                self.responses.push_back((transmit, response));
-            }
-            None => self.stats.udp_foreign += 1,
-        }
-        false
     }
 
     /// Control wants something.

@@ -1,8 +1,9 @@
 //! Connections: from the first packet to the last, and what QUIC has to say in between.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::Slot;
@@ -12,16 +13,65 @@ use matchkeep_shared::limits::{
 };
 use matchkeep_shared::wire::client::ClientDatagram;
 use matchkeep_shared::wire::frame::FrameReader;
-use quinn_proto::{ConnectionError, ConnectionHandle, Dir, Event, Incoming, StreamEvent, VarInt};
+use quinn_proto::{
+    ConnectionError, ConnectionHandle, DatagramEvent, Dir, EcnCodepoint, Event, Incoming,
+    StreamEvent, VarInt,
+};
 
 use super::{ACK_HOLD, Connection, Core};
 use crate::refusals::Refusal;
 use crate::shard::admission::Verdict;
 use crate::shard::message::ShardEvent;
 use crate::shard::session::Session;
+use crate::shard::strangers::Packet;
 use crate::shard::waiting::Spare;
 
 impl<G: Game> Core<G> {
+    /// A UDP datagram arrived.
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        remote: SocketAddr,
+        local_ip: Option<IpAddr>,
+        ecn: Option<EcnCodepoint>,
+        data: BytesMut,
+    ) {
+        self.stats.udp_received += 1;
+        self.stats.udp_received_bytes += data.len() as u64;
+        let is_first = self.strangers.is_first(&data);
+        let packet = Packet { from: remote, to: local_ip, ecn, bytes: data };
+        if is_first {
+            let forgot = self.strangers.push(now, packet);
+            self.stats.handshakes_forgotten += u64::from(forgot);
+        } else {
+            self.look_into(now, now, packet);
+        }
+    }
+
+    /// Gives a datagram to QUIC that came at `since`; says whether it is somebody new's.
+    fn look_into(&mut self, now: Instant, since: Instant, packet: Packet) -> bool {
+        let Packet { from, to, ecn, bytes } = packet;
+        let mut response = Vec::new();
+        match self.endpoint.handle(now, from, to, ecn, bytes, &mut response) {
+            Some(DatagramEvent::ConnectionEvent(handle, event)) => {
+                if let Some(Some(connection)) = self.connections.get_mut(handle.0) {
+                    connection.quic.handle_event(event);
+                    self.attend(now, handle);
+                }
+            }
+            Some(DatagramEvent::NewConnection(incoming)) => {
+                self.enter(now, since, incoming);
+                return true;
+            }
+            Some(DatagramEvent::Response(transmit)) => {
+                self.stats.udp_foreign += 1;
+                self.responses.push_back((transmit, response));
+            }
+            None => self.stats.udp_foreign += 1,
+        }
+        false
+    }
+
     /// A first packet that came at `since`: it waits for its handshake, or is turned away.
     pub(super) fn enter(&mut self, now: Instant, since: Instant, incoming: Incoming) {
         let verdict = if self.stopping {
