@@ -131,6 +131,8 @@ impl Client {
             if dialogue.connection() != Some(connection) {
                 continue;
             }
+            let number = player.number;
+            turn.trace.note(turn.at, format_args!("player {number} hears of the lobby: {answer:?}"));
             match dialogue.hear(now, connection, answer.clone()) {
                 Heard::Ask(request) => turn.requests.push((connection, request)),
                 Heard::Wait => {}

@@ -12,6 +12,7 @@ use matchkeep_shared::limits::{COME_BACK_PAUSE_MAX, COME_BACK_PAUSE_MIN};
 use matchkeep_shared::wire::lobby::{Assignment, LobbyMessage, LobbyReply, LobbyRequest};
 use matchkeep_shared::wire::message::GameVersion;
 
+use super::clients::MODE;
 use super::game::Fragile;
 
 /// As in the real client.
@@ -126,6 +127,10 @@ impl Dialogue {
             }
         };
         self.failed(now);
+        // Nobody else plays it: where all the others are.
+        if reason == DisconnectReason::QueueTimeout {
+            self.want = Want::Find(MODE);
+        }
         self.unknown += u32::from(reason == DisconnectReason::MatchUnknown);
         let hopes = reason.may_come_back()
             || (reason == DisconnectReason::MatchUnknown && self.unknown < UNKNOWN_MAX)

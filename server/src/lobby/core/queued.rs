@@ -112,7 +112,9 @@ impl Lobby {
     }
 
     /// A party waits: its players hear of it, each once.
-    fn admit(&mut self, now_unix_ms: u64, to: Option<ConnectionKey>, ticket: QueueTicket) {
+    fn admit(&mut self, now_unix_ms: u64, to: Option<ConnectionKey>, mut ticket: QueueTicket) {
+        // A clock may have been ahead of ours when it was written: then it has waited since now, and no hour longer.
+        ticket.queued_unix_ms = ticket.queued_unix_ms.min(now_unix_ms);
         let news = self.queued(now_unix_ms, &ticket);
         let members: Vec<PlayerId> = ticket.members.iter().map(|member| member.player).collect();
         let online = &self.online;

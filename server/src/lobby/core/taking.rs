@@ -138,7 +138,9 @@ impl Lobby {
     /// A party was taken for a match before this process was there. What was promised to it then is kept for as long as
     /// it was to be: so whoever of it asks is led there, alone too, and into its team.
     pub(super) fn seat_again(&mut self, now_unix_ms: u64, ticket: &QueueTicket, taken: Taken) {
-        let until_unix_ms = taken.unix_ms.saturating_add(RESERVATION.as_millis() as u64);
+        // Where the clock was ahead then, no longer than from now on.
+        let until_unix_ms = (taken.unix_ms.saturating_add(RESERVATION.as_millis() as u64))
+            .min(reserved_until(now_unix_ms));
         if until_unix_ms > now_unix_ms {
             self.seat_party(until_unix_ms, taken.match_id, ticket, taken.team);
         }

@@ -1,5 +1,6 @@
 //! Parties that wait, whatever the order in which the store answers.
 
+use super::table::Table;
 use super::*;
 use crate::matchmaking::{QueueEnd, QueueState, QueueTicketId};
 
@@ -254,4 +255,22 @@ fn the_same_end_is_asked_for_once() {
     let ends: Vec<&Asked> = h.asked.iter().filter(|asked| is_end(&asked.ask)).collect();
     assert_eq!(ends.len(), 1);
     assert!(matches!(ends[0].ask, QueueAsk::End { end: QueueEnd::Cancelled, .. }));
+}
+
+#[test]
+fn who_waits_by_a_clock_ahead_of_ours_is_told_within_the_limit_that_there_is_no_match() {
+    let mut table = Table::default();
+    let id = table.insert("pair", &[1], NOW + 3_600_000);
+    let mut h = Harness::on(table);
+    h.log_in(1);
+    h.pass(0);
+    waits(h.request(1, find("pair")));
+    h.heard(1);
+    let limit_ms = h.lobby.config.modes[4].rules.wait_seconds_max * 1000;
+    h.pass(limit_ms - 1);
+    assert_eq!(h.heard(1), []);
+    h.pass(1);
+    let told = LobbyMessage::News(unqueued(DisconnectReason::QueueTimeout));
+    assert_eq!(h.heard(1), [told]);
+    assert_eq!(h.table.rows[&id].state, QueueState::GivenUp);
 }

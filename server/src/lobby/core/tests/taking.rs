@@ -6,6 +6,8 @@ use super::table::Table;
 use super::*;
 use crate::matchmaking::{QueueState, QueueTicketId};
 
+const HOUR_MS: u64 = 3_600_000;
+
 fn find(mode: &str) -> LobbyRequest {
     LobbyRequest::FindMatch { mode: mode.into() }
 }
@@ -139,6 +141,15 @@ fn a_place_that_was_promised_before_is_kept_for_as_long_as_it_was_to_be() {
     let (mut next, _) = taken_before(NOW - kept_ms + 1000, true, &[3, 4]);
     let located = next.ask(1, LobbyRequest::Locate { match_id });
     assert!(matches!(located, Ok(LobbyReply::Assigned(_))), "{located:?}");
+}
+
+#[test]
+fn a_place_that_was_promised_by_a_clock_ahead_of_ours_is_kept_no_longer_than_another() {
+    let (mut h, match_id) = taken_before(NOW + HOUR_MS, true, &[2, 3, 4]);
+    h.pass(RESERVATION.as_millis() as u64);
+    let expects = h.lobby.placement.find(match_id).expect("it goes on").expects(PlayerId(1));
+    assert!(!expects, "nobody holds a place for an hour");
+    assert!(matches!(h.ask(1, find("squad")), Ok(LobbyReply::Queued(_))));
 }
 
 #[test]
