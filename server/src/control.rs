@@ -142,6 +142,9 @@ pub enum ControlError {
     /// A shard's thread ended by itself.
     #[error("shard {0} stopped by itself; its matches go on when the server is started again")]
     ShardDied(ShardId),
+    /// A shard did not stop as it should.
+    #[error("shard {0} did not stop as it should: {1}")]
+    ShardFailed(ShardId, std::io::Error),
     /// The store can no longer be trusted.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -187,8 +190,8 @@ impl<G: Game> Control<G> {
             }
             self.act();
         };
-        self.stop(&outcome).await;
-        outcome
+        let stopped = self.stop(&outcome).await;
+        outcome.and(stopped)
     }
 
     fn take_reports(&mut self) -> Result<(), ControlError> {
@@ -313,37 +316,51 @@ impl<G: Game> Control<G> {
     }
 
     /// Shards first, so that their last reports come in; then what the store still has to write.
-    async fn stop(mut self, outcome: &Result<(), ControlError>) {
+    ///
+    /// # Errors
+    /// The first thing that is not written as it should be.
+    async fn stop(mut self, outcome: &Result<(), ControlError>) -> Result<(), ControlError> {
         // After a failure of the store nothing more will become durable: there is nothing to wait for.
         let is_orderly = outcome.is_ok();
         let reason = match outcome {
             Err(ControlError::Store(_)) => DisconnectReason::StorageFailed,
-            Ok(()) | Err(ControlError::ShardDied(_)) => DisconnectReason::ServerShutdown,
+            Ok(()) | Err(ControlError::ShardDied(_) | ControlError::ShardFailed(..)) => {
+                DisconnectReason::ServerShutdown
+            }
         };
-        for handle in &self.shards {
-            // A shard that takes no more commands has ended.
-            let _ = handle.send(Command::Shutdown(reason));
-        }
         let shards = std::mem::take(&mut self.shards);
+        let was_told = shards.iter().map(|shard| shard.send(Command::Shutdown(reason)).is_ok());
+        let was_told: Vec<bool> = was_told.collect();
         let mut joined = tokio::task::spawn_blocking(move || {
-            for handle in shards {
+            let mut outcome = Ok(());
+            for (handle, was_told) in shards.into_iter().zip(was_told) {
                 let shard = handle.shard;
-                if let Err(error) = handle.join() {
+                if let Err(error) = handle.stop(was_told, reason) {
                     tracing::error!(%shard, %error, "a shard ended badly");
+                    outcome = outcome.and(Err(ControlError::ShardFailed(shard, error)));
                 }
             }
+            outcome
         });
+        let mut shards_ended = None;
         // Their reports are taken all the while: a full channel would hold the last ones back.
         let mut poll = tokio::time::interval(STOP_POLL);
         while !joined.is_finished() {
             tokio::select! {
-                _ = &mut joined => break,
+                ended = &mut joined => {
+                    shards_ended = Some(ended);
+                    break;
+                }
                 _ = poll.tick() => {
                     let _ = self.take_reports();
                     self.act();
                 }
             }
         }
+        let shards_ended = match shards_ended {
+            Some(ended) => ended,
+            None => joined.await,
+        };
         let _ = self.take_reports();
         self.act();
         let results = async {
@@ -377,12 +394,18 @@ impl<G: Game> Control<G> {
         }
         let store = self.store.clone();
         drop(self);
-        match tokio::task::spawn_blocking(move || store.close()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!(%error, "the store did not close"),
-            Err(error) => tracing::error!(%error, "the store did not close"),
+        let closed = tokio::task::spawn_blocking(move || store.close()).await;
+        if let Ok(Err(error)) = &closed {
+            tracing::error!(%error, "the store did not close");
         }
+        ended(shards_ended)?;
+        Ok(ended(closed)?)
     }
+}
+
+/// What a thread came to; where it panicked, this panics too.
+fn ended<T>(joined: Result<T, tokio::task::JoinError>) -> T {
+    joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 /// Asks the store and waits for its answer.

@@ -11,6 +11,7 @@
 mod death;
 pub mod frame;
 pub mod header;
+pub mod heartbeat;
 pub mod incident;
 pub mod inputs;
 mod journaling;
@@ -22,6 +23,7 @@ mod spec;
 pub mod state;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use matchkeep_shared::Game;
 use matchkeep_shared::game::{Events, Inputs, Outcome};
@@ -31,6 +33,7 @@ use matchkeep_shared::time::Tick;
 use matchkeep_shared::wire::client::ClientDatagram;
 
 use crate::replication::{Replicator, SnapshotFacts};
+use heartbeat::Heartbeat;
 use inputs::{InputBuffer, InputCounts};
 use journaling::Recording;
 use recorder::Base;
@@ -59,6 +62,7 @@ pub struct Match<G: Game> {
     entered: Vec<Entry>,
     recording: Option<Recording>,
     hashes: Hashes,
+    heartbeat: Arc<Heartbeat>,
     /// Of the state after the last step, where it was asked for.
     state_hash: Option<u64>,
     scratch: Vec<u8>,
@@ -91,9 +95,11 @@ impl<G: Game> Match<G> {
         // Until the first step this is what there is to see.
         let (tick, game) = (resumed.state.tick(), resumed.state.game());
         let replicator = &mut resumed.replicator;
-        let seen = catch_unwind(AssertUnwindSafe(|| {
-            replicator.take::<G::Entity>(tick, |world| game.replicate(world));
-        }));
+        let seen = resumed.heartbeat.during(resumed.spec.id, tick, || {
+            catch_unwind(AssertUnwindSafe(|| {
+                replicator.take::<G::Entity>(tick, |world| game.replicate(world));
+            }))
+        });
         if let Err(panic) = seen {
             resumed.die_between_steps(&*panic);
         }
@@ -124,6 +130,7 @@ impl<G: Game> Match<G> {
             entered: Vec::new(),
             recording,
             hashes: options.hashes,
+            heartbeat: options.heartbeat,
             state_hash: None,
             scratch: Vec::new(),
             death: None,

@@ -31,6 +31,7 @@ use crate::lobby::certificate;
 use crate::lobby::core::{Lobby, LobbyConfig, ModeEntry, ShardEntry};
 use crate::lobby::door::Door;
 use crate::lobby::endpoint::{self, EndpointError};
+use crate::matches::heartbeat::Heartbeat;
 use crate::matches::{Hashes, MatchOptions};
 use crate::matchmaking::LobbyId;
 use crate::pem::PemError;
@@ -44,7 +45,7 @@ use crate::store::{
     StoreOpenError,
 };
 use crate::wall::unix_ms;
-use crate::watchdog::{self, Heartbeat};
+use crate::watchdog;
 
 /// Events waiting for control.
 const CONTROL_EVENTS_MAX: usize = 4096;
@@ -245,7 +246,10 @@ impl Node {
             let endpoint = Arc::new(identity.quic_endpoint(role));
             let ids = Box::new(identity.connection_ids(role));
             let keys = identity.ticket_keys();
+            let heartbeat = Arc::new(Heartbeat::default());
+            heartbeats.push(Arc::clone(&heartbeat));
             let options = MatchOptions {
+                heartbeat: Arc::clone(&heartbeat),
                 journaled: settings.journal,
                 hashes: if settings.state_hashes { Hashes::EveryTick } else { Hashes::EverySecond },
             };
@@ -263,8 +267,6 @@ impl Node {
                 now,
             };
             let notify = Arc::clone(&reported);
-            let heartbeat = Arc::new(Heartbeat::default());
-            heartbeats.push(Arc::clone(&heartbeat));
             let config = ThreadConfig {
                 socket,
                 pin_to_cpu: settings.pin.then_some(i % cores),

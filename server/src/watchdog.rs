@@ -1,13 +1,12 @@
 //! The watchdog: ends a process in which a step does not come back, after noting which.
 //!
-//! A shard beats before and after everything that runs a game's code. The watchdog counts how often it finds
-//! the same beat, and not how much time passed: a process that was stopped and goes on is not stuck.
+//! A shard beats before and after everything that runs a game's code (`matches/heartbeat.rs`). The watchdog counts how
+//! often it finds the same beat, and not how much time passed: a process that was stopped and goes on is not stuck.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use matchkeep_shared::ids::MatchId;
@@ -16,6 +15,7 @@ use matchkeep_shared::time::Tick;
 use serde::{Deserialize, Serialize};
 
 use crate::data_dir::write_durably;
+use crate::matches::heartbeat::Heartbeat;
 use crate::matches::incident::{Incident, IncidentCause};
 use crate::wall::unix_ms;
 
@@ -65,38 +65,6 @@ pub fn remove_note(folder: &Path) -> io::Result<()> {
 
 /// How often the watchdog looks.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-
-/// What a shard says it is at. Written by its thread, read by the watchdog.
-#[derive(Debug, Default)]
-pub struct Heartbeat {
-    /// Odd while a step runs.
-    beats: AtomicU64,
-    match_id: AtomicU64,
-    tick: AtomicU64,
-}
-
-impl Heartbeat {
-    /// A step begins.
-    pub fn begin(&self, match_id: MatchId, tick: Tick) {
-        self.match_id.store(match_id.0, Ordering::Relaxed);
-        self.tick.store(tick.0, Ordering::Relaxed);
-        // Whoever sees the beat sees what it is for.
-        self.beats.fetch_add(1, Ordering::Release);
-    }
-
-    /// It came back.
-    pub fn end(&self) {
-        self.beats.fetch_add(1, Ordering::Release);
-    }
-
-    /// The step that runs: its beat, match and tick.
-    fn running(&self) -> Option<(u64, MatchId, Tick)> {
-        let beats = self.beats.load(Ordering::Acquire);
-        let match_id = MatchId(self.match_id.load(Ordering::Relaxed));
-        let tick = Tick(self.tick.load(Ordering::Relaxed));
-        (beats % 2 == 1).then_some((beats, match_id, tick))
-    }
-}
 
 /// One shard as the watchdog sees it.
 #[derive(Default)]

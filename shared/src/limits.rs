@@ -254,10 +254,13 @@ pub const TIMELINES_PER_SHARD_MAX: usize = 4;
 pub const DEATHS_IN_A_ROW_MAX: u32 = 3;
 /// How often a match's whole state is written down.
 pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
-/// A match's whole state, encoded, in bytes.
-pub const CHECKPOINT_BYTES_MAX: usize = 1024 * 1024;
+/// A match's whole state, encoded, in bytes: what one record of a journal carries. A larger one is never a checkpoint.
+pub const CHECKPOINT_BYTES_MAX: usize = JOURNAL_PAYLOAD_BYTES_MAX;
 /// Everything that enters a match in one tick, in bytes.
 pub const FRAME_BYTES_MAX: usize = 64 * 1024;
+/// What enters a match between two steps, in parts, before players must come later: with these and all who lose their
+/// connections after them a frame is far from full.
+pub const ENTRIES_PER_TICK_MAX: usize = 256;
 /// What a shard collects before it waits for the journal to take it, in bytes.
 pub const JOURNAL_BATCH_BYTES_MAX: usize = 256 * 1024;
 /// Frames of one match that wait for the journal, in bytes; with more the match stands still. Some three

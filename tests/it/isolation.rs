@@ -1,5 +1,6 @@
 //! A match that dies harms nobody else: panics, poison ticks and hung steps, also across restarts.
 
+use std::ffi::OsStr;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::MatchId;
 use matchkeep_shared::limits::RUNAWAY_AFTER;
 use matchkeep_shared::time::Tick;
-use matchkeep_tests::fragile::{Fragile, Presses, Wish, toil_for};
+use matchkeep_tests::fragile::{Fragile, HANGS_FROM, Presses, Wish, toil_for};
 use matchkeep_tests::process::ServerProcess;
 use matchkeep_tests::within;
 
@@ -233,12 +234,70 @@ fn a_step_that_hangs_ends_the_process_and_the_third_time_its_match_is_set_aside(
     }
     let match_id = match_id.expect("it was played");
     let _server = ServerProcess::start(FRAGILE, &data, &[]);
-    // It says where it is before it has judged what it found.
+    is_set_aside(&data, match_id);
+}
+
+/// Waits for it: a server says where it is before it has written down what it found.
+fn is_set_aside(data: &Path, match_id: MatchId) {
     let since = Instant::now();
-    while state_of(&data, match_id).expect("its journal is there").0 != JournalState::Quarantined {
+    while state_of(data, match_id).expect("its journal is there").0 != JournalState::Quarantined {
         assert!(since.elapsed() < Duration::from_secs(20), "it was not set aside");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn a_replay_that_hangs_ends_the_process_and_the_third_time_its_match_is_set_aside() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let server = ServerProcess::start(FRAGILE, &data, &[]);
+    let match_id = runtime.expect("a runtime").block_on(async {
+        let (lobby, print) = (server.lobby, server.fingerprint);
+        let (mut client, match_id) = join(lobby, print, "ada", "sound").await;
+        play(&mut client, 60, None).await.expect("the match goes on");
+        client.abandon();
+        match_id
+    });
+    drop(server);
+    let hangs = [(HANGS_FROM, OsStr::new("1"))];
+    for death in 1..=3 {
+        let (status, said) = ServerProcess::dies_at_start(FRAGILE, &data, &hangs);
+        assert!(!status.success(), "death {death}: {status}: {said}");
+    }
+    // Players may come: it is not played again.
+    let _server = ServerProcess::start(FRAGILE, &data, &hangs);
+    is_set_aside(&data, match_id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_game_that_panics_as_it_is_made_is_set_aside_and_nobody_else_notices() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let node = start(&data).await;
+    let (mut ada, _) = join_node(&node, "ada", "sound").await;
+    let lobby = node.endpoints().lobby;
+    let print: Fingerprint = node.endpoints().lobby_fingerprint.parse().expect("a fingerprint");
+    let socket = endpoint(lobby.ip()).expect("a socket");
+    let mut ben = LobbyClient::connect::<Fragile>(&socket, lobby, print, "ben").await.expect("in");
+    let (saw, place) =
+        tokio::join!(play(&mut ada, 90, None), within(20, "a place", ben.find_match("stillborn")),);
+    let saw = saw.expect("her match goes on");
+    assert!(saw.widest_gap <= GAP_TICKS_MAX && saw.rolled_back.is_empty(), "{saw:?}");
+    let place = place.expect("he was promised one");
+    let match_id = place.match_id;
+    let joined = within(20, "joining", Client::join(place, Return::ByToken)).await;
+    assert!(joined.is_err(), "there is no such match");
+    let since = Instant::now();
+    while state_of(&data, match_id).map(|(state, ..)| state) != Some(JournalState::Quarantined) {
+        assert!(since.elapsed() < Duration::from_secs(20), "it was not set aside");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    ada.leave().await;
+    within(20, "stopping", node.run_until(async {})).await.expect("the node ran");
+    // And the next process begins.
+    let node = start(&data).await;
+    within(20, "stopping", node.run_until(async {})).await.expect("the node ran");
 }
 
 /// Plays until an event is what is looked for.

@@ -54,7 +54,8 @@ fn play<G: Game>(config: G::Config, seed: u64, ticks: u64) -> (MatchSpec<G::Conf
         config,
         seed,
     };
-    let options = MatchOptions { journaled: true, hashes: Hashes::EveryTick };
+    let options =
+        MatchOptions { journaled: true, hashes: Hashes::EveryTick, ..MatchOptions::default() };
     let mut game = Match::<G>::new(spec.clone(), options);
     let mut recorded = Recorded::default();
     let mut batch = JournalBatch::default();

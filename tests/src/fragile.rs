@@ -1,5 +1,6 @@
 //! A game that dies when it is told to: in every step to a certain tick, or when a player wishes so.
 
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use matchkeep_client::bots::Playable;
@@ -34,6 +35,17 @@ pub struct Rules {
     pub blind_from: u64,
     /// Every step does as many multiplications for nothing.
     pub toil: u64,
+    /// It dies as it is made.
+    pub is_stillborn: bool,
+}
+
+/// The variable that names the first tick of which no step comes back, whatever the rules say: as if another build of the
+/// same rules had a defect.
+pub const HANGS_FROM: &str = "FRAGILE_HANGS_FROM";
+
+fn hangs_from() -> Option<u64> {
+    static FROM: OnceLock<Option<u64>> = OnceLock::new();
+    *FROM.get_or_init(|| std::env::var(HANGS_FROM).ok()?.parse().ok())
 }
 
 /// What a player wishes for.
@@ -129,6 +141,10 @@ impl Game for Fragile {
         players_max = 2
         players_min = 1
         rules = { hangs_at = 60 }
+        [modes.stillborn]
+        players_max = 2
+        players_min = 1
+        rules = { is_stillborn = true }
         [modes.careful]
         players_max = 2
         players_min = 1
@@ -155,10 +171,12 @@ impl Game for Fragile {
             hangs_at: number("hangs_at"),
             blind_from: number("blind_from"),
             toil: number("toil"),
+            is_stillborn: mode.rules.contains_key("is_stillborn"),
         })
     }
 
     fn new(rules: &Rules, _: TickRate, _: u64) -> Self {
+        assert!(!rules.is_stillborn, "there is no beginning");
         Self { rules: *rules, presses: 0, is_blind: false }
     }
 
@@ -168,7 +186,7 @@ impl Game for Fragile {
 
     fn step(&mut self, tick: Tick, inputs: &Inputs<Wish>, _: &mut Events<()>) {
         assert!(tick.0 != self.rules.panics_at, "tick {tick} is poison");
-        if tick.0 == self.rules.hangs_at {
+        if tick.0 == self.rules.hangs_at || hangs_from().is_some_and(|from| tick.0 >= from) {
             loop {
                 std::hint::spin_loop();
             }

@@ -45,24 +45,9 @@ impl ServerProcess {
         Self::start_at(&program, &data, variables, ports)
     }
 
-    fn start_at(
-        program: &str,
-        data: &Path,
-        variables: &[(&str, &OsStr)],
-        [lobby_port, shard_port]: [u16; 2],
-    ) -> Self {
-        let mut child = Command::new(program)
-            .args(["serve", "--admin", "127.0.0.1:0", "--shards", "1", "--pin", "false"])
-            .args(["--lobby-port", &lobby_port.to_string()])
-            .args(["--shard-port", &shard_port.to_string()])
-            .args(["--json", "--until-stdin-closes", "--data"])
-            .arg(data)
-            .envs(variables.iter().copied())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the server starts");
+    fn start_at(program: &str, data: &Path, variables: &[(&str, &OsStr)], ports: [u16; 2]) -> Self {
+        let child = Self::command(program, data, variables, ports).spawn();
+        let mut child = child.expect("the server starts");
         let out = child.stdout.take().expect("it was asked for a pipe");
         let mut line = String::new();
         BufReader::new(out).read_line(&mut line).expect("it says where it is");
@@ -77,28 +62,71 @@ impl ServerProcess {
         Self { child, program, data, shard, lobby, fingerprint }
     }
 
+    /// Starts `program serve` on this folder with these variables set, which ends before players may come: how, and what
+    /// it said on its standard error.
+    ///
+    /// # Panics
+    /// Where it does not start, or end.
+    pub fn dies_at_start(
+        program: &str,
+        data: &Path,
+        variables: &[(&str, &OsStr)],
+    ) -> (ExitStatus, String) {
+        let child = Self::command(program, data, variables, [0; 2]).spawn();
+        ended(&mut child.expect("the server starts"))
+    }
+
+    fn command(
+        program: &str,
+        data: &Path,
+        variables: &[(&str, &OsStr)],
+        [lobby_port, shard_port]: [u16; 2],
+    ) -> Command {
+        let mut command = Command::new(program);
+        command
+            .args(["serve", "--admin", "127.0.0.1:0", "--shards", "1", "--pin", "false"])
+            .args(["--lobby-port", &lobby_port.to_string()])
+            .args(["--shard-port", &shard_port.to_string()])
+            .args(["--json", "--until-stdin-closes", "--data"])
+            .arg(data)
+            .envs(variables.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
     /// Waits until it ends by itself: how, and what it said on its standard error.
     ///
     /// # Panics
     /// Where it does not.
     pub fn ended(mut self) -> (ExitStatus, String) {
-        let mut errors = self.child.stderr.take().expect("it was asked for a pipe");
-        // Read all the while: a full pipe would hold it up.
-        let said = std::thread::spawn(move || {
-            let mut said = String::new();
-            let read = errors.read_to_string(&mut said);
-            read.map(|_| said)
-        });
-        let since = Instant::now();
-        let status = loop {
-            match self.child.try_wait().expect("it is our child") {
-                Some(status) => break status,
-                None if since.elapsed() > PATIENCE => panic!("it still runs"),
-                None => std::thread::sleep(Duration::from_millis(20)),
-            }
-        };
-        (status, said.join().expect("no panic").expect("it says it in UTF-8"))
+        ended(&mut self.child)
     }
+}
+
+/// Waits until a process ends by itself: how, and what it said on its standard error.
+fn ended(child: &mut Child) -> (ExitStatus, String) {
+    let mut errors = child.stderr.take().expect("it was asked for a pipe");
+    // Read all the while: a full pipe would hold it up.
+    let said = std::thread::spawn(move || {
+        let mut said = String::new();
+        let read = errors.read_to_string(&mut said);
+        read.map(|_| said)
+    });
+    let since = Instant::now();
+    let status = loop {
+        match child.try_wait().expect("it is our child") {
+            Some(status) => break status,
+            None if since.elapsed() > PATIENCE => {
+                // It may have ended just now.
+                let _ = child.kill();
+                panic!("it still runs");
+            }
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    (status, said.join().expect("no panic").expect("it says it in UTF-8"))
 }
 
 impl Drop for ServerProcess {

@@ -64,8 +64,27 @@ async fn serve<G: Game>(
     let service = Arc::new(Service::from_environment());
     let starting = spans::start();
     let mut node = Node::start::<G>(settings).instrument(starting.clone()).await?;
-    service.while_starting(node.ready()).await;
+    let telling = Arc::clone(&service);
+    let stop = async {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("stopping: SIGTERM"),
+            _ = interrupt.recv() => tracing::info!("stopping: interrupted"),
+            () = stdin_closed(), if until_stdin_closes => {
+                tracing::info!("stopping: standard input closed");
+            }
+        }
+        telling.tell("STOPPING=1\nSTATUS=Writing what is to be written");
+    };
+    tokio::pin!(stop);
+    let is_stopped = tokio::select! {
+        () = service.while_starting(node.ready()) => false,
+        // Before matches are back: on a full disk they may be so never.
+        () = &mut stop => true,
+    };
     spans::started(&starting);
+    if is_stopped {
+        return node.run_until(std::future::ready(())).await.map_err(CliError::failed);
+    }
     let endpoints = node.endpoints();
     // Whoever started us may not read what we print.
     let mut out = std::io::stdout();
@@ -102,16 +121,6 @@ async fn serve<G: Game>(
         service.tell("READY=1\nSTATUS=Players may come");
     }
     tokio::spawn(Arc::clone(&service).while_running(control));
-    let stop = async {
-        tokio::select! {
-            _ = terminate.recv() => tracing::info!("stopping: SIGTERM"),
-            _ = interrupt.recv() => tracing::info!("stopping: interrupted"),
-            () = stdin_closed(), if until_stdin_closes => {
-                tracing::info!("stopping: standard input closed");
-            }
-        }
-        service.tell("STOPPING=1\nSTATUS=Writing what is to be written");
-    };
     node.run_until(stop).await.map_err(CliError::failed)
 }
 

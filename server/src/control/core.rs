@@ -210,8 +210,8 @@ impl<G: Game> ControlCore<G> {
                 }
                 self.check_ready();
             }
-            ShardEvent::ResumeFailed { match_id, cause } => {
-                tracing::error!(%match_id, %cause, "the match cannot be brought back");
+            ShardEvent::Unplayable { match_id, cause } => {
+                tracing::error!(%match_id, %cause, "the match cannot be played");
                 self.set_aside(match_id, cause);
                 self.check_ready();
             }

@@ -30,6 +30,11 @@ impl Creations {
                     span.record(spans::FAULT, "the shard has no room for another match");
                 }
             }
+            ShardEvent::Unplayable { match_id, cause } => {
+                if let Some(span) = self.0.remove(match_id) {
+                    span.record(spans::FAULT, cause.as_str());
+                }
+            }
             _ => {}
         }
     }

@@ -304,7 +304,7 @@ impl Lobby {
                 self.assign_waiting(now_unix_ms, *match_id);
             }
             // Control decides what becomes of it.
-            ShardEvent::ResumeFailed { .. }
+            ShardEvent::Unplayable { .. }
             | ShardEvent::Died { .. }
             | ShardEvent::RanAway { .. } => {}
             ShardEvent::Joined { match_id, player } => self.placement.seated(*match_id, *player),

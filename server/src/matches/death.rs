@@ -26,6 +26,8 @@ pub struct Death {
 pub struct Deaths {
     tick: Tick,
     in_a_row: u32,
+    /// How often in a row it did not even get to where it was: its replay did not come back.
+    in_replay: u32,
 }
 
 impl Deaths {
@@ -41,9 +43,19 @@ impl Deaths {
         self.in_a_row += 1;
     }
 
+    /// One more, in a replay of what was played before.
+    pub fn count_in_replay(&mut self) {
+        self.in_replay += 1;
+    }
+
+    /// Its replay came back, and it was played on.
+    pub fn got_back(&mut self) {
+        self.in_replay = 0;
+    }
+
     /// Whether a match that goes on from `tick` would only die again.
     pub fn are_final_at(&self, tick: Tick) -> bool {
-        self.are_final() && tick < self.tick
+        self.in_replay >= DEATHS_IN_A_ROW_MAX || (self.are_final() && tick < self.tick)
     }
 
     /// Whether the match is to be set aside.
@@ -54,6 +66,9 @@ impl Deaths {
 
 impl fmt::Display for Deaths {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.in_replay >= DEATHS_IN_A_ROW_MAX {
+            return write!(f, "its replay did not come back {} times in a row", self.in_replay);
+        }
         write!(f, "died {} times in a row, the last time at tick {}", self.in_a_row, self.tick)
     }
 }
@@ -114,6 +129,21 @@ mod tests {
         for ticks in [[7, 7, 9], [7, 9, 9], [7, 9, 11], [7, 7, 6]] {
             assert!(!after(&ticks).are_final(), "{ticks:?}");
         }
+    }
+
+    #[test]
+    fn three_replays_that_do_not_come_back_are_final_wherever_the_match_stood() {
+        let mut deaths = Deaths::default();
+        deaths.count_in_replay();
+        deaths.count_in_replay();
+        deaths.got_back();
+        deaths.count_in_replay();
+        deaths.count_in_replay();
+        assert!(!deaths.are_final_at(Tick(9)), "it was played in between");
+        deaths.count_in_replay();
+        assert!(deaths.are_final_at(Tick(9)));
+        assert_eq!(deaths.to_string(), "its replay did not come back 3 times in a row");
+        assert!(!deaths.are_final(), "while it is played that does not matter");
     }
 
     #[test]

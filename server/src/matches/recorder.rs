@@ -9,7 +9,9 @@
 use std::ops::Range;
 
 use matchkeep_shared::ids::{Epoch, MatchId};
-use matchkeep_shared::limits::{FRAMES_IN_MEMORY_BYTES_MAX, JOURNAL_BATCH_BYTES_MAX};
+use matchkeep_shared::limits::{
+    CHECKPOINT_BYTES_MAX, FRAMES_IN_MEMORY_BYTES_MAX, JOURNAL_BATCH_BYTES_MAX,
+};
 use matchkeep_shared::time::Tick;
 
 /// Frames and checkpoints on their way to the journal, of all the matches of a shard.
@@ -172,6 +174,10 @@ impl Recorder {
             self.next_checkpoint = self.next_checkpoint + self.checkpoint_every;
             let at = (self.newest, self.newest);
             let bytes = batch.push(whose, JournalItemKind::Checkpoint, at, encode);
+            if bytes.len() > CHECKPOINT_BYTES_MAX {
+                // The journal leaves it out, and says so; the match is rebuilt from the one before.
+                return;
+            }
             self.checkpoint = Some(self.newest);
             self.checkpoint_bytes.clear();
             self.checkpoint_bytes.extend_from_slice(bytes);

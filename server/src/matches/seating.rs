@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use matchkeep_shared::Game;
 use matchkeep_shared::game::PlayerInfo;
 use matchkeep_shared::ids::{PlayerId, Slot, SlotSet};
+use matchkeep_shared::limits::ENTRIES_PER_TICK_MAX;
 
 use super::Match;
 use super::inputs::InputBuffer;
@@ -90,6 +91,12 @@ impl<G: Game> Match<G> {
         Some(player)
     }
 
+    /// Whether so much has entered since the last step that whoever comes should come later: a frame has room for so
+    /// much. That many may come and go while a match stands still.
+    pub fn is_crowded(&self) -> bool {
+        self.entered.len() >= ENTRIES_PER_TICK_MAX
+    }
+
     /// Ends the match with the next step, as it stands.
     pub fn end(&mut self, reason: &str) {
         self.enter(Entry::End { reason: reason.to_owned() });
@@ -108,7 +115,9 @@ impl<G: Game> Match<G> {
             return false;
         }
         let state = &mut self.state;
-        let outcome = catch_unwind(AssertUnwindSafe(|| state.apply(&entry)));
+        let outcome = self.heartbeat.during(self.spec.id, state.tick() + 1, || {
+            catch_unwind(AssertUnwindSafe(|| state.apply(&entry)))
+        });
         if self.recording.is_some() {
             self.entered.push(entry);
         }

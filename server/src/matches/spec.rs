@@ -1,8 +1,12 @@
 //! What a match is made of, and what it is told when it begins or goes on.
 
+use std::sync::Arc;
+
 use matchkeep_shared::ids::MatchId;
 use matchkeep_shared::time::TickRate;
 use serde::{Deserialize, Serialize};
+
+use super::heartbeat::Heartbeat;
 
 /// What a match is made of, fixed when it is created.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,12 +36,14 @@ impl<C> MatchSpec<C> {
 }
 
 /// What a match is told when it begins or goes on.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct MatchOptions {
     /// Whether frames are recorded for a journal.
     pub journaled: bool,
     /// How often the state is hashed.
     pub hashes: Hashes,
+    /// Told of everything that runs the game's code.
+    pub heartbeat: Arc<Heartbeat>,
 }
 
 /// How often the state is hashed.

@@ -129,3 +129,41 @@ fn a_match_that_nobody_plays_ends() {
     steps(&mut game, 1);
     assert_eq!(game.outcome().map(|outcome| outcome.reason.as_str()), Some("abandoned"));
 }
+
+#[test]
+fn a_state_too_large_for_a_checkpoint_leaves_the_one_before_with_all_frames_since() {
+    let mut recorder = Recorder::new(Base::default(), Tick(0), 10, 0);
+    let mut batch = JournalBatch::default();
+    for tick in 1..=30 {
+        recorder.frames_mut().push(tick as u8);
+        recorder.note(Tick(tick));
+        let bytes = if tick < 15 { 10 } else { CHECKPOINT_BYTES_MAX + 1 };
+        let encode = |out: &mut Vec<u8>| out.resize(out.len() + bytes, 0);
+        recorder.hand_over((MatchId(1), Epoch(1)), &mut batch, Some(encode));
+        batch.clear();
+    }
+    assert!(recorder.is_handed_over());
+    let base = recorder.into_base();
+    assert_eq!((base.checkpoint, base.checkpoint_bytes.len()), (Some(Tick(10)), 10));
+    assert_eq!(base.frames, (11..=30).collect::<Vec<u8>>());
+}
+
+#[test]
+fn all_that_may_enter_a_match_between_two_steps_is_in_a_frame_that_reads() {
+    let mut game = arena(2);
+    let name = "n".repeat(PLAYER_NAME_BYTES_MAX);
+    let ticket = Some(UsedTicket { id: [255; 16], expires_unix_ms: u64::MAX });
+    while !game.is_crowded() {
+        let player = PlayerInfo { name: name.clone(), team: Some(1), ..player(u64::MAX) };
+        let slot = game.join(&player, ticket).expect("a place");
+        game.leave(slot);
+    }
+    steps(&mut game, 1);
+    assert!(!game.is_crowded(), "a step takes it in");
+    let spec = game.spec().clone();
+    let state = game.state().clone();
+    let base = game.take_base().expect("it is journaled");
+    let mut replay = Replay::from_base(spec, &base).expect("a beginning");
+    assert!(replay.play_next(&mut &base.frames[..]).expect("the frame reads"));
+    assert_eq!(replay.state().hash(&mut Vec::new()), state.hash(&mut Vec::new()));
+}

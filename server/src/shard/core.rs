@@ -361,7 +361,7 @@ impl<G: Game> Core<G> {
         let handshake = self.admission.waiting.ready_at(now, self.spare_for_handshakes());
         // Control was behind: try again soon.
         let report = (!self.reports.is_empty()).then(|| now + REPORT_RETRY);
-        let replay = self.replaying().map(|_| now);
+        let replay = self.is_replaying().then_some(now);
         let handshake = handshake.filter(|_| self.is_open);
         let timers = [self.timers.earliest(), self.timeline_due()];
         let times = [tick, stranger, handshake, report, replay].into_iter().chain(timers);

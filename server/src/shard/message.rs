@@ -254,8 +254,8 @@ pub enum ShardEvent {
         /// Who has a place in it, each with the team that was chosen for them.
         players: Vec<(PlayerId, Option<u8>)>,
     },
-    /// A match cannot be brought back from what was recorded.
-    ResumeFailed {
+    /// A match cannot begin, or be brought back from what was recorded.
+    Unplayable {
         /// The match.
         match_id: MatchId,
         /// Why.

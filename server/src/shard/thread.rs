@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use matchkeep_shared::Game;
+use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, ShardId};
 use matchkeep_shared::limits::SHARD_COMMANDS_MAX;
 use matchkeep_shared::time::Tick;
@@ -21,11 +22,15 @@ use super::core::{Core, CoreConfig};
 use super::journaling::HandOver;
 use super::message::{Command, Report};
 use crate::journal::JournalItem;
+use crate::matches::heartbeat::Heartbeat;
 use crate::wall::unix_ms;
-use crate::watchdog::Heartbeat;
 use udp::Udp;
 use waiter::Waiter;
 
+/// With a full queue a shard is told again to stop after this.
+const TELL_AGAIN: Duration = Duration::from_millis(5);
+/// How long a stopping shard waits for the journal to take what matches have for it, when its connections are done.
+pub const JOURNAL_GRACE: Duration = Duration::from_secs(10);
 /// How long a stopping shard waits for its connections to wind down.
 pub const STOP_GRACE: Duration = Duration::from_millis(500);
 /// Commands carried out in one pass, so that ticks go on under a flood of them.
@@ -70,11 +75,19 @@ impl<G: Game> ShardHandle<G> {
         !self.thread.is_finished()
     }
 
-    /// Waits for the thread to end; [`Command::Shutdown`] makes it.
+    /// Waits for the thread to end, as it was told to by [`Command::Shutdown`], or is now: with a full queue it may not
+    /// have been.
     ///
     /// # Errors
-    /// What ended it, where it ended by itself.
-    pub fn join(self) -> io::Result<()> {
+    /// What ended it, where it ended by itself; or that not all was handed to the journal.
+    pub fn stop(self, was_told: bool, reason: DisconnectReason) -> io::Result<()> {
+        let mut is_told = was_told;
+        while !is_told && self.is_running() {
+            is_told = self.send(Command::Shutdown(reason)).is_ok();
+            if !is_told {
+                std::thread::sleep(TELL_AGAIN);
+            }
+        }
         self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the shard's thread panicked")))
     }
 }
@@ -171,8 +184,11 @@ impl<G: Game> Shell<G> {
     /// The shard's loop, one pass after the other.
     fn run(mut self) -> io::Result<()> {
         let mut stop_by: Option<Instant> = None;
+        let mut has_more = false;
         loop {
-            let left = self.udp.has_left().then(now);
+            // There was no room for it in the last batch, and that is gone.
+            let is_behind = has_more && self.core.outgoing().is_empty();
+            let left = (is_behind || self.udp.has_left()).then(now);
             let wake = left.or_else(|| self.core.next_wake(now()));
             let wake = wake.into_iter().chain(stop_by).chain(self.hand_over.wake()).min();
             self.waiter.wait(wake, now())?;
@@ -180,21 +196,24 @@ impl<G: Game> Shell<G> {
             self.core.set_wall_clock(unix_ms());
             self.receive()?;
             self.take_commands(&mut stop_by);
-            if let Some((match_id, tick)) = self.core.replaying() {
-                self.heartbeat.begin(match_id, tick);
-                self.core.replay_some(now());
-                self.heartbeat.end();
-            }
+            self.core.replay_some(&now);
             self.core.handle_timeouts(now());
             self.run_tick();
             self.core.admit(now());
             self.udp.send_all(&mut self.core, now());
+            has_more = stop_by.is_some() && !self.core.hand_over_rest();
             self.hand_over_journal(stop_by.is_some());
             self.hand_over_reports();
 
-            let is_done = self.core.has_stopped() && self.core.outgoing().is_empty();
-            if stop_by.is_some_and(|by| is_done || now() >= by) {
+            let Some(by) = stop_by else { continue };
+            let is_written = !has_more && self.core.outgoing().is_empty();
+            if is_written && (self.core.has_stopped() || now() >= by) {
                 return Ok(());
+            }
+            if now() >= by + JOURNAL_GRACE {
+                return Err(io::Error::other(
+                    "the journal did not take the last ticks of its matches",
+                ));
             }
         }
     }

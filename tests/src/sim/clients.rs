@@ -132,7 +132,8 @@ impl Client {
                 continue;
             }
             let number = player.number;
-            turn.trace.note(turn.at, format_args!("player {number} hears of the lobby: {answer:?}"));
+            turn.trace
+                .note(turn.at, format_args!("player {number} hears of the lobby: {answer:?}"));
             match dialogue.hear(now, connection, answer.clone()) {
                 Heard::Ask(request) => turn.requests.push((connection, request)),
                 Heard::Wait => {}

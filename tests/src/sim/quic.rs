@@ -68,7 +68,11 @@ pub(super) fn core_config(now: Instant, shard: ShardId, rng: &mut Rng) -> CoreCo
         ids: own,
         server: Arc::new(server),
         keys: identity().ticket_keys(),
-        options: MatchOptions { journaled: true, hashes: Hashes::EveryTick },
+        options: MatchOptions {
+            journaled: true,
+            hashes: Hashes::EveryTick,
+            ..MatchOptions::default()
+        },
         connections: Rate::ANY,
         identities: Rate::ANY,
         now,

@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use matchkeep_server::shard::core::Core;
 use matchkeep_server::shard::journaling::HandOver;
 use matchkeep_server::shard::message::{Command, ShardEvent};
-use matchkeep_server::shard::thread::{COMMANDS_PER_PASS_MAX, STOP_GRACE};
+use matchkeep_server::shard::thread::{COMMANDS_PER_PASS_MAX, JOURNAL_GRACE, STOP_GRACE};
 use matchkeep_shared::ids::ShardId;
 use matchkeep_shared::limits::{
     FRAMES_IN_MEMORY_BYTES_MAX, JOURNAL_BATCH_BYTES_MAX, SHARD_REPORTS_MAX,
@@ -116,18 +116,22 @@ impl Shard {
             self.core.handle_datagram(now, from, None, None, BytesMut::from(&bytes[..]));
         }
         self.take_commands(now);
-        if self.core.replaying().is_some() {
-            self.core.replay_some(now);
+        if self.core.is_replaying() {
+            self.core.replay_some(&|| now);
             self.busy_until = Some(now + REPLAY_PASS);
         }
         self.core.handle_timeouts(now);
         self.run_tick(turn);
         self.core.admit(now);
         self.send_all(turn);
+        let has_more = self.stop_by.is_some() && !self.core.hand_over_rest();
         self.hand_over_journal(turn, store);
         self.hand_over_reports(turn, reports);
-        let is_done = self.core.has_stopped() && self.core.outgoing().is_empty();
-        self.has_ended = self.stop_by.is_some_and(|by| is_done || now >= by);
+        let is_written = !has_more && self.core.outgoing().is_empty();
+        let is_over = |by: Instant| {
+            (is_written && (self.core.has_stopped() || now >= by)) || now >= by + JOURNAL_GRACE
+        };
+        self.has_ended = self.stop_by.is_some_and(is_over);
     }
 
     fn take_commands(&mut self, now: Instant) {
@@ -207,7 +211,7 @@ impl Shard {
                 turn.witness.resumed(*match_id, *epoch, *tick, game);
                 turn.trace.note(turn.at, format_args!("resumed {match_id} {epoch} {tick}"));
             }
-            ShardEvent::ResumeFailed { match_id, cause } => {
+            ShardEvent::Unplayable { match_id, cause } => {
                 let text = format!("match {match_id} does not come back: {cause}");
                 turn.witness.violated(Invariant::Recovers, text);
             }

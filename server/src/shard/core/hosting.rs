@@ -1,6 +1,7 @@
 //! Matches on the shard: from the command that makes one to the last player's leave, and the tick.
 
 use std::cmp::Reverse;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use matchkeep_shared::Game;
@@ -20,7 +21,7 @@ use super::{
     ASK_AGAIN_TICKS, Core, Host, Pace, RENEW_TOKENS_TICKS, Schedule, Session, Stage, TickRun,
     Tokens,
 };
-use crate::matches::{Match, Phase};
+use crate::matches::{Match, Phase, said};
 use crate::shard::message::{MatchPolicy, NewHost, ShardEvent};
 
 impl<G: Game> Core<G> {
@@ -35,9 +36,20 @@ impl<G: Game> Core<G> {
             self.reports.push_back(ShardEvent::CreateRefused { match_id });
             return;
         }
-        let game = Match::new(spec, self.options);
-        self.seat_host(now, game, policy);
-        self.reports.push_back(ShardEvent::Created { match_id });
+        let options = self.options.clone();
+        let made = self.options.heartbeat.during(match_id, Tick(0), || {
+            catch_unwind(AssertUnwindSafe(|| Match::new(spec, options)))
+        });
+        match made {
+            Ok(game) => {
+                self.seat_host(now, game, policy);
+                self.reports.push_back(ShardEvent::Created { match_id });
+            }
+            Err(panic) => {
+                let cause = format!("the game panicked when it was to begin: {}", said(&*panic));
+                self.reports.push_back(ShardEvent::Unplayable { match_id, cause });
+            }
+        }
     }
 
     /// A match begins to tick here.
@@ -336,9 +348,7 @@ impl<G: Game> Core<G> {
     /// Tells every player why, steps no more, and hands over what the journal has not yet.
     pub(super) fn shut_down(&mut self, now: Instant, reason: DisconnectReason) {
         self.stopping = true;
-        for host in self.hosts.iter_mut().flatten() {
-            host.game.hand_over(&mut self.outgoing);
-        }
+        self.hand_over_rest();
         while let Some(incoming) = self.admission.waiting.pop() {
             self.endpoint.ignore(incoming);
         }
@@ -348,6 +358,22 @@ impl<G: Game> Core<G> {
         }
         self.due.clear();
         self.returning.clear();
+    }
+
+    /// While the shard stops: what matches still have for the journal, as far as the batch has room. Says whether that
+    /// was all.
+    pub fn hand_over_rest(&mut self) -> bool {
+        let mut is_all = true;
+        for host in self.hosts.iter_mut().flatten() {
+            if let Stage::Finishing { is_written } = &mut host.stage {
+                *is_written = *is_written || host.game.hand_over_end(&mut self.outgoing);
+                is_all &= *is_written;
+            } else {
+                host.game.hand_over(&mut self.outgoing);
+                is_all &= host.game.is_handed_over();
+            }
+        }
+        is_all
     }
 }
 

@@ -232,6 +232,7 @@ impl<G: Game> Host<G> {
     /// Whether players may come in now.
     fn admits(&self) -> Result<(), DisconnectReason> {
         match self.stage {
+            Stage::Running if self.game.is_crowded() => Err(DisconnectReason::JoinUndone),
             Stage::Running if self.game.death().is_none() => Ok(()),
             // It will be back in a moment, and so may they.
             Stage::Running | Stage::Fallen => Err(DisconnectReason::JoinUndone),

@@ -4,6 +4,7 @@
 //! other matches of the shard miss none of theirs.
 
 use std::cmp::Reverse;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use matchkeep_shared::Game;
@@ -15,12 +16,12 @@ use matchkeep_shared::wire::frame::write_frame;
 use matchkeep_shared::wire::message::ServerMessage;
 
 use super::{Core, Host, Session, Stage};
-use crate::matches::Match;
 use crate::matches::recorder::Base;
 use crate::matches::replay::{Replay, ReplayError};
+use crate::matches::{Match, said};
 use crate::shard::message::{MatchPolicy, NewHost, Resumption, ShardEvent};
 
-/// Ticks replayed in one pass of a shard.
+/// Ticks replayed in one pass of a shard at the most.
 const REPLAY_TICKS_PER_PASS: usize = 32;
 
 /// A match on its way back.
@@ -37,16 +38,17 @@ pub(super) struct Returning<G: Game> {
 }
 
 impl<G: Game> Returning<G> {
-    /// Plays a few ticks; says whether there are more.
+    /// Plays the next tick; says whether there was one.
     fn play(&mut self) -> Result<bool, ReplayError> {
         let mut frames = &self.base.frames[self.played_bytes..];
-        for _ in 0..REPLAY_TICKS_PER_PASS {
-            if !self.replay.play_next(&mut frames)? {
-                return Ok(false);
-            }
-            self.played_bytes = self.base.frames.len() - frames.len();
-        }
-        Ok(true)
+        let played = self.replay.play_next(&mut frames)?;
+        self.played_bytes = self.base.frames.len() - frames.len();
+        Ok(played)
+    }
+
+    /// The tick that it would reach next.
+    fn next_tick(&self) -> Tick {
+        self.replay.state().tick() + 1
     }
 }
 
@@ -75,44 +77,65 @@ impl<G: Game> Core<G> {
         base: Base,
     ) {
         let match_id = spec.id;
-        match Replay::from_base(spec, &base) {
-            Ok(replay) => {
+        let tick = base.checkpoint.unwrap_or(Tick(0));
+        let made = self.options.heartbeat.during(match_id, tick, || {
+            catch_unwind(AssertUnwindSafe(|| Replay::from_base(spec, &base)))
+        });
+        match made {
+            Ok(Ok(replay)) => {
                 let played_bytes = 0;
                 let returning =
                     Returning { match_id, epoch, policy, base, replay, since, played_bytes };
                 self.returning.push_back(returning);
             }
-            Err(error) => self.return_failed(match_id, &error),
-        }
-    }
-
-    /// The match whose replay has its turn, and the tick it would reach.
-    pub fn replaying(&self) -> Option<(MatchId, Tick)> {
-        let returning = self.returning.front()?;
-        Some((returning.match_id, returning.replay.state().tick() + 1))
-    }
-
-    /// Replays a few ticks of the match whose turn it is.
-    pub fn replay_some(&mut self, now: Instant) {
-        let Some(mut returning) = self.returning.pop_front() else { return };
-        // A game that panics in a replay is as broken as one that goes another way.
-        let played = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| returning.play()));
-        match played {
-            Ok(Ok(true)) => self.returning.push_back(returning),
-            Ok(Ok(false)) => self.go_on(now, returning),
-            Ok(Err(error)) => self.return_failed(returning.match_id, &error),
-            Err(_) => {
-                let tick = returning.replay.state().tick() + 1;
-                let cause = format!("the game panicked in the replay of tick {tick}");
-                self.reports
-                    .push_back(ShardEvent::ResumeFailed { match_id: returning.match_id, cause });
+            Ok(Err(error)) => self.return_failed(match_id, error.to_string()),
+            Err(panic) => {
+                let cause = said(&*panic);
+                let cause =
+                    format!("the game panicked when it was to begin at tick {tick}: {cause}");
+                self.return_failed(match_id, cause);
             }
         }
     }
 
-    fn return_failed(&mut self, match_id: MatchId, error: &ReplayError) {
-        let cause = error.to_string();
-        self.reports.push_back(ShardEvent::ResumeFailed { match_id, cause });
+    /// Whether a match is on its way back.
+    pub fn is_replaying(&self) -> bool {
+        !self.returning.is_empty()
+    }
+
+    /// Replays ticks of the matches on their way back, each in turn, until the tick of another match is due by `clock`.
+    pub fn replay_some(&mut self, clock: &dyn Fn() -> Instant) {
+        for _ in 0..REPLAY_TICKS_PER_PASS {
+            let Some(returning) = self.returning.pop_front() else { return };
+            let now = clock();
+            self.replay_next(now, returning);
+            if self.tick_is_due(now) {
+                return;
+            }
+        }
+    }
+
+    fn replay_next(&mut self, now: Instant, mut returning: Returning<G>) {
+        let (match_id, tick) = (returning.match_id, returning.next_tick());
+        // A game that panics in a replay is as broken as one that goes another way.
+        let played = self
+            .options
+            .heartbeat
+            .during(match_id, tick, || catch_unwind(AssertUnwindSafe(|| returning.play())));
+        match played {
+            Ok(Ok(true)) => self.returning.push_back(returning),
+            Ok(Ok(false)) => self.go_on(now, returning),
+            Ok(Err(error)) => self.return_failed(match_id, error.to_string()),
+            Err(panic) => {
+                let cause = said(&*panic);
+                let cause = format!("the game panicked in the replay of tick {tick}: {cause}");
+                self.return_failed(match_id, cause);
+            }
+        }
+    }
+
+    fn return_failed(&mut self, match_id: MatchId, cause: String) {
+        self.reports.push_back(ShardEvent::Unplayable { match_id, cause });
     }
 
     /// The replay is done: the match ticks again.
@@ -124,7 +147,7 @@ impl<G: Game> Core<G> {
             // That it is over by now, or known already, is as good.
             let _ = self.used_tickets.insert(id, expires, self.wall_unix_ms);
         }
-        let game = Match::resume(spec, epoch, state, base, self.options);
+        let game = Match::resume(spec, epoch, state, base, self.options.clone());
         let tick = game.tick();
         let players = game.state().seated().collect();
         match self.by_match.get(&match_id).copied() {
@@ -213,3 +236,6 @@ impl<G: Game> Host<G> {
         matches!(self.stage, Stage::Running) && self.game.death().is_none()
     }
 }
+
+#[cfg(test)]
+mod tests;
