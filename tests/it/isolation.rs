@@ -17,7 +17,7 @@ use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::MatchId;
 use matchkeep_shared::limits::RUNAWAY_AFTER;
 use matchkeep_shared::time::Tick;
-use matchkeep_tests::fragile::{Fragile, HANGS_FROM, Presses, Wish, toil_for};
+use matchkeep_tests::fragile::{Fragile, HANGS_FROM, Presses, TAKES_MS, Wish, toil_for};
 use matchkeep_tests::process::ServerProcess;
 use matchkeep_tests::within;
 
@@ -268,6 +268,34 @@ fn a_replay_that_hangs_ends_the_process_and_the_third_time_its_match_is_set_asid
     // Players may come: it is not played again.
     let _server = ServerProcess::start(FRAGILE, &data, &hangs);
     is_set_aside(&data, match_id);
+}
+
+#[test]
+fn a_server_that_is_told_to_stop_while_its_matches_come_back_stops() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let server = ServerProcess::start(FRAGILE, &data, &[]);
+    let match_id = runtime.expect("a runtime").block_on(async {
+        let (lobby, print) = (server.lobby, server.fingerprint);
+        let (mut client, match_id) = join(lobby, print, "ada", "sound").await;
+        play(&mut client, 60, None).await.expect("the match goes on");
+        client.abandon();
+        match_id
+    });
+    drop(server);
+    let before = state_of(&data, match_id);
+    // Half a second each, for dozens of them: it would take half a minute.
+    let takes = [(TAKES_MS, OsStr::new("500"))];
+    let after = Duration::from_secs(2);
+    let (status, took, said) = ServerProcess::stopped_at_start(FRAGILE, &data, &takes, after);
+    assert!(status.success(), "{status}: {said}");
+    assert!(took < Duration::from_secs(5), "{took:?}: {said}");
+    let (state, records, _) = state_of(&data, match_id).expect("its journal is there");
+    assert_eq!(
+        (state, Some(records)),
+        (JournalState::Open, before.map(|(_, records, _)| records + 1))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -43,9 +43,21 @@ pub struct Rules {
 /// same rules had a defect.
 pub const HANGS_FROM: &str = "FRAGILE_HANGS_FROM";
 
+/// The variable that says how long each step takes longer, in milliseconds.
+pub const TAKES_MS: &str = "FRAGILE_TAKES_MS";
+
+fn number_in(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
 fn hangs_from() -> Option<u64> {
     static FROM: OnceLock<Option<u64>> = OnceLock::new();
-    *FROM.get_or_init(|| std::env::var(HANGS_FROM).ok()?.parse().ok())
+    *FROM.get_or_init(|| number_in(HANGS_FROM))
+}
+
+fn takes_ms() -> u64 {
+    static MS: OnceLock<Option<u64>> = OnceLock::new();
+    MS.get_or_init(|| number_in(TAKES_MS)).unwrap_or(0)
 }
 
 /// What a player wishes for.
@@ -192,6 +204,9 @@ impl Game for Fragile {
             }
         }
         toil(tick.0, self.rules.toil);
+        if takes_ms() > 0 {
+            std::thread::sleep(Duration::from_millis(takes_ms()));
+        }
         let is_doomed = self.rules.blind_from != 0 && tick.0 >= self.rules.blind_from;
         self.is_blind = is_doomed || inputs.iter().any(|(_, wish)| wish.blind);
         for (slot, wish) in inputs.iter() {

@@ -76,6 +76,27 @@ impl ServerProcess {
         ended(&mut child.expect("the server starts"))
     }
 
+    /// Starts `program serve` on this folder with these variables set, and tells it to stop after a while, before players
+    /// may come: how it ends, how long that takes, and what it said on its standard error.
+    ///
+    /// # Panics
+    /// Where it does not start, or end.
+    pub fn stopped_at_start(
+        program: &str,
+        data: &Path,
+        variables: &[(&str, &OsStr)],
+        after: Duration,
+    ) -> (ExitStatus, Duration, String) {
+        let child = Self::command(program, data, variables, [0; 2]).spawn();
+        let mut child = child.expect("the server starts");
+        std::thread::sleep(after);
+        let told = Instant::now();
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it runs");
+        let (status, said) = ended(&mut child);
+        (status, told.elapsed(), said)
+    }
+
     fn command(
         program: &str,
         data: &Path,

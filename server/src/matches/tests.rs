@@ -1,10 +1,13 @@
 //! Seats, holds and epochs of a match of the arena.
 
+use super::recorder::{JournalBatch, Recorder};
+use super::replay::Replay;
+use super::state::UsedTicket;
 use super::*;
 use matchkeep_shared::arena::{Arena, ArenaInput};
 use matchkeep_shared::game::{MapSource, ModeSpec, PlayerInfo};
 use matchkeep_shared::ids::MatchId;
-use matchkeep_shared::limits::EMPTY_MATCH;
+use matchkeep_shared::limits::{CHECKPOINT_BYTES_MAX, EMPTY_MATCH, PLAYER_NAME_BYTES_MAX};
 use matchkeep_shared::time::TickRate;
 use matchkeep_shared::wire::bits::BitReader;
 use matchkeep_shared::wire::client::Ack;
@@ -163,7 +166,7 @@ fn all_that_may_enter_a_match_between_two_steps_is_in_a_frame_that_reads() {
     let spec = game.spec().clone();
     let state = game.state().clone();
     let base = game.take_base().expect("it is journaled");
-    let mut replay = Replay::from_base(spec, &base).expect("a beginning");
+    let mut replay = Replay::<Arena>::from_base(spec, &base).expect("a beginning");
     assert!(replay.play_next(&mut &base.frames[..]).expect("the frame reads"));
     assert_eq!(replay.state().hash(&mut Vec::new()), state.hash(&mut Vec::new()));
 }

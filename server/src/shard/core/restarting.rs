@@ -5,7 +5,7 @@
 
 use std::cmp::Reverse;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
@@ -21,6 +21,8 @@ use crate::matches::replay::{Replay, ReplayError};
 use crate::matches::{Match, said};
 use crate::shard::message::{MatchPolicy, NewHost, Resumption, ShardEvent};
 
+/// A pass of a shard replays no more once it did so for this long: players, and an order to stop, do not wait for it.
+const REPLAY_PASS_MAX: Duration = Duration::from_millis(10);
 /// Ticks replayed in one pass of a shard at the most.
 const REPLAY_TICKS_PER_PASS: usize = 32;
 
@@ -103,13 +105,20 @@ impl<G: Game> Core<G> {
         !self.returning.is_empty()
     }
 
-    /// Replays ticks of the matches on their way back, each in turn, until the tick of another match is due by `clock`.
+    /// Replays ticks of the matches on their way back, each in turn, until the tick of another match is due by `clock`,
+    /// or for long enough.
     pub fn replay_some(&mut self, clock: &dyn Fn() -> Instant) {
+        if self.returning.is_empty() {
+            return;
+        }
+        let begun = clock();
+        let mut now = begun;
         for _ in 0..REPLAY_TICKS_PER_PASS {
             let Some(returning) = self.returning.pop_front() else { return };
-            let now = clock();
             self.replay_next(now, returning);
-            if self.tick_is_due(now) {
+            now = clock();
+            let is_enough = now.saturating_duration_since(begun) >= REPLAY_PASS_MAX;
+            if is_enough || self.tick_is_due(now) {
                 return;
             }
         }
