@@ -43,18 +43,30 @@ pub fn gather<G: Game>(
     hung: &BTreeMap<MatchId, Incident>,
     now_unix_ms: u64,
 ) -> Result<Recovered<G>, RecoveryError> {
-    let mut open = Vec::new();
-    journal.list(Some(JournalState::Open), &mut |entry| open.push(entry.match_id))?;
-    // A match whose journal has its end and whose result was not stored: the process ended in between.
+    let mut wanted = Vec::new();
+    journal.list(Some(JournalState::Open), &mut |entry| wanted.push(entry.match_id))?;
+    let mut recovered = Recovered::default();
+    let listed: BTreeSet<MatchId> = wanted.iter().copied().collect();
     let mut recorded = BTreeSet::new();
     let mut filter = ListFilter { state: Some(MatchState::Running), ..ListFilter::default() };
     loop {
         let page = directory.list(&filter)?;
         for summary in &page {
             recorded.insert(summary.id);
-            let entry = journal.entry(summary.id)?;
-            if entry.is_some_and(|entry| entry.state == JournalState::Finished) {
-                open.push(summary.id);
+            let Some(entry) = journal.entry(summary.id)? else { continue };
+            match entry.state {
+                // One that the listing passed over is not lost for that.
+                JournalState::Open if listed.contains(&summary.id) => {}
+                // Of a finished one the result was not stored: the process ended in between.
+                JournalState::Open | JournalState::Finished => wanted.push(summary.id),
+                JournalState::Quarantined => {
+                    let why = entry.why.unwrap_or_else(|| "it was set aside before".to_owned());
+                    recovered.quarantined.push((summary.id, why));
+                }
+                JournalState::Retired => {
+                    let why = "its records were deleted before its result was stored";
+                    recovered.quarantined.push((summary.id, why.to_owned()));
+                }
             }
         }
         match page.last() {
@@ -64,8 +76,7 @@ pub fn gather<G: Game>(
     }
     let newest = LoadFrom::Checkpoint(Tick(u64::MAX));
     let wanted: Vec<Load> =
-        open.iter().map(|match_id| Load { match_id: *match_id, from: newest }).collect();
-    let mut recovered = Recovered::default();
+        wanted.into_iter().map(|match_id| Load { match_id, from: newest }).collect();
     for (load, found) in wanted.iter().zip(journal::recover(journal, &wanted)?) {
         let hung = hung.get(&load.match_id).cloned();
         recovered.judge(load.match_id, found, hung, now_unix_ms);
@@ -132,7 +143,7 @@ impl<G: Game> Returning<G> {
 }
 
 impl<G: Game> Recovered<G> {
-    /// Judges one match whose journal is open.
+    /// Judges one match that did not come to its end, or whose result is not stored.
     pub fn judge(
         &mut self,
         match_id: MatchId,
@@ -231,3 +242,6 @@ impl<G: Game> Recovered<G> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;
