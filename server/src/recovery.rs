@@ -175,7 +175,7 @@ impl<G: Game> Recovered<G> {
         for lost in Lost::lines(&journal.lost) {
             tracing::error!(%match_id, "lost: {lost}");
         }
-        if journal.lost_records > 0 {
+        if journal.lost_records > 0 && journal.entry.state == JournalState::Open {
             let (records, tick) = (journal.lost_records, journal.tick());
             tracing::error!(%match_id, records, %tick, "the match goes on from its last good record");
         }
@@ -189,6 +189,13 @@ impl<G: Game> Recovered<G> {
                 }),
                 Err(error) => self.quarantined.push((match_id, error.to_string())),
             }
+            return;
+        }
+        if journal.entry.state == JournalState::Finished {
+            // It has no claim that would be granted, and nobody can say how it ended.
+            let lost = Lost::lines(&journal.lost).into_iter().next();
+            let lost = lost.unwrap_or_else(|| "its last record is no finish".to_owned());
+            self.quarantined.push((match_id, format!("it ended, and how is lost: {lost}")));
             return;
         }
         let mut hung = hung;

@@ -157,3 +157,17 @@ fn an_open_match_that_the_list_passes_over_goes_on() {
     let disk = Disk { lists: false, ..left.disk() };
     assert_eq!(counted(&left.gather_from(&disk)), [1, 0, 0, 0]);
 }
+
+#[test]
+fn a_match_that_ended_and_whose_end_is_damaged_is_set_aside() {
+    let left = Left::finished();
+    let damage = |kind, bytes: &mut Vec<u8>| {
+        if kind == Kind::Finish {
+            bytes[70] ^= 1;
+        }
+    };
+    let recovered = left.gather_from(&Disk { damage, ..left.disk() });
+    let why = "it ended, and how is lost: record 2, tick 0: checksum";
+    assert_eq!(recovered.quarantined, [(ID, why.to_owned())]);
+    assert_eq!(counted(&recovered), [0, 0, 1, 0]);
+}
