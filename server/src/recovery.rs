@@ -13,7 +13,8 @@ use matchkeep_shared::limits::CHECKPOINT_BYTES_MAX;
 use matchkeep_shared::time::Tick;
 
 use crate::journal::{
-    self, JournalError, JournalReader, JournalState, Kind, Load, LoadFrom, Lost, Unrecoverable,
+    self, Damage, JournalError, JournalReader, JournalState, Kind, Load, LoadFrom, Lost,
+    Unrecoverable,
 };
 use crate::matches::header::{HeaderError, MatchHeader};
 use crate::matches::incident::Incident;
@@ -104,7 +105,7 @@ pub struct Recovered<G: Game> {
     pub finished: Vec<FinishedMatch>,
     /// Matches to be set aside, and why.
     pub quarantined: Vec<(MatchId, String)>,
-    /// Matches left as they are: they were played by other rules.
+    /// Matches left as they are: they were played by other rules, or written down in another format.
     pub foreign: u64,
 }
 
@@ -151,6 +152,11 @@ impl<G: Game> Recovered<G> {
         hung: Option<Incident>,
         now_unix_ms: u64,
     ) {
+        if let Some(version) = foreign_format(&found) {
+            tracing::warn!(%match_id, "the match is left as it is: its journal has {version}");
+            self.foreign += 1;
+            return;
+        }
         let journal = match found {
             Ok(journal) => Box::new(journal),
             Err(error) => {
@@ -247,6 +253,19 @@ impl<G: Game> Recovered<G> {
             hung,
             journal,
         });
+    }
+}
+
+/// What is there of another format of journals. Whole records of one are another build's match, of which this one takes
+/// nothing for damage and nothing away.
+fn foreign_format(found: &Result<journal::Recovered, Unrecoverable>) -> Option<Damage> {
+    let is_foreign = |why: &Damage| matches!(why, Damage::Version(_));
+    match found {
+        Ok(journal) => journal.lost.iter().map(|lost| lost.why).find(is_foreign),
+        Err(Unrecoverable::Header(why) | Unrecoverable::Claim(why)) => {
+            Some(*why).filter(is_foreign)
+        }
+        Err(Unrecoverable::Unknown | Unrecoverable::Empty) => None,
     }
 }
 

@@ -6,7 +6,8 @@ use matchkeep_shared::arena::Arena;
 use matchkeep_shared::encoding::encode;
 
 use super::*;
-use crate::journal::{Batch, Chain, Claim, Journal, JournalEntry, Stored};
+use crate::journal::{Batch, CHECKSUM_BYTES, Chain, Claim, Journal, JournalEntry, Stored};
+use crate::matches::header::CONTENT_VERSION;
 use crate::settings::Layers;
 use crate::store::{SqliteDirectory, SqliteJournal};
 
@@ -170,4 +171,55 @@ fn a_match_that_ended_and_whose_end_is_damaged_is_set_aside() {
     let why = "it ended, and how is lost: record 2, tick 0: checksum";
     assert_eq!(recovered.quarantined, [(ID, why.to_owned())]);
     assert_eq!(counted(&recovered), [0, 0, 1, 0]);
+}
+
+/// Bytes that are changed, with a checksum that is right again.
+fn reseal(bytes: &mut [u8], change: impl FnOnce(&mut [u8])) {
+    let (record, checksum) = bytes.split_at_mut(bytes.len() - CHECKSUM_BYTES);
+    change(record);
+    checksum.copy_from_slice(&crc32fast::hash(record).to_le_bytes());
+}
+
+fn is_left_alone(left: &Left, disk: &Disk<'_>, why: &str) {
+    let before = left.journal.entry(ID).expect("it reads");
+    assert_eq!(counted(&left.gather_from(disk)), [0, 0, 0, 1], "{why}");
+    assert_eq!(left.journal.entry(ID).expect("it reads"), before, "{why}");
+}
+
+#[test]
+fn a_match_of_another_build_is_counted_and_left_as_it_is() {
+    let others: [fn(&mut MatchHeader); 3] = [
+        |header| header.rules_version += 1,
+        |header| header.game = "chess".to_owned(),
+        |header| header.content_version += 1,
+    ];
+    for change in others {
+        let mut other = header();
+        change(&mut other);
+        let left = Left::new(&encode(&other));
+        is_left_alone(&left, &left.disk(), &format!("{other:?}"));
+    }
+    for version in [CONTENT_VERSION - 1, CONTENT_VERSION + 1] {
+        let left = Left::new(&[&encode(&version)[..], b"and who knows what"].concat());
+        is_left_alone(&left, &left.disk(), "a header that reads in no other way");
+    }
+    let left = Left::new(&[&encode(&CONTENT_VERSION)[..], b"and no header"].concat());
+    assert_eq!(counted(&left.gather()), [0, 0, 1, 0], "this build's, and damaged");
+}
+
+#[test]
+fn a_match_in_another_format_is_left_as_it_is_and_one_with_flipped_bits_is_not() {
+    let left = Left::new(&encode(&header()));
+    let all: fn(Kind, &mut Vec<u8>) = |_, bytes| reseal(bytes, |record| record[4] += 1);
+    is_left_alone(&left, &Disk { damage: all, ..left.disk() }, "all");
+    let claim: fn(Kind, &mut Vec<u8>) = |kind, bytes| {
+        if kind == Kind::Claim {
+            reseal(bytes, |record| record[4] += 1);
+        }
+    };
+    is_left_alone(&left, &Disk { damage: claim, ..left.disk() }, "from the claim on");
+    let flipped: fn(Kind, &mut Vec<u8>) = |_, bytes| bytes[4] ^= 2;
+    let recovered = left.gather_from(&Disk { damage: flipped, ..left.disk() });
+    assert_eq!(counted(&recovered), [0, 0, 1, 0]);
+    assert_eq!(recovered.quarantined[0].1, "its header cannot be used: checksum");
 }
