@@ -385,10 +385,6 @@ impl Node {
     pub async fn ready(&mut self) {
         // Where control ended instead, whoever runs the node learns why.
         let _ = (&mut self.ready).await;
-        // What the watchdog noted is in the journal by now.
-        if let Err(error) = watchdog::remove_note(self.data.path()) {
-            tracing::warn!(%error, "the watchdog's note stays behind");
-        }
     }
 
     /// For asking control from elsewhere.

@@ -270,4 +270,4 @@ fn foreign_format(found: &Result<journal::Recovered, Unrecoverable>) -> Option<D
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -8,6 +8,7 @@ use matchkeep_shared::encoding::encode;
 use super::*;
 use crate::journal::{Batch, CHECKSUM_BYTES, Chain, Claim, Journal, JournalEntry, Stored};
 use crate::matches::header::CONTENT_VERSION;
+use crate::matches::incident::IncidentCause;
 use crate::settings::Layers;
 use crate::store::{SqliteDirectory, SqliteJournal};
 
@@ -125,6 +126,16 @@ impl Left {
     fn gather_from(&self, disk: &Disk<'_>) -> Recovered<Arena> {
         gather(disk, &self.directory, &BTreeMap::new(), NOW).expect("it reads")
     }
+}
+
+/// A match that goes on, and of which the watchdog noted a step that did not come back.
+pub(crate) fn hung() -> Recovered<Arena> {
+    let left = Left::new(&encode(&header()));
+    let (tick, suspect) = (Tick(1), Vec::new());
+    let text = "the step did not come back".to_owned();
+    let hung = Incident { cause: IncidentCause::Hung, tick, text, suspect };
+    let hung = BTreeMap::from([(ID, hung)]);
+    gather(&left.disk(), &left.directory, &hung, NOW).expect("it reads")
 }
 
 /// How many go on, ended, are to be set aside, and are left alone.
