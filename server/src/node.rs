@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 use crate::accounts::{self, KeysUnusable, Provider};
 use crate::admin::{self, Admin, Gate};
 use crate::control;
+use crate::control::barring::LookBack;
 use crate::control::core::{ControlConfig, ControlCore};
 use crate::control::questions::{self, Question, Reply, Unanswered};
 use crate::control::{Control, ControlError, ControlEvent, Creations, NodeStats, barring, keys};
@@ -324,13 +325,15 @@ impl Node {
         };
         tokio::spawn(control::retention::run(store.clone(), settings.journal_kept));
         let history = History::open(data.path())?;
-        let barred = barring::look(&history)?;
+        let mut look_back = LookBack::default();
+        let barred = look_back.look(&history)?;
         drop(history);
         let admin_store = store.clone();
         let (ready_sender, ready) = oneshot::channel();
         let mut core = ControlCore::new(config, recovered, unix_ms());
         core.handle_barred(&barred);
-        tokio::spawn(barring::run(data.path().to_owned(), barred, sender.clone()));
+        let folder = data.path().to_owned();
+        tokio::spawn(barring::run(folder, look_back, barred, sender.clone()));
         let door = Arc::new(Door::new(settings.admission, tokio::time::Instant::now().into()));
         let found = keys::watch(data.path().to_owned())?;
         tokio::spawn(keys::run(found, identity.ticket_keys().id(), sender.clone()));
@@ -387,10 +390,6 @@ impl Node {
     pub async fn ready(&mut self) {
         // Where control ended instead, whoever runs the node learns why.
         let _ = (&mut self.ready).await;
-        // What the watchdog noted is in the journal by now.
-        if let Err(error) = watchdog::remove_note(self.data.path()) {
-            tracing::warn!(%error, "the watchdog's note stays behind");
-        }
     }
 
     /// For asking control from elsewhere.

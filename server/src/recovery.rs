@@ -13,7 +13,8 @@ use matchkeep_shared::limits::CHECKPOINT_BYTES_MAX;
 use matchkeep_shared::time::Tick;
 
 use crate::journal::{
-    self, JournalError, JournalReader, JournalState, Kind, Load, LoadFrom, Lost, Unrecoverable,
+    self, Damage, JournalError, JournalReader, JournalState, Kind, Load, LoadFrom, Lost,
+    Unrecoverable,
 };
 use crate::matches::header::{HeaderError, MatchHeader};
 use crate::matches::incident::Incident;
@@ -43,18 +44,30 @@ pub fn gather<G: Game>(
     hung: &BTreeMap<MatchId, Incident>,
     now_unix_ms: u64,
 ) -> Result<Recovered<G>, RecoveryError> {
-    let mut open = Vec::new();
-    journal.list(Some(JournalState::Open), &mut |entry| open.push(entry.match_id))?;
-    // A match whose journal has its end and whose result was not stored: the process ended in between.
+    let mut wanted = Vec::new();
+    journal.list(Some(JournalState::Open), &mut |entry| wanted.push(entry.match_id))?;
+    let mut recovered = Recovered::default();
+    let listed: BTreeSet<MatchId> = wanted.iter().copied().collect();
     let mut recorded = BTreeSet::new();
     let mut filter = ListFilter { state: Some(MatchState::Running), ..ListFilter::default() };
     loop {
         let page = directory.list(&filter)?;
         for summary in &page {
             recorded.insert(summary.id);
-            let entry = journal.entry(summary.id)?;
-            if entry.is_some_and(|entry| entry.state == JournalState::Finished) {
-                open.push(summary.id);
+            let Some(entry) = journal.entry(summary.id)? else { continue };
+            match entry.state {
+                // One that the listing passed over is not lost for that.
+                JournalState::Open if listed.contains(&summary.id) => {}
+                // Of a finished one the result was not stored: the process ended in between.
+                JournalState::Open | JournalState::Finished => wanted.push(summary.id),
+                JournalState::Quarantined => {
+                    let why = entry.why.unwrap_or_else(|| "it was set aside before".to_owned());
+                    recovered.quarantined.push((summary.id, why));
+                }
+                JournalState::Retired => {
+                    let why = "its records were deleted before its result was stored";
+                    recovered.quarantined.push((summary.id, why.to_owned()));
+                }
             }
         }
         match page.last() {
@@ -64,8 +77,7 @@ pub fn gather<G: Game>(
     }
     let newest = LoadFrom::Checkpoint(Tick(u64::MAX));
     let wanted: Vec<Load> =
-        open.iter().map(|match_id| Load { match_id: *match_id, from: newest }).collect();
-    let mut recovered = Recovered::default();
+        wanted.into_iter().map(|match_id| Load { match_id, from: newest }).collect();
     for (load, found) in wanted.iter().zip(journal::recover(journal, &wanted)?) {
         let hung = hung.get(&load.match_id).cloned();
         recovered.judge(load.match_id, found, hung, now_unix_ms);
@@ -93,7 +105,7 @@ pub struct Recovered<G: Game> {
     pub finished: Vec<FinishedMatch>,
     /// Matches to be set aside, and why.
     pub quarantined: Vec<(MatchId, String)>,
-    /// Matches left as they are: they were played by other rules.
+    /// Matches left as they are: they were played by other rules, or written down in another format.
     pub foreign: u64,
 }
 
@@ -132,7 +144,7 @@ impl<G: Game> Returning<G> {
 }
 
 impl<G: Game> Recovered<G> {
-    /// Judges one match whose journal is open.
+    /// Judges one match that did not come to its end, or whose result is not stored.
     pub fn judge(
         &mut self,
         match_id: MatchId,
@@ -140,6 +152,11 @@ impl<G: Game> Recovered<G> {
         hung: Option<Incident>,
         now_unix_ms: u64,
     ) {
+        if let Some(version) = foreign_format(&found) {
+            tracing::warn!(%match_id, "the match is left as it is: its journal has {version}");
+            self.foreign += 1;
+            return;
+        }
         let journal = match found {
             Ok(journal) => Box::new(journal),
             Err(error) => {
@@ -164,7 +181,7 @@ impl<G: Game> Recovered<G> {
         for lost in Lost::lines(&journal.lost) {
             tracing::error!(%match_id, "lost: {lost}");
         }
-        if journal.lost_records > 0 {
+        if journal.lost_records > 0 && journal.entry.state == JournalState::Open {
             let (records, tick) = (journal.lost_records, journal.tick());
             tracing::error!(%match_id, records, %tick, "the match goes on from its last good record");
         }
@@ -178,6 +195,13 @@ impl<G: Game> Recovered<G> {
                 }),
                 Err(error) => self.quarantined.push((match_id, error.to_string())),
             }
+            return;
+        }
+        if journal.entry.state == JournalState::Finished {
+            // It has no claim that would be granted, and nobody can say how it ended.
+            let lost = Lost::lines(&journal.lost).into_iter().next();
+            let lost = lost.unwrap_or_else(|| "its last record is no finish".to_owned());
+            self.quarantined.push((match_id, format!("it ended, and how is lost: {lost}")));
             return;
         }
         let mut hung = hung;
@@ -231,3 +255,19 @@ impl<G: Game> Recovered<G> {
         });
     }
 }
+
+/// What is there of another format of journals. Whole records of one are another build's match, of which this one takes
+/// nothing for damage and nothing away.
+fn foreign_format(found: &Result<journal::Recovered, Unrecoverable>) -> Option<Damage> {
+    let is_foreign = |why: &Damage| matches!(why, Damage::Version(_));
+    match found {
+        Ok(journal) => journal.lost.iter().map(|lost| lost.why).find(is_foreign),
+        Err(Unrecoverable::Header(why) | Unrecoverable::Claim(why)) => {
+            Some(*why).filter(is_foreign)
+        }
+        Err(Unrecoverable::Unknown | Unrecoverable::Empty) => None,
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

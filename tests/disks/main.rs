@@ -15,6 +15,7 @@ use std::process::Command;
 
 use matchkeep_shared::ids::MatchId;
 use matchkeep_tests::journal_play::{Acked, Told};
+use matchkeep_tests::say_skipped;
 
 /// The database's name; the log's begins with it.
 const DATABASE: &str = "matches.db";
@@ -45,7 +46,7 @@ fn may_mount(test: &str) -> bool {
     use std::os::unix::fs::MetadataExt;
     let is_root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
     if !is_root {
-        eprintln!("SKIPPED: {test}: mounting a file system needs root");
+        say_skipped(&format!("{test}: mounting a file system needs root"));
     }
     is_root
 }

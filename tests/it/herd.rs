@@ -10,7 +10,7 @@ use matchkeep_server::shard::stats::ShardStats;
 use matchkeep_shared::arena::{Arena, ArenaInput};
 use matchkeep_tests::server::TestServer;
 use matchkeep_tests::watch::Watch;
-use matchkeep_tests::within;
+use matchkeep_tests::{say_skipped, within};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -52,7 +52,7 @@ async fn two_hundred_clients_at_once_all_get_in_and_nobody_who_plays_notices() {
             stolen_share * 100.0
         );
     }
-    eprintln!("SKIPPED: whether ticks are skipped; the machine was not ours for long enough");
+    say_skipped("whether ticks are skipped: the machine was not ours for long enough");
 }
 
 /// Everything holds but perhaps that no tick is skipped.

@@ -26,6 +26,7 @@ pub mod server;
 pub mod sim;
 pub mod watch;
 
+use std::io::Write;
 use std::time::Duration;
 
 /// Waits for `future` and fails the test where it takes longer than `seconds`: generous, so that a
@@ -38,4 +39,10 @@ pub async fn within<T>(seconds: u64, what: &str, future: impl Future<Output = T>
         Ok(value) => value,
         Err(_) => panic!("{what}: not within {seconds} s"),
     }
+}
+
+/// Says on the screen what a test left out, and why. Past `eprintln!`, which is kept from the screen where the test passes.
+pub fn say_skipped(what: &str) {
+    // A screen that is gone fails no test.
+    let _ = std::io::stderr().write_all(format!("SKIPPED: {what}\n").as_bytes());
 }

@@ -41,13 +41,13 @@ pub fn tiny_gz(players: u32, frames: u32) -> Vec<u8> {
 }
 
 /// The path of a recording in the folder named by `MATCHKEEP_DATA`; `None` where the variable is unset,
-/// which is said on standard error.
+/// which is said on the screen.
 ///
 /// # Panics
 /// Where the variable is set and the file cannot be read.
 pub fn real(name: &str) -> Option<PathBuf> {
     let Some(folder) = std::env::var_os("MATCHKEEP_DATA") else {
-        eprintln!("MATCHKEEP_DATA is not set: no recording {name}, and nothing tested with it");
+        crate::say_skipped(&format!("what needs {name}: MATCHKEEP_DATA is not set"));
         return None;
     };
     let path = PathBuf::from(folder).join(name);

@@ -122,14 +122,16 @@ impl Provider {
         if expires_unix_ms <= now_unix_ms {
             return Err(DisconnectReason::IdentityExpired);
         }
-        let issued_unix_ms = claims.iat.map_or(Ok(0), unix_ms)?;
-        let not_before_unix_ms = claims.nbf.map_or(Ok(0), unix_ms)?.max(issued_unix_ms);
+        let said_unix_ms = claims.iat.map_or(Ok(0), unix_ms)?;
+        let not_before_unix_ms = claims.nbf.map_or(Ok(0), unix_ms)?.max(said_unix_ms);
         if not_before_unix_ms > now_unix_ms + leeway {
             return Err(DisconnectReason::IdentityNotYetValid);
         }
+        // It is here, so it was made: by a clock that is ahead of ours it would be newer than a revocation that comes now.
+        let issued_unix_ms = said_unix_ms.min(now_unix_ms);
         let valid_max = self.rules.valid_max.as_millis() as u64;
         // Counted from when it was made, where it says so: one that was made for a day is not good in its last minutes.
-        let since_unix_ms = claims.iat.map_or(now_unix_ms, |_| now_unix_ms.min(issued_unix_ms));
+        let since_unix_ms = claims.iat.map_or(now_unix_ms, |_| issued_unix_ms);
         if expires_unix_ms - since_unix_ms > valid_max + 2 * leeway {
             return Err(DisconnectReason::IdentityTooLong);
         }

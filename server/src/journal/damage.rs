@@ -28,7 +28,7 @@ pub enum Damage {
     /// It does not begin as a record does.
     #[error("foreign: not a journal record")]
     Foreign,
-    /// Another program's format.
+    /// A whole record in another program's format.
     #[error("version {0}: this program knows {FORMAT_VERSION}")]
     Version(u8),
     /// It claims to carry more than a record may.

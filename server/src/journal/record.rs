@@ -14,7 +14,9 @@ use super::damage::Damage;
 
 /// How every record begins.
 const MAGIC: [u8; 4] = *b"MKJR";
-/// The layout. Raised when it changes; a program refuses records of a version it does not know.
+/// The layout. Raised when it changes; a program leaves records of a version it does not know as they are. All versions
+/// have in common how a record begins, that it is not shorter than the head and the checksum are here, and
+/// that it ends with the CRC-32 of everything before: by that another version is known from damage.
 pub const FORMAT_VERSION: u8 = 1;
 /// The head, in bytes.
 pub const HEAD_BYTES: usize = 64;
@@ -188,7 +190,10 @@ impl<'a> Record<'a> {
         let _: [u8; 4] = reader.take();
         let [version, kind, flags_low, flags_high] = reader.take();
         if version != FORMAT_VERSION {
-            return Err(Damage::Version(version));
+            // Nothing else of another layout is known, its length least of all.
+            let (checked, checksum) = bytes.split_at(bytes.len() - CHECKSUM_BYTES);
+            let is_whole = is_checksum(checksum, checked);
+            return Err(if is_whole { Damage::Version(version) } else { Damage::Checksum });
         }
         let match_id = MatchId(u64::from_le_bytes(reader.take()));
         let number = u64::from_le_bytes(reader.take());
@@ -209,7 +214,7 @@ impl<'a> Record<'a> {
             return Err(Damage::Trailing { bytes: bytes.len() - expected });
         }
         let (checked, checksum) = bytes.split_at(expected - CHECKSUM_BYTES);
-        if crc32fast::hash(checked).to_le_bytes() != checksum {
+        if !is_checksum(checksum, checked) {
             return Err(Damage::Checksum);
         }
         let kind = Kind::from_byte(kind).ok_or(Damage::UnknownKind(kind))?;
@@ -226,6 +231,10 @@ impl<'a> Record<'a> {
     pub fn hash(&self) -> RecordHash {
         RecordHash::of(self.bytes)
     }
+}
+
+fn is_checksum(checksum: &[u8], of: &[u8]) -> bool {
+    crc32fast::hash(of).to_le_bytes() == checksum
 }
 
 /// Fixed fields off the front of bytes that are long enough.

@@ -11,6 +11,8 @@ use super::MatchSpec;
 
 /// The version of frames, checkpoints and this header. A build that writes others has another number.
 pub const CONTENT_VERSION: u32 = 2;
+/// The most bytes that a `u32` takes encoded.
+const NUMBER_BYTES_MAX: usize = 5;
 
 /// A match as its journal introduces it. Readable whatever the game.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,9 +68,18 @@ impl MatchHeader {
     /// Reads a header.
     ///
     /// # Errors
-    /// [`HeaderError::Unreadable`].
+    /// [`HeaderError::Foreign`] where it is of a content version that cannot be read here,
+    /// [`HeaderError::Unreadable`] where it is of this build's and damaged.
     pub fn decode(bytes: &[u8]) -> Result<Self, HeaderError> {
-        Ok(decode::<Self, CHECKPOINT_BYTES_MAX>("header", bytes)?)
+        decode::<Self, CHECKPOINT_BYTES_MAX>("header", bytes).map_err(|error| {
+            match first_number(bytes) {
+                Some(version) if version != CONTENT_VERSION => HeaderError::Foreign {
+                    theirs: format!("journal version {version}"),
+                    ours: format!("journal version {CONTENT_VERSION}"),
+                },
+                _ => HeaderError::Unreadable(error),
+            }
+        })
     }
 
     /// What the match is made of, if this build plays its game by its rules.
@@ -99,4 +110,11 @@ impl MatchHeader {
         }
         Ok(decode::<MatchSpec<G::Config>, CHECKPOINT_BYTES_MAX>("match", &self.spec)?)
     }
+}
+
+/// The number that a header begins with: in one of whichever version, the version.
+fn first_number(bytes: &[u8]) -> Option<u32> {
+    // No encoded number begins with another one.
+    let begins = (1..=NUMBER_BYTES_MAX).filter_map(|length| bytes.get(..length));
+    begins.filter_map(|begin| decode::<u32, NUMBER_BYTES_MAX>("version", begin).ok()).next()
 }

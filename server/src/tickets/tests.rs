@@ -1,6 +1,9 @@
 //! Tickets: good, stale, forged, used.
 
+use std::time::Duration;
+
 use matchkeep_shared::ids::PlayerId;
+use matchkeep_shared::limits::{TICKET_CLOCK_AHEAD_MAX, TICKET_VALID, TOKEN_VALID};
 use proptest::prelude::*;
 use ring::rand::SystemRandom;
 
@@ -89,7 +92,7 @@ fn the_largest_ticket_fits_its_limit() {
     };
     let ticket = signer.sign(&largest).expect("the name is one");
     assert!(ticket.len() <= TICKET_BYTES_MAX);
-    assert_eq!(signer.verifier().verify(&ticket, NOW), Ok(largest));
+    assert_eq!(signer.verifier().verify(&ticket, u64::MAX - 1), Ok(largest));
 }
 
 #[test]
@@ -102,6 +105,34 @@ fn each_refusal_names_its_reason() {
     assert_eq!(verify(NOW + 60_000), Err(DisconnectReason::TicketExpired));
     let other = self::signer().verifier();
     assert_eq!(other.verify(&ticket, NOW), Err(DisconnectReason::TicketInvalid));
+}
+
+#[test]
+fn what_a_clock_that_was_set_back_dated_is_good_no_longer_than_it_was_meant_to_be() {
+    let signer = signer();
+    let verifier = signer.verifier();
+    let ms = |duration: Duration| duration.as_millis() as u64;
+    let ticket = |expires_unix_ms| {
+        let ticket = signer.sign(&TicketClaims { expires_unix_ms, ..claims(1) });
+        verifier.verify(&ticket.expect("the name is one"), NOW).map(|_| ())
+    };
+    let token = |expires_unix_ms| {
+        let token = signer.sign_token(&TokenClaims { expires_unix_ms, ..token(3) });
+        verifier.verify_token(&token, NOW).map(|_| ())
+    };
+    // Given just now, by a clock that is a little ahead.
+    for ahead in [0, 1, ms(TICKET_CLOCK_AHEAD_MAX)] {
+        assert_eq!(ticket(NOW + ms(TICKET_VALID) + ahead), Ok(()), "{ahead}");
+        assert_eq!(token(NOW + ms(TOKEN_VALID) + ahead), Ok(()), "{ahead}");
+    }
+    for ahead in [ms(TICKET_CLOCK_AHEAD_MAX) + 1, 3_600_000] {
+        let expired = Err(DisconnectReason::TicketExpired);
+        assert_eq!(ticket(NOW + ms(TICKET_VALID) + ahead), expired, "{ahead}");
+        let expired = Err(DisconnectReason::TokenExpired);
+        assert_eq!(token(NOW + ms(TOKEN_VALID) + ahead), expired, "{ahead}");
+    }
+    assert_eq!(ticket(u64::MAX), Err(DisconnectReason::TicketExpired));
+    assert_eq!(token(u64::MAX), Err(DisconnectReason::TokenExpired));
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use matchkeep_server::control::core::{Note, StoreAnswer, StoreRequest};
-use matchkeep_server::journal::{Handover, Journal, JournalItem, JournalReport, Room, Writer};
+use matchkeep_server::journal::{
+    Handover, Journal, JournalError, JournalItem, JournalReport, Room, Writer,
+};
 use matchkeep_server::store::{Directory, Queue, StoreError};
 use matchkeep_shared::limits::{JOURNAL_FLUSH, JOURNAL_ITEMS_MAX, JOURNAL_RETRY};
 use matchkeep_shared::rng::Rng;
@@ -203,11 +205,15 @@ impl Store {
             let StoreRequest::Note(note) = &request else { continue };
             let Note::Quarantine { match_id, why } = note else { continue };
             let noted = |result| StoreAnswer::Noted { note: note.clone(), result };
-            if !self.in_trouble {
-                // As the thread does: what was handed over comes before.
-                let report = self.flush();
-                let trouble = report.trouble.into_iter().filter(|trouble| !trouble.may_pass());
-                answers.extend(trouble.map(|trouble| noted(Err(trouble.into()))));
+            // As the thread does: what was handed over comes before.
+            let trouble = if self.in_trouble {
+                Some(JournalError::Busy { place: "the journal".to_owned() })
+            } else {
+                self.flush().trouble
+            };
+            if let Some(trouble) = trouble {
+                answers.push(noted(Err(trouble.into())));
+                continue;
             }
             match self.journal.quarantine(*match_id, why) {
                 Ok(Ok(())) => self.transact(vec![request], &mut answers),

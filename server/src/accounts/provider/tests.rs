@@ -111,6 +111,21 @@ fn rsa_is_taken_too() {
 }
 
 #[test]
+fn a_token_made_by_a_clock_that_is_ahead_was_made_by_now_and_no_later() {
+    let issuer = Issuer::new(Algorithm::EdDSA);
+    let provider = provider(Algorithm::EdDSA, issuer.pem().as_bytes());
+    for (iat_s, issued) in [(NOW_S - 1, NOW - 1000), (NOW_S, NOW), (NOW_S + 5, NOW)] {
+        let token = issuer.sign(None, &with("iat", json!(iat_s)));
+        let identity = provider.verify(&token, NOW).expect("it is good");
+        assert_eq!(identity.issued_unix_ms, issued);
+        // A revocation that comes in the moment after voids it.
+        let (reason, since_unix_ms) = (DisconnectReason::IdentityRevoked, NOW + 1);
+        let bar = crate::accounts::Bar { reason, since_unix_ms };
+        assert!(bar.voids(identity.issued_unix_ms));
+    }
+}
+
+#[test]
 fn each_way_of_not_being_good_has_its_own_reason() {
     let issuer = Issuer::new(Algorithm::EdDSA);
     let set = json!({"keys": [issuer.jwk("a")]}).to_string();

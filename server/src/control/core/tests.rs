@@ -2,12 +2,13 @@
 
 use matchkeep_shared::arena::Arena;
 use matchkeep_shared::ids::PlayerId;
+use matchkeep_shared::time::Tick;
 use matchkeep_shared::wire::message::GameVersion;
 
 use super::*;
 use crate::accounts::{Account, Standing};
 use crate::identity::ServerIdentity;
-use crate::journal::JournalReport;
+use crate::journal::{Durable, JournalError, JournalReport};
 use crate::lobby::core::{LobbyConfig, ModeEntry, ShardEntry};
 use crate::matchmaking::{LobbyId, ModeRules, QueueAsk, QueueSaid};
 use crate::settings::Layers;
@@ -15,6 +16,13 @@ use crate::settings::Layers;
 const NOW: u64 = 1_000_000;
 
 fn core(is_journaled: bool) -> ControlCore<Arena> {
+    let mut core = core_after(is_journaled, Recovered::default());
+    core.handle_time(NOW);
+    core
+}
+
+/// Control of a node that begins with what the process before left.
+fn core_after(is_journaled: bool, recovered: Recovered<Arena>) -> ControlCore<Arena> {
     let rules = ModeRules::immediate(2);
     let shard = ShardId(0);
     let lobby = Lobby::new(LobbyConfig {
@@ -31,9 +39,17 @@ fn core(is_journaled: bool) -> ControlCore<Arena> {
     let mode = settings.modes.into_iter().next().expect("there is a mode");
     let mode = Mode { name: "duel".into(), rules, ..mode };
     let config = ControlConfig { lobby, modes: vec![mode], shards: vec![shard], is_journaled };
-    let mut core = ControlCore::new(config, Recovered::default(), NOW);
-    core.handle_time(NOW);
-    core
+    ControlCore::new(config, recovered, NOW)
+}
+
+/// Whether the node is ready, and whether it forgets the watchdog's note, by what control wants now.
+fn ready_and_forgetting(core: &mut ControlCore<Arena>) -> (bool, bool) {
+    let mut found = (false, false);
+    while let Some(action) = core.poll_action() {
+        found.0 |= matches!(action, ControlAction::Ready);
+        found.1 |= matches!(action, ControlAction::ForgetNote);
+    }
+    found
 }
 
 /// What control wants of journal, store and shards for matches, in order; accounts and the queue are answered.
@@ -99,4 +115,34 @@ fn without_journals_a_match_has_its_record_at_once() {
     let mut core = core(false);
     find_match(&mut core);
     assert_eq!(wanted(&mut core), ["record", "match"]);
+}
+
+#[test]
+fn the_watchdogs_note_goes_when_the_journal_has_what_it_says_and_not_before() {
+    let recovered = crate::recovery::tests::hung();
+    let (match_id, epoch) = (recovered.matches[0].spec.id, recovered.matches[0].epoch());
+    let mut core = core_after(true, recovered);
+    assert_eq!(ready_and_forgetting(&mut core), (false, false));
+    // The disk is full behind the claim: the match goes on, and the incident waits.
+    let claimed = vec![(match_id, epoch)];
+    let trouble = Some(JournalError::Full { place: "matches.db".to_owned() });
+    let report = JournalReport { claimed, trouble, ..JournalReport::default() };
+    core.handle_journal(NOW, report).expect("the journal goes on");
+    let (tick, players) = (Tick(0), Vec::new());
+    core.handle_report(NOW, ShardId(0), ShardEvent::Resumed { match_id, epoch, tick, players });
+    assert_eq!(ready_and_forgetting(&mut core), (true, false));
+    for (incidents, forgets) in [(0, false), (1, true), (1, false)] {
+        let durable = vec![Durable { match_id, epoch, tick, incidents, is_finished: false }];
+        let report = JournalReport { durable, ..JournalReport::default() };
+        core.handle_journal(NOW, report).expect("the journal goes on");
+        assert_eq!(ready_and_forgetting(&mut core), (false, forgets), "{incidents}");
+    }
+}
+
+#[test]
+fn a_note_that_nobody_waits_for_goes_at_once() {
+    for is_journaled in [true, false] {
+        let mut core = core_after(is_journaled, Recovered::default());
+        assert_eq!(ready_and_forgetting(&mut core), (true, true));
+    }
 }

@@ -77,6 +77,27 @@ fn what_no_record_can_be_is_named_under_a_right_checksum() {
 }
 
 #[test]
+fn another_version_is_known_from_a_flipped_bit_whatever_its_layout() {
+    let whole = encoded(&head(), b"abc");
+    for bit in 0..8 {
+        let mut flipped = whole.clone();
+        flipped[4] ^= 1 << bit;
+        assert_eq!(Record::decode(&flipped), Err(Damage::Checksum), "bit {bit}");
+    }
+    // A layout of which nothing here knows how long it is.
+    let mut later = [&MAGIC[..], &[2], &[0xff; 90]].concat();
+    later.extend_from_slice(&crc32fast::hash(&later).to_le_bytes());
+    assert_eq!(Record::decode(&later), Err(Damage::Version(2)));
+    for bit in 0..later.len() * 8 {
+        later[bit / 8] ^= 1 << (bit % 8);
+        let found = Record::decode(&later).map(|_| ());
+        let is_found = found.is_err_and(|found| !matches!(found, Damage::Version(_)));
+        assert!(is_found, "bit {bit}");
+        later[bit / 8] ^= 1 << (bit % 8);
+    }
+}
+
+#[test]
 fn a_payload_that_is_too_large_leaves_no_trace() {
     let mut bytes = b"before".to_vec();
     let payload = |out: &mut Vec<u8>| out.resize(out.len() + JOURNAL_PAYLOAD_BYTES_MAX + 1, 0);

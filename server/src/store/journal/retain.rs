@@ -1,6 +1,7 @@
 //! Retention: deleting the records of finished matches, oldest first, one bounded step at a time.
 //!
-//! Owns: which match is next, and the deletes. Must not know: results; they are the directory's and stay.
+//! Owns: which match is next, and the deletes. Must not know: results, beyond whether there is one; they are the
+//! directory's and stay.
 
 use matchkeep_shared::limits::JOURNAL_RETAIN_RECORDS_MAX;
 use rusqlite::{Connection, OptionalExtension};
@@ -9,12 +10,16 @@ use super::{Failure, number};
 use crate::journal::{Retained, Retention};
 
 /// Deletes from the match that was finished first, if it is to go. A match that is deleted in part keeps
-/// its place: what is left begins at `first_row`.
+/// its place: what is left begins at `first_row`. One that the directory still has as running stays: its
+/// result is in its journal alone.
 pub(super) fn step(connection: &Connection, limits: &Retention) -> Result<Retained, Failure> {
     let oldest: Option<(i64, i64, i64, i64)> = connection
         .prepare_cached(
             "SELECT number, first_row, last_row, ended_unix_ms FROM journals INDEXED BY journals_finished
-             WHERE state = 'finished' ORDER BY ended_unix_ms, number LIMIT 1",
+             WHERE state = 'finished'
+                AND NOT EXISTS (SELECT 1 FROM matches
+                    WHERE matches.id = journals.match AND matches.state = 'running')
+             ORDER BY ended_unix_ms, number LIMIT 1",
         )?
         .query_row((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
         .optional()?;
@@ -66,3 +71,6 @@ fn total_bytes(connection: &Connection) -> Result<u64, Failure> {
         .query_row((), |row| row.get(0))?;
     number("bytes", bytes)
 }
+
+#[cfg(test)]
+mod tests;

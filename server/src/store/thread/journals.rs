@@ -36,8 +36,8 @@ pub(super) struct Journals {
     /// When what waits is due.
     pub(super) due: Receiver<std::time::Instant>,
     is_due: bool,
-    /// The last flush failed: the next one is at its time, however urgent.
-    in_trouble: bool,
+    /// Why the last flush failed, if it did: the next one is at its time, however urgent.
+    trouble: Option<JournalError>,
 }
 
 impl Journals {
@@ -49,7 +49,7 @@ impl Journals {
     ) -> Self {
         let writer = Writer::new();
         let due = never();
-        Self { journal, on_report, writer, items, urgent, due, is_due: false, in_trouble: false }
+        Self { journal, on_report, writer, items, urgent, due, is_due: false, trouble: None }
     }
 
     /// Whether pieces that come wait for a flush that is due anyhow. Then nobody listens for them: a
@@ -75,7 +75,7 @@ impl Journals {
 
     /// Writes what there is, unless that failed just now.
     fn flush_if_well(&mut self) {
-        if !self.in_trouble {
+        if self.trouble.is_none() {
             self.flush();
         }
     }
@@ -92,12 +92,11 @@ impl Journals {
             return;
         }
         let report = self.writer.flush(&mut *self.journal);
-        let trouble = report.trouble.clone();
+        self.trouble.clone_from(&report.trouble);
         if !report.is_empty() {
             (self.on_report)(report);
         }
-        self.in_trouble = trouble.is_some();
-        if trouble.is_some_and(|trouble| trouble.may_pass()) {
+        if self.trouble.as_ref().is_some_and(JournalError::may_pass) {
             self.set_due(JOURNAL_RETRY);
         }
     }
@@ -120,9 +119,13 @@ impl Journals {
         }
     }
 
-    /// Sets a match aside.
+    /// Sets a match aside. Not while something waits that cannot be written: it would be refused from then on, and
+    /// the evidence is in it.
     pub(super) fn quarantine(&mut self, match_id: MatchId, why: &str) -> Result<(), StoreError> {
         self.flush_if_well();
+        if let Some(trouble) = &self.trouble {
+            return Err(trouble.clone().into());
+        }
         let answer = self.journal.quarantine(match_id, why)?;
         answer.map_err(|_| StoreError::UnknownMatch(match_id))
     }

@@ -1,5 +1,8 @@
 //! Journals through the store's thread, on real SQLite.
 
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
@@ -11,7 +14,9 @@ use super::super::super::{
     Store,
 };
 use super::*;
-use crate::journal::{Entry, JournalItem, LoadFrom};
+use crate::journal::{
+    Batch, Claim, Entry, JournalItem, JournalReader, Kind, LoadFrom, Refusal, Stored,
+};
 
 fn open(folder: &std::path::Path) -> (Store, Receiver<JournalReport>) {
     let (sender, reports) = unbounded();
@@ -160,6 +165,94 @@ fn a_match_set_aside_is_so_in_the_journal_and_in_the_directory() {
     let shown = history.show(MatchId(7)).expect("there").summary;
     assert_eq!(shown.state, MatchState::Quarantined);
     assert_eq!(shown.reason.as_deref(), Some("it died three times"));
+}
+
+/// A journal whose disk is full for records, and has room for a row that is changed.
+struct Full {
+    journal: SqliteJournal,
+    is_full: Arc<AtomicBool>,
+}
+
+impl JournalReader for Full {
+    fn load_while(
+        &self,
+        wanted: &[Load],
+        each: &mut dyn FnMut(&Stored<'_>) -> ControlFlow<()>,
+    ) -> Result<(), JournalError> {
+        self.journal.load_while(wanted, each)
+    }
+
+    fn list(
+        &self,
+        state: Option<JournalState>,
+        each: &mut dyn FnMut(JournalEntry),
+    ) -> Result<(), JournalError> {
+        self.journal.list(state, each)
+    }
+
+    fn entry(&self, match_id: MatchId) -> Result<Option<JournalEntry>, JournalError> {
+        self.journal.entry(match_id)
+    }
+}
+
+impl Journal for Full {
+    fn claim(&mut self, claims: &[Claim]) -> Result<Vec<Result<Epoch, Refusal>>, JournalError> {
+        self.journal.claim(claims)
+    }
+
+    fn append(&mut self, batch: &Batch) -> Result<Vec<(MatchId, Refusal)>, JournalError> {
+        if self.is_full.load(Ordering::Relaxed) {
+            return Err(JournalError::Full { place: "matches.db".to_owned() });
+        }
+        self.journal.append(batch)
+    }
+
+    fn quarantine(
+        &mut self,
+        match_id: MatchId,
+        why: &str,
+    ) -> Result<Result<(), Refusal>, JournalError> {
+        self.journal.quarantine(match_id, why)
+    }
+
+    fn retain(&mut self, limits: &Retention) -> Result<Retained, JournalError> {
+        self.journal.retain(limits)
+    }
+}
+
+#[test]
+fn a_match_is_set_aside_behind_its_evidence_however_full_the_disk_was() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let directory = SqliteDirectory::open(folder.path()).expect("ours");
+    let is_full = Arc::new(AtomicBool::new(false));
+    let journal = SqliteJournal::open(folder.path()).expect("ours");
+    let journal = Full { journal, is_full: Arc::clone(&is_full) };
+    let (sender, reports) = unbounded();
+    let on_report = Box::new(move |report| {
+        let _ = sender.send(report);
+    });
+    let (store, _) = Store::open_with_journal(directory, journal, on_report).expect("started");
+    store.create(new_match(7)).expect("room").wait().expect("new");
+    let handle = store.journal().expect("it was opened with one").clone();
+    hand(&handle, 7, 1, begin());
+    assert_eq!(next(&reports).claimed, [(MatchId(7), Epoch(1))]);
+    is_full.store(true, Ordering::Relaxed);
+    hand(&handle, 7, 1, frames(1, 9));
+    hand(&handle, 7, 1, Entry::Incident { tick: Tick(10), bytes: b"evidence".to_vec() });
+    let set_aside = || store.quarantine(MatchId(7), "it died three times").expect("room").wait();
+    let full = Err(StoreError::Full { database: "matches.db".to_owned() });
+    assert_eq!(set_aside(), full);
+    assert_eq!(set_aside(), full, "as long as that is so");
+    is_full.store(false, Ordering::Relaxed);
+    while next(&reports).durable.is_empty() {}
+    assert_eq!(set_aside(), Ok(()));
+    let recovered = store.recover(newest(7)).expect("room").wait().expect("readable").remove(0);
+    let kinds: Vec<_> =
+        recovered.expect("it is all there").pieces.iter().map(|piece| piece.kind).collect();
+    assert_eq!(kinds, [Kind::Claim, Kind::Frames, Kind::Incident]);
+    let entries = store.journals(None).expect("room").wait().expect("readable");
+    assert_eq!(entries[0].state, JournalState::Quarantined);
+    store.close().expect("closed");
 }
 
 #[test]
