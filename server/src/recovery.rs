@@ -206,18 +206,28 @@ impl<G: Game> Recovered<G> {
         }
         let mut hung = hung;
         let mut deaths = Deaths::default();
-        for piece in journal.pieces.iter().filter(|piece| piece.kind == Kind::Incident) {
-            match Incident::decode(&piece.payload) {
-                Ok(incident) => {
-                    // A process that ended before it could remove the note.
-                    hung = hung.filter(|hung| *hung != incident);
-                    deaths.count(incident.tick);
+        // How far it was played when something became of it.
+        let mut reached = Tick(0);
+        for piece in &journal.pieces {
+            match piece.kind {
+                Kind::Frames => {
+                    reached = piece.last;
+                    deaths.got_back();
                 }
-                Err(error) => tracing::warn!(%match_id, %error, "an incident cannot be read"),
+                Kind::Checkpoint => reached = reached.max(piece.last),
+                Kind::Incident => match Incident::decode(&piece.payload) {
+                    Ok(incident) => {
+                        // A process that ended before it could remove the note.
+                        hung = hung.filter(|hung| *hung != incident);
+                        deaths.count_at(incident.tick, reached);
+                    }
+                    Err(error) => tracing::warn!(%match_id, %error, "an incident cannot be read"),
+                },
+                Kind::Header | Kind::Claim | Kind::Finish => {}
             }
         }
         if let Some(hung) = &hung {
-            deaths.count(hung.tick);
+            deaths.count_at(hung.tick, reached);
         }
         if deaths.are_final_at(journal.tick()) {
             self.quarantined.push((match_id, deaths.to_string()));

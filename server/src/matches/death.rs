@@ -43,9 +43,14 @@ impl Deaths {
         self.in_a_row += 1;
     }
 
-    /// One more, in a replay of what was played before.
-    pub fn count_in_replay(&mut self) {
-        self.in_replay += 1;
+    /// One more, in the step to `tick` of a match that was played up to `reached`: of one before that the replay did not
+    /// come back.
+    pub fn count_at(&mut self, tick: Tick, reached: Tick) {
+        if tick <= reached {
+            self.in_replay += 1;
+        } else {
+            self.count(tick);
+        }
     }
 
     /// Its replay came back, and it was played on.
@@ -134,13 +139,13 @@ mod tests {
     #[test]
     fn three_replays_that_do_not_come_back_are_final_wherever_the_match_stood() {
         let mut deaths = Deaths::default();
-        deaths.count_in_replay();
-        deaths.count_in_replay();
+        let mut hangs = |times| (0..times).for_each(|_| deaths.count_at(Tick(5), Tick(8)));
+        hangs(2);
         deaths.got_back();
-        deaths.count_in_replay();
-        deaths.count_in_replay();
+        let mut hangs = |times| (0..times).for_each(|_| deaths.count_at(Tick(5), Tick(9)));
+        hangs(2);
         assert!(!deaths.are_final_at(Tick(9)), "it was played in between");
-        deaths.count_in_replay();
+        deaths.count_at(Tick(5), Tick(9));
         assert!(deaths.are_final_at(Tick(9)));
         assert_eq!(deaths.to_string(), "its replay did not come back 3 times in a row");
         assert!(!deaths.are_final(), "while it is played that does not matter");

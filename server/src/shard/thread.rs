@@ -80,6 +80,7 @@ impl<G: Game> ShardHandle<G> {
     ///
     /// # Errors
     /// What ended it, where it ended by itself; or that not all was handed to the journal.
+    #[expect(clippy::disallowed_methods, reason = "whoever waits for a shard to end may")]
     pub fn stop(self, was_told: bool, reason: DisconnectReason) -> io::Result<()> {
         let mut is_told = was_told;
         while !is_told && self.is_running() {
