@@ -1,5 +1,6 @@
 //! The lobby without a network: what it answers, and what it asks of shards and store.
 
+mod grouping;
 mod harness;
 mod orders;
 mod queueing;
