@@ -166,7 +166,9 @@ impl Hall {
         for (id, waiting) in &mut self.parties {
             match (waiting.standing, &mut waiting.presence) {
                 (Standing::Owed { end, due_unix_ms }, _) if due_unix_ms <= now_unix_ms => {
-                    lost.push((*id, end));
+                    // Whatever it was to go for: whose time is up is told so.
+                    let is_up = is_over(&self.matchmaker, &waiting.ticket, now_unix_ms);
+                    lost.push((*id, if is_up { QueueEnd::GivenUp } else { end }));
                 }
                 (Standing::Waits, Presence::Away(since)) if waiting.proposal.is_none() => {
                     let since = *since.get_or_insert(now_unix_ms);

@@ -225,6 +225,30 @@ fn whose_time_is_up_is_told_though_nothing_can_be_written() {
 }
 
 #[test]
+fn a_party_that_changed_is_told_when_its_time_is_up_though_nothing_can_be_written() {
+    let mut h = Harness::new();
+    (1..=3).for_each(|connection| h.log_in(connection));
+    h.team_up(&[1, 2]);
+    let code = h.lobby.parties.of(PlayerId(1)).expect("a party").code;
+    waits(h.request(1, find("slow")));
+    h.table.is_full = true;
+    assert!(matches!(
+        h.request(3, LobbyRequest::JoinParty { code }),
+        Some(LobbyReply::Party(Some(_)))
+    ));
+    h.heard(1);
+    h.pass(119_000);
+    assert_eq!(h.heard(1), [], "that it waits no longer is not written");
+    h.pass(1000);
+    let news = LobbyMessage::News(unqueued(DisconnectReason::QueueTimeout));
+    assert_eq!(h.heard(1), [news]);
+    h.table.is_full = false;
+    h.pass(500);
+    assert_eq!(h.heard(1), [], "once");
+    assert_eq!(h.table.rows[&QueueTicketId(1)].state, QueueState::GivenUp);
+}
+
+#[test]
 fn an_answer_that_comes_late_brings_nobody_back_into_the_queue() {
     let mut h = Harness::new();
     (1..=2).for_each(|connection| h.log_in(connection));
