@@ -12,7 +12,7 @@ mod waiting;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use matchkeep_shared::ids::{MatchId, PlayerId};
-use matchkeep_shared::limits::{MATCHMAKING_EVERY, QUEUE_HELD, QUEUE_PAST_MAX};
+use matchkeep_shared::limits::{MATCHMAKING_EVERY, QUEUE_HELD, QUEUE_PAST_MAX, QUEUE_TICKETS_MAX};
 
 use super::placement::Vacancy;
 use crate::matchmaking::{
@@ -33,6 +33,8 @@ pub(super) struct Hall {
     ticket_of: HashMap<PlayerId, QueueTicketId>,
     /// The newest of those that wait no longer: none of them ever does again.
     past: BTreeSet<QueueTicketId>,
+    /// The newest of those that players came together for here, and not in an ended process.
+    gathered: BTreeSet<QueueTicketId>,
 }
 
 impl Hall {
@@ -49,6 +51,7 @@ impl Hall {
             parties: BTreeMap::new(),
             ticket_of: HashMap::new(),
             past: BTreeSet::new(),
+            gathered: BTreeSet::new(),
         })
     }
 
@@ -117,6 +120,19 @@ impl Hall {
         if self.past.len() > QUEUE_PAST_MAX {
             self.past.pop_first();
         }
+    }
+
+    /// The players of a party came together here.
+    pub(super) fn gathers(&mut self, id: QueueTicketId) {
+        self.gathered.insert(id);
+        if self.gathered.len() > QUEUE_TICKETS_MAX as usize {
+            self.gathered.pop_first();
+        }
+    }
+
+    /// Whether the players of a party came together here: then this lobby knows whether they still are.
+    pub(super) fn is_gathered(&self, id: QueueTicketId) -> bool {
+        self.gathered.contains(&id)
     }
 
     /// A player came or went: a party gets no match while somebody of it is away.

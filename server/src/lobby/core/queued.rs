@@ -27,6 +27,7 @@ impl Lobby {
             if self.hall.is_past(id) {
                 return self.answer_past(now_unix_ms, to, &new);
             }
+            self.note_gathered(to, &new, id);
             let is_outdated = self.is_outdated(&queued.ticket);
             self.admit(now_unix_ms, to, queued.ticket);
             // Somebody came or went while it was written: the party as it is now waits anew.
@@ -97,13 +98,23 @@ impl Lobby {
         }
     }
 
-    /// Whether the players of a party that waits are, as far as this lobby knows, in another party by now. An ended
-    /// process forgot parties, and not those that wait.
+    /// Of a party that came together here it is known when it falls apart. One that is put back is the one that it was.
+    fn note_gathered(&mut self, to: Option<ConnectionKey>, new: &NewTicket, id: QueueTicketId) {
+        let before = self.hall.of(new.members[0]).map(|ticket| ticket.id);
+        let is_gathered = to.is_some() || before.is_some_and(|id| self.hall.is_gathered(id));
+        if new.members.len() > 1 && is_gathered {
+            self.hall.gathers(id);
+        }
+    }
+
+    /// Whether the players of a party that waits are, as far as this lobby knows, in another party by now, or in none
+    /// where they came together here. An ended process forgot parties, and not those that wait.
     pub(super) fn is_outdated(&self, ticket: &QueueTicket) -> bool {
         let is_of_it = |player: PlayerId| ticket.members.iter().any(|it| it.player == player);
+        let is_gathered = self.hall.is_gathered(ticket.id);
         let is_other = |member: &Member| {
             let party = self.parties.of(member.player);
-            party.is_some_and(|party| {
+            party.map_or(is_gathered, |party| {
                 party.members.len() != ticket.members.len()
                     || !party.members.iter().all(|known| is_of_it(known.player))
             })
