@@ -201,6 +201,9 @@ pub const LOBBY_HANDSHAKE_EVERY: Duration = Duration::from_millis(1);
 pub const LOBBY_READ_MAX: Duration = Duration::from_secs(5);
 /// Requests one lobby connection may make a second, and at once.
 pub const LOBBY_REQUESTS_PER_SECOND_MAX: u32 = 20;
+/// A request at the lobby that cannot be judged before something is read or written waits for that at most so long, and
+/// is refused then.
+pub const LOBBY_HELD_MAX: Duration = Duration::from_secs(5);
 /// A place promised to a player by a ticket is kept free for this long.
 pub const RESERVATION: Duration = TICKET_VALID;
 

@@ -173,6 +173,14 @@ struct Player {
     newcomer: Newcomer,
 }
 
+/// A request that cannot be judged yet.
+#[derive(Clone, Debug)]
+struct Held {
+    from: ConnectionKey,
+    request: LobbyRequest,
+    since_unix_ms: u64,
+}
+
 /// How something is said.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Voice {
@@ -193,7 +201,7 @@ pub struct Lobby {
     /// Players of parties whose way into the queue is being written.
     enqueuing: BTreeSet<PlayerId>,
     /// Requests that cannot be judged yet, at most one of each connection.
-    held: Vec<(ConnectionKey, LobbyRequest)>,
+    held: Vec<Held>,
     sessions: HashMap<ConnectionKey, Session>,
     /// The connections of each player who is in.
     online: HashMap<PlayerId, Vec<ConnectionKey>>,
@@ -366,6 +374,7 @@ impl Lobby {
         self.end_expired(now_unix_ms);
         self.placement.expire(now_unix_ms);
         self.keep_hall(now_unix_ms);
+        self.refuse_held(now_unix_ms);
     }
 
     /// A connection is gone. Promised places stay promised: the player may be on the way.
@@ -422,7 +431,7 @@ impl Lobby {
 
     /// A connection is over.
     fn forget_session(&mut self, connection: ConnectionKey) {
-        self.held.retain(|(held, _)| *held != connection);
+        self.held.retain(|held| held.from != connection);
         let Some(Session::Authenticated(player)) = self.sessions.remove(&connection) else {
             return;
         };

@@ -194,8 +194,8 @@ impl Lobby {
             }
         }
         // Whoever looks for another match, with one of them at least, can have none as long as this is not written.
-        for (from, request) in std::mem::take(&mut self.held) {
-            let waits_for_it = match self.sessions.get(&from) {
+        for held in std::mem::take(&mut self.held) {
+            let waits_for_it = match self.sessions.get(&held.from) {
                 Some(Session::Authenticated(player)) => {
                     let party = self.parties.of(player.id).map_or_else(Vec::new, |it| it.members);
                     ticket.members.iter().map(|member| member.player).any(|member| {
@@ -204,10 +204,10 @@ impl Lobby {
                 }
                 _ => false,
             };
-            if waits_for_it && matches!(request, LobbyRequest::FindMatch { .. }) {
-                self.refuse(from, reason);
+            if waits_for_it && matches!(held.request, LobbyRequest::FindMatch { .. }) {
+                self.refuse(held.from, reason);
             } else {
-                self.held.push((from, request));
+                self.held.push(held);
             }
         }
     }

@@ -10,9 +10,10 @@
 
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, PlayerId};
+use matchkeep_shared::limits::LOBBY_HELD_MAX;
 use matchkeep_shared::wire::lobby::LobbyRequest;
 
-use super::{Action, ConnectionKey, Lobby, Player, Voice};
+use super::{Action, ConnectionKey, Held, Lobby, Player, Voice};
 use crate::matchmaking::{
     FormMatch, NewTicket, QueueAsk, QueueEnd, QueueSaid, QueueTicketId, Wish,
 };
@@ -123,14 +124,31 @@ impl Lobby {
 
     /// What cannot be judged yet is judged when something more is known.
     pub(super) fn hold(&mut self, now_unix_ms: u64, from: ConnectionKey, request: LobbyRequest) {
-        self.held.push((from, request));
+        self.held.push(Held { from, request, since_unix_ms: now_unix_ms });
         self.read(now_unix_ms);
     }
 
     /// Something more is known: who was held is heard again, in the order of their asking.
     pub(super) fn serve_held(&mut self, now_unix_ms: u64) {
-        for (from, request) in std::mem::take(&mut self.held) {
+        for Held { from, request, since_unix_ms } in std::mem::take(&mut self.held) {
             self.handle_request(now_unix_ms, from, request);
+            // Where it is still not enough it was held since they asked, and not since now.
+            if let Some(again) = self.held.last_mut().filter(|held| held.from == from) {
+                again.since_unix_ms = since_unix_ms;
+            }
+        }
+    }
+
+    /// Who was held for too long hears that nothing is known still. They may ask again.
+    pub(super) fn refuse_held(&mut self, now_unix_ms: u64) {
+        let held_ms = LOBBY_HELD_MAX.as_millis() as u64;
+        let is_late = |held: &mut Held| now_unix_ms.saturating_sub(held.since_unix_ms) >= held_ms;
+        let late: Vec<Held> = self.held.extract_if(.., is_late).collect();
+        let is_full = self.is_storage_full;
+        let reason =
+            if is_full { DisconnectReason::StorageFull } else { DisconnectReason::Internal };
+        for Held { from, .. } in late {
+            self.refuse(from, reason);
         }
     }
 

@@ -152,7 +152,7 @@ impl Lobby {
         for member in members {
             let connections = self.online.get(&member.player).cloned().unwrap_or_default();
             for to in connections {
-                let has_asked = self.held.iter().any(|(from, _)| *from == to);
+                let has_asked = self.held.iter().any(|held| held.from == to);
                 if !has_asked
                     && let Some(Session::Authenticated(player)) = self.sessions.get(&to).cloned()
                 {

@@ -76,7 +76,7 @@ impl Harness {
         };
         // Who waits for an answer does not ask again.
         let waits = |asked: &Asked| asked.to == Some(ConnectionKey(player));
-        let is_held = self.lobby.held.iter().any(|(held, _)| *held == ConnectionKey(player));
+        let is_held = self.lobby.held.iter().any(|held| held.from == ConnectionKey(player));
         if !is_held && !self.asked.iter().any(waits) {
             self.request(player, request);
         }

@@ -1,6 +1,8 @@
 //! Parties that have a match: places that are kept together, promises of before, and matches that end too soon.
 
-use matchkeep_shared::limits::{QUEUE_CHANGES_MAX, QUEUE_PROMISES_MAX, RESERVATION};
+use matchkeep_shared::limits::{
+    LOBBY_HELD_MAX, QUEUE_CHANGES_MAX, QUEUE_PROMISES_MAX, RESERVATION,
+};
 
 use super::table::Table;
 use super::*;
@@ -202,6 +204,39 @@ fn who_asks_before_the_queue_was_read_is_answered_by_all_that_is_in_it() {
     };
     assert_eq!(heard.iter().filter_map(waited).collect::<Vec<_>>(), [950]);
     assert_eq!(h.table.rows.keys().next_back(), Some(&id), "and waits nowhere else");
+}
+
+#[test]
+fn who_asks_while_the_queue_cannot_be_read_hears_within_seconds_that_it_cannot() {
+    let held_ms = LOBBY_HELD_MAX.as_millis() as u64;
+    let mut table = Table::default();
+    table.is_unreadable = true;
+    let mut h = Harness::on(table);
+    let match_id = MatchId(77);
+    h.lobby.expect_match(match_id, Some(5), ShardId(0), 4, None);
+    (1..=3).for_each(|connection| h.log_in(connection));
+    let asks = [(1, find("duel")), (2, LobbyRequest::Locate { match_id })];
+    for (connection, request) in asks {
+        assert_eq!(h.request(connection, request), None);
+    }
+    // However often that is tried.
+    for _ in 0..10 {
+        h.pass(held_ms / 10 - 1);
+    }
+    assert_eq!(h.request(3, find("squad")), None);
+    h.pass(10);
+    let answer = |reason| LobbyMessage::Answer(LobbyReply::Refused { reason });
+    for connection in 1..=2 {
+        assert_eq!(h.heard(connection).last(), Some(&answer(DisconnectReason::Internal)));
+    }
+    assert!(!h.heard(3).contains(&answer(DisconnectReason::Internal)), "who asked later");
+    h.lobby.set_storage_full(true);
+    h.pass(held_ms);
+    assert_eq!(h.heard(3), [answer(DisconnectReason::StorageFull)], "where that is why");
+    h.lobby.set_storage_full(false);
+    h.table.is_unreadable = false;
+    h.pass(250);
+    h.find(1, "duel");
 }
 
 #[test]
