@@ -142,7 +142,10 @@ impl Table {
             let QueueState::Taken(Taken { match_id, team, lobby, unix_ms }) = state else {
                 continue;
             };
-            if after.is_none_or(|after| match_id > after) && !self.records.contains_key(&match_id) {
+            let is_newest =
+                ticket.members.iter().all(|member| self.newest_of(member.player) == Some(*id));
+            let is_behind = after.is_none_or(|after| match_id > after);
+            if is_newest && is_behind && !self.records.contains_key(&match_id) {
                 let new = Promised { match_id, lobby, unix_ms, tickets: Vec::new() };
                 promised.entry(match_id).or_insert(new).tickets.push((ticket, team));
             }

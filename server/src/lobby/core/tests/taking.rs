@@ -184,6 +184,35 @@ fn every_promise_of_before_is_kept_with_all_its_parties_however_many_there_are()
 }
 
 #[test]
+fn a_promise_of_before_is_not_kept_to_who_has_looked_for_another_match_since() {
+    let mut table = Table::default();
+    for (match_id, members) in [(77, [1, 2]), (78, [3, 4])] {
+        let id = table.insert("pair", &members, 1);
+        table.take(id, MatchId(match_id), 0, NOW - 1000);
+    }
+    let waits = table.insert("pair", &[2], NOW - 500);
+    let mut h = Harness::on(table);
+    (1..=4).for_each(|connection| h.log_in(connection));
+    h.pass(0);
+    assert_eq!(h.created.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [MatchId(78)]);
+    assert_eq!(h.lobby.hall.of(PlayerId(2)).map(|ticket| ticket.id), Some(waits));
+    let reply = h.request(2, find("pair"));
+    assert!(matches!(reply, Some(LobbyReply::Queued(_))), "{reply:?}");
+}
+
+#[test]
+fn who_sits_in_a_match_is_led_there_and_not_where_they_were_promised_a_place() {
+    let mut h = Harness::new();
+    h.log_in(1);
+    let first = h.find(1, "duel").match_id;
+    let other = MatchId(first.0 + 100);
+    h.lobby.expect_match(other, Some(0), ShardId(0), 2, None);
+    let (epoch, tick, players) = (Epoch(2), Tick(10), vec![(PlayerId(1), None)]);
+    h.event(ShardEvent::Resumed { match_id: other, epoch, tick, players });
+    assert_eq!(h.find(1, "duel").match_id, other);
+}
+
+#[test]
 fn who_asks_before_the_queue_was_read_is_answered_by_all_that_is_in_it() {
     let mut table = Table::default();
     for player in 0..QUEUE_CHANGES_MAX as u64 {
