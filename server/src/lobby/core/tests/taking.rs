@@ -148,6 +148,7 @@ fn a_place_that_was_promised_before_is_kept_for_as_long_as_it_was_to_be() {
 #[test]
 fn a_place_that_was_promised_by_a_clock_ahead_of_ours_is_kept_no_longer_than_another() {
     let (mut h, match_id) = taken_before(NOW + HOUR_MS, true, &[2, 3, 4]);
+    h.pass(0);
     h.pass(RESERVATION.as_millis() as u64);
     let expects = h.lobby.placement.find(match_id).expect("it goes on").expects(PlayerId(1));
     assert!(!expects, "nobody holds a place for an hour");
