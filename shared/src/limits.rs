@@ -331,6 +331,8 @@ pub const PRIVATE_MATCH_KEPT: Duration = Duration::from_secs(24 * 3600);
 pub const QUEUE_HELD: Duration = Duration::from_secs(30);
 /// How long a promise of another lobby may stay unkept before this one keeps it.
 pub const PROMISE_KEPT_WITHIN: Duration = Duration::from_secs(10);
+/// After a match that parties were taken for found no room, they wait on and none is begun for others for so long.
+pub const NO_ROOM_PAUSE: Duration = Duration::from_secs(5);
 /// The longest that a mode may let somebody wait for a match.
 pub const QUEUE_WAIT_MAX: Duration = Duration::from_secs(3600);
 /// Parties that wait for a match, of all modes; one more is refused.

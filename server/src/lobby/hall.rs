@@ -247,11 +247,48 @@ impl Hall {
         self.matchmaker.handle_gone(id);
     }
 
-    /// A party is put back into the queue.
-    pub(super) fn returns(&mut self, id: QueueTicketId) {
-        if let Some(waiting) = self.parties.get_mut(&id) {
-            waiting.standing = Standing::Returns;
+    /// A party is put back into the queue, which this match took it out of. One that was thought to be through with
+    /// waiting is here again.
+    pub(super) fn returns(
+        &mut self,
+        ticket: QueueTicket,
+        taken_for: MatchId,
+        is_here: impl Fn(PlayerId) -> bool,
+    ) {
+        let id = ticket.id;
+        if !self.parties.contains_key(&id) {
+            self.past.remove(&id);
+            self.add(ticket, is_here);
         }
+        if let Some(waiting) = self.parties.get_mut(&id) {
+            waiting.standing = Standing::Returns { taken_for, due_unix_ms: None };
+            self.matchmaker.handle_gone(id);
+        }
+    }
+
+    /// A party could not be put back. That is tried again.
+    pub(super) fn returns_later(&mut self, id: QueueTicketId, now_unix_ms: u64) {
+        let waiting = self.parties.get_mut(&id);
+        if let Some(Standing::Returns { due_unix_ms, .. }) = waiting.map(|it| &mut it.standing) {
+            *due_unix_ms = Some(now_unix_ms + OWED_EVERY_MS);
+        }
+    }
+
+    /// The party of a player that is being put back into the queue, or is to be.
+    pub(super) fn returning(&self, player: PlayerId) -> Option<QueueTicketId> {
+        let id = *self.ticket_of.get(&player)?;
+        matches!(self.parties.get(&id)?.standing, Standing::Returns { .. }).then_some(id)
+    }
+
+    /// Parties that are to be put back by now, after that could not be written, and which match took each.
+    pub(super) fn stranded(&self, now_unix_ms: u64) -> Vec<(QueueTicket, MatchId)> {
+        let due = |waiting: &Waiting| match waiting.standing {
+            Standing::Returns { taken_for, due_unix_ms: Some(due) } if due <= now_unix_ms => {
+                Some((waiting.ticket.clone(), taken_for))
+            }
+            _ => None,
+        };
+        self.parties.values().filter_map(due).collect()
     }
 
     /// The players of a party are told that it waits no longer. Says whether they were not before.

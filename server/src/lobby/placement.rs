@@ -332,6 +332,16 @@ impl Placement {
         }
     }
 
+    /// The player is not led there after all: what was promised is void.
+    pub(super) fn withdraw(&mut self, id: MatchId, player: PlayerId) {
+        let Some(placed) = self.matches.get_mut(&id) else { return };
+        if let Some(seat) = placed.seats.get_mut(&player) {
+            seat.promised_until_unix_ms = None;
+        }
+        placed.seats.retain(|_, seat| !seat.is_free());
+        self.changed.insert(id);
+    }
+
     /// Promises whose tickets ended unused are void.
     pub(super) fn expire(&mut self, now_unix_ms: u64) {
         for (id, placed) in &mut self.matches {

@@ -70,7 +70,12 @@ impl Lobby {
     /// What became of the party was heard before the answer to whoever asked for it.
     fn answer_past(&mut self, now_unix_ms: u64, to: Option<ConnectionKey>, new: &NewTicket) {
         let Some(to) = to else {
-            return self.handle_not_enqueued(None, new, DisconnectReason::QueueCancelled);
+            return self.handle_not_enqueued(
+                now_unix_ms,
+                None,
+                new,
+                DisconnectReason::QueueCancelled,
+            );
         };
         let Some(Session::Authenticated(player)) = self.sessions.get(&to).cloned() else { return };
         let own = self.mode(&new.mode).and_then(|mode| self.placement.own(mode, player.id));
@@ -80,21 +85,21 @@ impl Lobby {
         }
     }
 
-    /// A party does not come into the queue.
+    /// A party does not come into the queue. One that was in it before and could not be put back is tried again, unless
+    /// that may not pass.
     pub(super) fn handle_not_enqueued(
         &mut self,
+        now_unix_ms: u64,
         to: Option<ConnectionKey>,
         new: &NewTicket,
         reason: DisconnectReason,
     ) {
-        match to {
-            Some(to) => self.refuse(to, reason),
-            // It was in the queue before, and could not be put back.
-            None => {
-                if let Some(id) = self.hall.of(new.members[0]).map(|ticket| ticket.id) {
-                    self.dismiss(None, id, reason);
-                }
-            }
+        let may_pass = matches!(reason, DisconnectReason::StorageFull | DisconnectReason::Internal);
+        match (to, self.hall.returning(new.members[0])) {
+            (Some(to), _) => self.refuse(to, reason),
+            (None, Some(id)) if may_pass => self.hall.returns_later(id, now_unix_ms),
+            (None, Some(id)) => self.dismiss(None, id, reason),
+            (None, None) => {}
         }
     }
 

@@ -81,6 +81,10 @@ impl Lobby {
 
     /// A player wants to wait no longer.
     pub(super) fn cancel(&mut self, now_unix_ms: u64, from: ConnectionKey, player: &Player) {
+        if self.hall.returning(player.id).is_some() {
+            // They wait again when that is written.
+            return self.hold(now_unix_ms, from, LobbyRequest::Cancel);
+        }
         let waits = self.hall.of(player.id).map(|ticket| ticket.id);
         match waits.filter(|id| self.hall.leaves(*id)) {
             Some(ticket) => self.end(now_unix_ms, Some(from), ticket, QueueEnd::Cancelled),
@@ -170,7 +174,7 @@ impl Lobby {
                         self.handle_enqueued(now_unix_ms, to, new, queued);
                     }
                     Ok(_) => {}
-                    Err(reason) => self.handle_not_enqueued(to, &new, reason),
+                    Err(reason) => self.handle_not_enqueued(now_unix_ms, to, &new, reason),
                 }
                 self.serve_held(now_unix_ms);
             }
@@ -263,6 +267,7 @@ impl Lobby {
         for (ticket, end) in self.hall.lost(now_unix_ms) {
             self.take_out(now_unix_ms, ticket, end);
         }
+        self.put_back_stranded(now_unix_ms);
         self.read(now_unix_ms);
         self.ask_for_means();
         self.matchmake(now_unix_ms);
@@ -274,7 +279,8 @@ impl Lobby {
         }
     }
 
-    /// Who can have a match now? Before all is known that was there at the start, nobody: a party may have one.
+    /// Who can have a match now? Before all is known that was there at the start, nobody: a party may have one. Nobody is
+    /// taken out of the queue for a match that cannot be made.
     pub(super) fn matchmake(&mut self, now_unix_ms: u64) {
         if !self.reader.is_caught_up() {
             return;
@@ -282,6 +288,14 @@ impl Lobby {
         self.look_at_places();
         for wish in self.hall.wishes(now_unix_ms) {
             let (proposal, fills, match_id, tickets) = match wish {
+                Wish::Form { proposal, tickets, .. } if !self.has_room(now_unix_ms) => {
+                    self.put_off(now_unix_ms, proposal, &tickets);
+                    continue;
+                }
+                Wish::Fill { proposal, ticket, .. } if self.is_storage_full => {
+                    self.put_off(now_unix_ms, proposal, &[ticket]);
+                    continue;
+                }
                 Wish::Form { proposal, tickets, .. } => {
                     (proposal, false, MatchId((self.config.random)()), tickets)
                 }
@@ -304,5 +318,10 @@ impl Lobby {
             let form = FormMatch { match_id, tickets, lobby: self.config.lobby, now_unix_ms };
             self.ask_queue(None, QueueAsk::Form { proposal, fills, form });
         }
+    }
+
+    /// Whether a match that is begun now could be made, as far as is known.
+    pub(super) fn has_room(&self, now_unix_ms: u64) -> bool {
+        !self.is_storage_full && self.no_room_until_unix_ms <= now_unix_ms
     }
 }

@@ -75,6 +75,24 @@ fn places_that_were_reserved_are_free_again_where_it_could_not_be_written() {
 }
 
 #[test]
+fn a_party_waits_on_where_the_disk_is_full_before_it_fills_a_match() {
+    let (mut h, match_id) = on_the_way();
+    h.heard(3);
+    h.write(is_form);
+    h.lobby.set_storage_full(true);
+    h.answer_all();
+    let heard = h.heard(3);
+    assert!(matches!(heard[..], [LobbyMessage::News(LobbyReply::Queued(_))]), "{heard:?}");
+    assert!(!h.lobby.placement.find(match_id).expect("it goes on").expects(PlayerId(3)));
+    h.pass(1000);
+    assert!(!h.asked.iter().any(|asked| is_form(&asked.ask)), "nor tries meanwhile");
+    h.lobby.set_storage_full(false);
+    h.pass(500);
+    h.answer_all();
+    assert_eq!((led(&mut h, 3), led(&mut h, 4)), (vec![match_id], vec![match_id]));
+}
+
+#[test]
 fn a_party_whose_match_ended_before_it_came_waits_on_as_long_as_it_has() {
     for is_gone in [false, true] {
         let (mut h, match_id) = on_the_way();
