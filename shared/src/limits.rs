@@ -204,6 +204,9 @@ pub const LOBBY_HANDSHAKE_EVERY: Duration = Duration::from_millis(1);
 pub const LOBBY_READ_MAX: Duration = Duration::from_secs(5);
 /// Requests one lobby connection may make a second, and at once.
 pub const LOBBY_REQUESTS_PER_SECOND_MAX: u32 = 20;
+/// A request at the lobby that cannot be judged before something is read or written waits for that at most so long, and
+/// is refused then.
+pub const LOBBY_HELD_MAX: Duration = Duration::from_secs(5);
 /// A place promised to a player by a ticket is kept free for this long.
 pub const RESERVATION: Duration = TICKET_VALID;
 
@@ -334,6 +337,8 @@ pub const PRIVATE_MATCH_KEPT: Duration = Duration::from_secs(24 * 3600);
 pub const QUEUE_HELD: Duration = Duration::from_secs(30);
 /// How long a promise of another lobby may stay unkept before this one keeps it.
 pub const PROMISE_KEPT_WITHIN: Duration = Duration::from_secs(10);
+/// After a match that parties were taken for found no room, they wait on and none is begun for others for so long.
+pub const NO_ROOM_PAUSE: Duration = Duration::from_secs(5);
 /// The longest that a mode may let somebody wait for a match.
 pub const QUEUE_WAIT_MAX: Duration = Duration::from_secs(3600);
 /// Parties that wait for a match, of all modes; one more is refused.

@@ -275,7 +275,7 @@ impl<G: Game> ControlCore<G> {
         Wanted { match_id, mode, seed, is_rated }: Wanted,
     ) {
         if self.disk_is_full {
-            self.lobby.refuse_match(match_id, DisconnectReason::StorageFull);
+            self.lobby.refuse_match(now_unix_ms, match_id, DisconnectReason::StorageFull);
             return;
         }
         let mode = &self.modes[mode];

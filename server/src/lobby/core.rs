@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, PlayerId, ShardId};
-use matchkeep_shared::limits::LOBBY_CONNECTIONS_PER_PLAYER_MAX;
+use matchkeep_shared::limits::{LOBBY_CONNECTIONS_PER_PLAYER_MAX, NO_ROOM_PAUSE};
 use matchkeep_shared::ticket::{BINDING_BYTES, Validity};
 use matchkeep_shared::wire::lobby::{LobbyMessage, LobbyReply, LobbyRequest};
 use matchkeep_shared::wire::message::GameVersion;
@@ -26,7 +26,7 @@ use super::parties::Parties;
 use super::placement::{Placement, Venue};
 use super::reader::Reader;
 use crate::accounts::{Account, AccountKey, Barred, Provider};
-use crate::matchmaking::{LobbyId, ModeRules, QueueAsk};
+use crate::matchmaking::{LobbyId, ModeRules, QueueAsk, QueueTicket};
 use crate::reservations::{PrivateMatch, Reserved};
 use crate::shard::message::ShardEvent;
 use crate::tickets::TicketSigner;
@@ -173,6 +173,14 @@ struct Player {
     newcomer: Newcomer,
 }
 
+/// A request that cannot be judged yet.
+#[derive(Clone, Debug)]
+struct Held {
+    from: ConnectionKey,
+    request: LobbyRequest,
+    since_unix_ms: u64,
+}
+
 /// How something is said.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Voice {
@@ -193,7 +201,7 @@ pub struct Lobby {
     /// Players of parties whose way into the queue is being written.
     enqueuing: BTreeSet<PlayerId>,
     /// Requests that cannot be judged yet, at most one of each connection.
-    held: Vec<(ConnectionKey, LobbyRequest)>,
+    held: Vec<Held>,
     sessions: HashMap<ConnectionKey, Session>,
     /// The connections of each player who is in.
     online: HashMap<PlayerId, Vec<ConnectionKey>>,
@@ -201,8 +209,12 @@ pub struct Lobby {
     away: BTreeMap<PlayerId, u64>,
     /// Who waits for a match that is being made, and how it is to be told.
     waiting: Vec<(MatchId, ConnectionKey, Voice)>,
+    /// Parties that this process took out of the queue for matches that are being made: those may be refused.
+    taken_for: BTreeMap<MatchId, Vec<QueueTicket>>,
     /// Nothing can be written down: nobody new gets a place.
     is_storage_full: bool,
+    /// No match is begun for parties until then, for there was no room for one.
+    no_room_until_unix_ms: u64,
     barred: Barred,
     /// By how much the world's clock is ahead of the server's.
     clock_skew_ms: i64,
@@ -231,7 +243,9 @@ impl Lobby {
             online: HashMap::new(),
             away: BTreeMap::new(),
             waiting: Vec::new(),
+            taken_for: BTreeMap::new(),
             is_storage_full: false,
+            no_room_until_unix_ms: 0,
             barred: Barred::new(),
             clock_skew_ms: 0,
             actions: VecDeque::new(),
@@ -293,10 +307,20 @@ impl Lobby {
         match event {
             ShardEvent::Created { match_id } => {
                 self.placement.created(*match_id);
+                if self.is_storage_full {
+                    // It takes nobody meanwhile.
+                    self.take_back(now_unix_ms, *match_id, DisconnectReason::StorageFull);
+                }
+                self.taken_for.remove(match_id);
                 self.assign_waiting(now_unix_ms, *match_id);
             }
             ShardEvent::CreateRefused { match_id } => {
-                self.refuse_match(*match_id, DisconnectReason::ServerFull);
+                if self.taken_for.contains_key(match_id) {
+                    // Else the same parties would be taken for the next one that is refused, as fast as can be written.
+                    let pause_ms = NO_ROOM_PAUSE.as_millis() as u64;
+                    self.no_room_until_unix_ms = now_unix_ms + pause_ms;
+                }
+                self.refuse_match(now_unix_ms, *match_id, DisconnectReason::ServerFull);
             }
             ShardEvent::Resumed { match_id, players, .. } => {
                 self.placement.resumed(*match_id, players);
@@ -348,17 +372,20 @@ impl Lobby {
         self.is_storage_full = is_full;
     }
 
-    /// A match cannot be made or goes on nowhere.
-    pub fn refuse_match(&mut self, match_id: MatchId, reason: DisconnectReason) {
+    /// A match cannot be made. Whoever was taken for it out of the queue waits on.
+    pub fn refuse_match(&mut self, now_unix_ms: u64, match_id: MatchId, reason: DisconnectReason) {
         self.placement.remove(match_id);
-        for (to, voice) in self.take_waiting(match_id) {
-            self.say(to, voice, LobbyReply::Refused { reason });
-        }
+        self.take_back(now_unix_ms, match_id, reason);
     }
 
     /// A match goes on nowhere.
     pub fn forget_match(&mut self, match_id: MatchId) {
-        self.refuse_match(match_id, DisconnectReason::MatchQuarantined);
+        self.placement.remove(match_id);
+        self.taken_for.remove(&match_id);
+        let reason = DisconnectReason::MatchQuarantined;
+        for (to, voice) in self.take_waiting(match_id) {
+            self.say(to, voice, LobbyReply::Refused { reason });
+        }
     }
 
     /// Time passed.
@@ -366,6 +393,7 @@ impl Lobby {
         self.end_expired(now_unix_ms);
         self.placement.expire(now_unix_ms);
         self.keep_hall(now_unix_ms);
+        self.refuse_held(now_unix_ms);
     }
 
     /// A connection is gone. Promised places stay promised: the player may be on the way.
@@ -422,7 +450,7 @@ impl Lobby {
 
     /// A connection is over.
     fn forget_session(&mut self, connection: ConnectionKey) {
-        self.held.retain(|(held, _)| *held != connection);
+        self.held.retain(|held| held.from != connection);
         let Some(Session::Authenticated(player)) = self.sessions.remove(&connection) else {
             return;
         };

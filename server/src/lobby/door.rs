@@ -1,5 +1,5 @@
 //! Who may come in to the lobby: new connections by address, requests by player, and the count of all that was
-//! turned away. The lobby's twin of a shard's admission; here handshakes run beside each other and none waits.
+//! turned away or refused. The lobby's twin of a shard's admission; here handshakes run beside each other and none waits.
 //!
 //! Shared by the tasks of all connections, so behind a lock, held for a few look-ups. Must not know: QUIC, clocks
 //! (`now` is an argument), what a request wants.
@@ -14,6 +14,7 @@ use matchkeep_shared::ids::PlayerId;
 use matchkeep_shared::limits::{
     CONNECTIONS_PER_LOBBY_MAX, HANDSHAKES_WAITING_MAX, LOBBY_HANDSHAKES_WAITING_RETRY,
 };
+use matchkeep_shared::wire::lobby::LobbyReply;
 
 use crate::rates::{Rates, counted_as};
 use crate::refusals::{Refusal, RefusalCounts};
@@ -41,6 +42,8 @@ pub struct DoorCounts {
     pub refusals: RefusalCounts,
     /// Connections that the lobby ended, by reason.
     pub ends: BTreeMap<&'static str, u64>,
+    /// Refusals and ends of waiting that players were told, by reason.
+    pub told: BTreeMap<&'static str, u64>,
 }
 
 /// What to do with a first packet.
@@ -157,6 +160,14 @@ impl Door {
         *self.state().counts.ends.entry(reason.label()).or_default() += 1;
     }
 
+    /// The lobby says something to a player: where that is why they get no match, it is counted.
+    pub fn tell(&self, reply: &LobbyReply) {
+        let (LobbyReply::Refused { reason } | LobbyReply::Unqueued { reason }) = reply else {
+            return;
+        };
+        *self.state().counts.told.entry(reason.label()).or_default() += 1;
+    }
+
     /// What was counted so far.
     pub fn counts(&self) -> DoorCounts {
         self.state().counts.clone()
@@ -251,5 +262,17 @@ mod tests {
         assert_eq!(door.ask(now, PlayerId(8)), Ok(()));
         door.send_away(DisconnectReason::RequestFlood);
         assert_eq!(door.counts().ends.get("request_flood"), Some(&1));
+    }
+
+    #[test]
+    fn what_players_are_refused_is_counted_by_its_reason() {
+        let door = door(Instant::now());
+        let full = LobbyReply::Refused { reason: DisconnectReason::ServerFull };
+        let late = LobbyReply::Unqueued { reason: DisconnectReason::QueueTimeout };
+        for reply in [&full, &LobbyReply::Left, &late, &full] {
+            door.tell(reply);
+        }
+        assert_eq!(door.counts().told, BTreeMap::from([("queue_timeout", 1), ("server_full", 2)]));
+        assert_eq!(door.counts().ends, BTreeMap::new(), "the connections go on");
     }
 }

@@ -190,6 +190,8 @@ async fn converse(
                     None if control.is_closed() => return Err(DisconnectReason::ServerShutdown.into()),
                     None => return Err(DisconnectReason::SlowReader.into()),
                 };
+                let (LobbyMessage::Answer(said) | LobbyMessage::News(said)) = &message;
+                door.tell(said);
                 if let LobbyMessage::Answer(reply) = &message {
                     awaits_answer = false;
                     spans::lobby_answered(&span, reply);

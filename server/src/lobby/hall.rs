@@ -12,7 +12,7 @@ mod waiting;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use matchkeep_shared::ids::{MatchId, PlayerId};
-use matchkeep_shared::limits::{MATCHMAKING_EVERY, QUEUE_HELD, QUEUE_PAST_MAX};
+use matchkeep_shared::limits::{MATCHMAKING_EVERY, QUEUE_HELD, QUEUE_PAST_MAX, QUEUE_TICKETS_MAX};
 
 use super::placement::Vacancy;
 use crate::matchmaking::{
@@ -33,6 +33,8 @@ pub(super) struct Hall {
     ticket_of: HashMap<PlayerId, QueueTicketId>,
     /// The newest of those that wait no longer: none of them ever does again.
     past: BTreeSet<QueueTicketId>,
+    /// The newest of those that players came together for here, and not in an ended process.
+    gathered: BTreeSet<QueueTicketId>,
 }
 
 impl Hall {
@@ -49,6 +51,7 @@ impl Hall {
             parties: BTreeMap::new(),
             ticket_of: HashMap::new(),
             past: BTreeSet::new(),
+            gathered: BTreeSet::new(),
         })
     }
 
@@ -119,6 +122,19 @@ impl Hall {
         }
     }
 
+    /// The players of a party came together here.
+    pub(super) fn gathers(&mut self, id: QueueTicketId) {
+        self.gathered.insert(id);
+        if self.gathered.len() > QUEUE_TICKETS_MAX as usize {
+            self.gathered.pop_first();
+        }
+    }
+
+    /// Whether the players of a party came together here: then this lobby knows whether they still are.
+    pub(super) fn is_gathered(&self, id: QueueTicketId) -> bool {
+        self.gathered.contains(&id)
+    }
+
     /// A player came or went: a party gets no match while somebody of it is away.
     pub(super) fn look_who_is_here(
         &mut self,
@@ -166,7 +182,9 @@ impl Hall {
         for (id, waiting) in &mut self.parties {
             match (waiting.standing, &mut waiting.presence) {
                 (Standing::Owed { end, due_unix_ms }, _) if due_unix_ms <= now_unix_ms => {
-                    lost.push((*id, end));
+                    // Whatever it was to go for: whose time is up is told so.
+                    let is_up = is_over(&self.matchmaker, &waiting.ticket, now_unix_ms);
+                    lost.push((*id, if is_up { QueueEnd::GivenUp } else { end }));
                 }
                 (Standing::Waits, Presence::Away(since)) if waiting.proposal.is_none() => {
                     let since = *since.get_or_insert(now_unix_ms);
@@ -229,11 +247,48 @@ impl Hall {
         self.matchmaker.handle_gone(id);
     }
 
-    /// A party is put back into the queue.
-    pub(super) fn returns(&mut self, id: QueueTicketId) {
-        if let Some(waiting) = self.parties.get_mut(&id) {
-            waiting.standing = Standing::Returns;
+    /// A party is put back into the queue, which this match took it out of. One that was thought to be through with
+    /// waiting is here again.
+    pub(super) fn returns(
+        &mut self,
+        ticket: QueueTicket,
+        taken_for: MatchId,
+        is_here: impl Fn(PlayerId) -> bool,
+    ) {
+        let id = ticket.id;
+        if !self.parties.contains_key(&id) {
+            self.past.remove(&id);
+            self.add(ticket, is_here);
         }
+        if let Some(waiting) = self.parties.get_mut(&id) {
+            waiting.standing = Standing::Returns { taken_for, due_unix_ms: None };
+            self.matchmaker.handle_gone(id);
+        }
+    }
+
+    /// A party could not be put back. That is tried again.
+    pub(super) fn returns_later(&mut self, id: QueueTicketId, now_unix_ms: u64) {
+        let waiting = self.parties.get_mut(&id);
+        if let Some(Standing::Returns { due_unix_ms, .. }) = waiting.map(|it| &mut it.standing) {
+            *due_unix_ms = Some(now_unix_ms + OWED_EVERY_MS);
+        }
+    }
+
+    /// The party of a player that is being put back into the queue, or is to be.
+    pub(super) fn returning(&self, player: PlayerId) -> Option<QueueTicketId> {
+        let id = *self.ticket_of.get(&player)?;
+        matches!(self.parties.get(&id)?.standing, Standing::Returns { .. }).then_some(id)
+    }
+
+    /// Parties that are to be put back by now, after that could not be written, and which match took each.
+    pub(super) fn stranded(&self, now_unix_ms: u64) -> Vec<(QueueTicket, MatchId)> {
+        let due = |waiting: &Waiting| match waiting.standing {
+            Standing::Returns { taken_for, due_unix_ms: Some(due) } if due <= now_unix_ms => {
+                Some((waiting.ticket.clone(), taken_for))
+            }
+            _ => None,
+        };
+        self.parties.values().filter_map(due).collect()
     }
 
     /// The players of a party are told that it waits no longer. Says whether they were not before.

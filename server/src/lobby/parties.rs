@@ -44,20 +44,30 @@ impl Parties {
         self.code_of.keys().copied()
     }
 
-    /// A player comes into the party of this code, a new one where there is none.
+    /// Whether the party of this code, a new one where there is none, has room for a player, who goes out of another for
+    /// it.
+    ///
+    /// # Errors
+    /// [`NotEntered`].
+    pub(super) fn check_room(&self, code: &str, player: PlayerId) -> Result<(), NotEntered> {
+        // Who comes from another party is none more.
+        if self.code_of.len() >= PARTY_MEMBERS_MAX && !self.code_of.contains_key(&player) {
+            return Err(NotEntered::NoRoom);
+        }
+        match self.members.get(code) {
+            Some(members) if members.len() >= PARTY_PLAYERS_MAX => Err(NotEntered::PartyFull),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// A player who is in no party comes into the one of this code, a new one where there is none.
     ///
     /// # Errors
     /// [`NotEntered`].
     pub(super) fn enter(&mut self, code: &str, player: PartyMember) -> Result<(), NotEntered> {
-        if self.code_of.len() >= PARTY_MEMBERS_MAX {
-            return Err(NotEntered::NoRoom);
-        }
-        let members = self.members.entry(code.to_owned()).or_default();
-        if members.len() >= PARTY_PLAYERS_MAX {
-            return Err(NotEntered::PartyFull);
-        }
+        self.check_room(code, player.player)?;
         self.code_of.insert(player.player, code.to_owned());
-        members.push(player);
+        self.members.entry(code.to_owned()).or_default().push(player);
         Ok(())
     }
 
@@ -89,6 +99,7 @@ mod tests {
         let late = || member(PARTY_MEMBERS_MAX as u64);
         assert_eq!(parties.enter("another", late()), Err(NotEntered::NoRoom));
         assert!(parties.find("another").is_none());
+        assert_eq!(parties.check_room("another", PlayerId(0)), Ok(()), "one goes, one comes");
         parties.leave(PlayerId(0));
         assert_eq!(parties.enter("1", late()), Err(NotEntered::PartyFull));
         assert_eq!(parties.enter("0", late()), Ok(()));

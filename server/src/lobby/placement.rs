@@ -195,16 +195,15 @@ impl Placement {
         self.own(mode, player).or_else(|| fullest().map(|(id, _)| *id))
     }
 
-    /// The match of a mode that a player has a place in.
+    /// The match of a mode that a player has a place in: where they sit, before any that they were promised.
     pub(super) fn own(&self, mode: usize, player: PlayerId) -> Option<MatchId> {
         // A promise in a match that has more seats than places may not hold: the shard decides, and who
         // was refused there is not sent back.
-        let holds = |placed: &Placed, seat: &Seat| {
-            seat.taken || seat.is_had() && placed.seats.len() <= placed.venue.places
-        };
-        let has_place =
-            |placed: &Placed| placed.seats.get(&player).is_some_and(|seat| holds(placed, seat));
-        self.open_of(mode).find(|(_, placed)| has_place(placed)).map(|(id, _)| *id)
+        let expects =
+            |placed: &Placed| placed.expects(player) && placed.seats.len() <= placed.venue.places;
+        let sits = self.open_of(mode).find(|(_, placed)| placed.has_seat(player));
+        let own = sits.or_else(|| self.open_of(mode).find(|(_, placed)| expects(placed)));
+        own.map(|(id, _)| *id)
     }
 
     /// Matches of a mode that anybody may be sent to, full ones among them.
@@ -331,6 +330,16 @@ impl Placement {
             }
             self.changed.insert(id);
         }
+    }
+
+    /// The player is not led there after all: what was promised is void.
+    pub(super) fn withdraw(&mut self, id: MatchId, player: PlayerId) {
+        let Some(placed) = self.matches.get_mut(&id) else { return };
+        if let Some(seat) = placed.seats.get_mut(&player) {
+            seat.promised_until_unix_ms = None;
+        }
+        placed.seats.retain(|_, seat| !seat.is_free());
+        self.changed.insert(id);
     }
 
     /// Promises whose tickets ended unused are void.

@@ -70,7 +70,8 @@ pub trait Queue {
     }
 
     /// Matches that were promised and are not made and whose IDs are behind this one, in the order of their IDs, each
-    /// with all its parties: at most [`QUEUE_PROMISES_MAX`](matchkeep_shared::limits::QUEUE_PROMISES_MAX).
+    /// with all its parties of which nobody has been in another one since: at most
+    /// [`QUEUE_PROMISES_MAX`](matchkeep_shared::limits::QUEUE_PROMISES_MAX).
     ///
     /// # Errors
     /// Storage's own.

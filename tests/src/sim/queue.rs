@@ -56,6 +56,13 @@ impl QueueTables {
         self.tickets.values().filter(taken).count() as u64
     }
 
+    /// Whether none of a party has been in another one since.
+    fn is_newest(&self, id: QueueTicketId) -> bool {
+        let Some(row) = self.tickets.get(&id) else { return false };
+        let mut newer = self.tickets.range(id..).skip(1);
+        !newer.any(|(_, newer)| newer.members.iter().any(|player| row.members.contains(player)))
+    }
+
     fn rating(&self, ladder: &str, player: PlayerId) -> Rating {
         self.ratings.get(&(player, ladder.to_owned())).copied().unwrap_or_default()
     }
@@ -216,7 +223,7 @@ impl Queue for MemoryDirectory {
             for (id, row) in &tables.queue.tickets {
                 let QueueState::Taken(taken) = row.state else { continue };
                 let is_before = after.is_some_and(|after| taken.match_id <= after);
-                if is_before || tables.has_match(taken.match_id) {
+                if is_before || tables.has_match(taken.match_id) || !tables.queue.is_newest(*id) {
                     continue;
                 }
                 let Some(Queued { ticket, .. }) = tables.queued(*id) else { continue };

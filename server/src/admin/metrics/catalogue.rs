@@ -79,6 +79,12 @@ fn lobby_ends(stats: &NodeStats) -> Vec<(&'static str, u64)> {
     reasons.chain([Unconnected::Failed.label()]).map(counted).collect()
 }
 
+/// Every reason and how often players were told it instead of getting a match.
+fn lobby_told(stats: &NodeStats) -> Vec<(&'static str, u64)> {
+    let counted = |label| stats.lobby.told.get(label).copied().unwrap_or(0);
+    DisconnectReason::ALL.iter().map(|reason| (reason.label(), counted(reason.label()))).collect()
+}
+
 /// Every cause and how many matches were restarted for it.
 fn restarts(stats: &NodeStats) -> Vec<(&'static str, u64)> {
     let counted = |label| stats.control.deaths.get(label).copied().unwrap_or(0);
@@ -275,6 +281,11 @@ pub(super) const METRICS: &[Metric] = &[
         name: "matchkeep_lobby_refused_total",
         help: "Connections that the lobby ended, by reason",
         reading: Reading::CounterBy("reason", lobby_ends),
+    },
+    Metric {
+        name: "matchkeep_lobby_requests_refused_total",
+        help: "Requests that the lobby refused, and players told that they wait no longer, by reason",
+        reading: Reading::CounterBy("reason", lobby_told),
     },
     counter("matchkeep_udp_received_total", "UDP datagrams received", |s| s.shards.udp_received),
     counter("matchkeep_udp_received_bytes_total", "Bytes of UDP datagrams received", |s| {

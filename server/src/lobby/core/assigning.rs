@@ -41,6 +41,7 @@ impl Lobby {
         if let Some(placed) = self.placement.find(match_id) {
             let (shard, player) = (placed.venue.shard, player.id);
             self.placement.vacated(match_id, player);
+            self.stays_out(match_id, player);
             self.actions.push_back(Action::Release { shard, match_id, player });
         }
         self.reply(from, LobbyReply::Left);

@@ -37,6 +37,10 @@ impl Lobby {
             return self.refuse(from, DisconnectReason::CodeUnknown);
         };
         if !wanted.members.iter().any(|member| member.player == player.id) {
+            // Who is refused stays where they are, and nobody there loses the place in the queue.
+            if let Err(error) = self.parties.check_room(&wanted.code, player.id) {
+                return self.refuse(from, reason_of(&error));
+            }
             self.leave_party(now_unix_ms, player.id);
             if let Err(error) = self.parties.enter(&wanted.code, member(player)) {
                 return self.refuse(from, reason_of(&error));

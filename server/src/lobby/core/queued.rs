@@ -27,6 +27,7 @@ impl Lobby {
             if self.hall.is_past(id) {
                 return self.answer_past(now_unix_ms, to, &new);
             }
+            self.note_gathered(to, &new, id);
             let is_outdated = self.is_outdated(&queued.ticket);
             self.admit(now_unix_ms, to, queued.ticket);
             // Somebody came or went while it was written: the party as it is now waits anew.
@@ -69,7 +70,12 @@ impl Lobby {
     /// What became of the party was heard before the answer to whoever asked for it.
     fn answer_past(&mut self, now_unix_ms: u64, to: Option<ConnectionKey>, new: &NewTicket) {
         let Some(to) = to else {
-            return self.handle_not_enqueued(None, new, DisconnectReason::QueueCancelled);
+            return self.handle_not_enqueued(
+                now_unix_ms,
+                None,
+                new,
+                DisconnectReason::QueueCancelled,
+            );
         };
         let Some(Session::Authenticated(player)) = self.sessions.get(&to).cloned() else { return };
         let own = self.mode(&new.mode).and_then(|mode| self.placement.own(mode, player.id));
@@ -79,31 +85,41 @@ impl Lobby {
         }
     }
 
-    /// A party does not come into the queue.
+    /// A party does not come into the queue. One that was in it before and could not be put back is tried again, unless
+    /// that may not pass.
     pub(super) fn handle_not_enqueued(
         &mut self,
+        now_unix_ms: u64,
         to: Option<ConnectionKey>,
         new: &NewTicket,
         reason: DisconnectReason,
     ) {
-        match to {
-            Some(to) => self.refuse(to, reason),
-            // It was in the queue before, and could not be put back.
-            None => {
-                if let Some(id) = self.hall.of(new.members[0]).map(|ticket| ticket.id) {
-                    self.dismiss(None, id, reason);
-                }
-            }
+        let may_pass = matches!(reason, DisconnectReason::StorageFull | DisconnectReason::Internal);
+        match (to, self.hall.returning(new.members[0])) {
+            (Some(to), _) => self.refuse(to, reason),
+            (None, Some(id)) if may_pass => self.hall.returns_later(id, now_unix_ms),
+            (None, Some(id)) => self.dismiss(None, id, reason),
+            (None, None) => {}
         }
     }
 
-    /// Whether the players of a party that waits are, as far as this lobby knows, in another party by now. An ended
-    /// process forgot parties, and not those that wait.
+    /// Of a party that came together here it is known when it falls apart. One that is put back is the one that it was.
+    fn note_gathered(&mut self, to: Option<ConnectionKey>, new: &NewTicket, id: QueueTicketId) {
+        let before = self.hall.of(new.members[0]).map(|ticket| ticket.id);
+        let is_gathered = to.is_some() || before.is_some_and(|id| self.hall.is_gathered(id));
+        if new.members.len() > 1 && is_gathered {
+            self.hall.gathers(id);
+        }
+    }
+
+    /// Whether the players of a party that waits are, as far as this lobby knows, in another party by now, or in none
+    /// where they came together here. An ended process forgot parties, and not those that wait.
     pub(super) fn is_outdated(&self, ticket: &QueueTicket) -> bool {
         let is_of_it = |player: PlayerId| ticket.members.iter().any(|it| it.player == player);
+        let is_gathered = self.hall.is_gathered(ticket.id);
         let is_other = |member: &Member| {
             let party = self.parties.of(member.player);
-            party.is_some_and(|party| {
+            party.map_or(is_gathered, |party| {
                 party.members.len() != ticket.members.len()
                     || !party.members.iter().all(|known| is_of_it(known.player))
             })
@@ -183,8 +199,8 @@ impl Lobby {
             }
         }
         // Whoever looks for another match, with one of them at least, can have none as long as this is not written.
-        for (from, request) in std::mem::take(&mut self.held) {
-            let waits_for_it = match self.sessions.get(&from) {
+        for held in std::mem::take(&mut self.held) {
+            let waits_for_it = match self.sessions.get(&held.from) {
                 Some(Session::Authenticated(player)) => {
                     let party = self.parties.of(player.id).map_or_else(Vec::new, |it| it.members);
                     ticket.members.iter().map(|member| member.player).any(|member| {
@@ -193,10 +209,10 @@ impl Lobby {
                 }
                 _ => false,
             };
-            if waits_for_it && matches!(request, LobbyRequest::FindMatch { .. }) {
-                self.refuse(from, reason);
+            if waits_for_it && matches!(held.request, LobbyRequest::FindMatch { .. }) {
+                self.refuse(held.from, reason);
             } else {
-                self.held.push((from, request));
+                self.held.push(held);
             }
         }
     }

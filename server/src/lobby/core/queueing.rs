@@ -10,9 +10,10 @@
 
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::ids::{MatchId, PlayerId};
+use matchkeep_shared::limits::LOBBY_HELD_MAX;
 use matchkeep_shared::wire::lobby::LobbyRequest;
 
-use super::{Action, ConnectionKey, Lobby, Player, Voice};
+use super::{Action, ConnectionKey, Held, Lobby, Player, Voice};
 use crate::matchmaking::{
     FormMatch, NewTicket, QueueAsk, QueueEnd, QueueSaid, QueueTicketId, Wish,
 };
@@ -80,6 +81,10 @@ impl Lobby {
 
     /// A player wants to wait no longer.
     pub(super) fn cancel(&mut self, now_unix_ms: u64, from: ConnectionKey, player: &Player) {
+        if self.hall.returning(player.id).is_some() {
+            // They wait again when that is written.
+            return self.hold(now_unix_ms, from, LobbyRequest::Cancel);
+        }
         let waits = self.hall.of(player.id).map(|ticket| ticket.id);
         match waits.filter(|id| self.hall.leaves(*id)) {
             Some(ticket) => self.end(now_unix_ms, Some(from), ticket, QueueEnd::Cancelled),
@@ -123,14 +128,31 @@ impl Lobby {
 
     /// What cannot be judged yet is judged when something more is known.
     pub(super) fn hold(&mut self, now_unix_ms: u64, from: ConnectionKey, request: LobbyRequest) {
-        self.held.push((from, request));
+        self.held.push(Held { from, request, since_unix_ms: now_unix_ms });
         self.read(now_unix_ms);
     }
 
     /// Something more is known: who was held is heard again, in the order of their asking.
     pub(super) fn serve_held(&mut self, now_unix_ms: u64) {
-        for (from, request) in std::mem::take(&mut self.held) {
+        for Held { from, request, since_unix_ms } in std::mem::take(&mut self.held) {
             self.handle_request(now_unix_ms, from, request);
+            // Where it is still not enough it was held since they asked, and not since now.
+            if let Some(again) = self.held.last_mut().filter(|held| held.from == from) {
+                again.since_unix_ms = since_unix_ms;
+            }
+        }
+    }
+
+    /// Who was held for too long hears that nothing is known still. They may ask again.
+    pub(super) fn refuse_held(&mut self, now_unix_ms: u64) {
+        let held_ms = LOBBY_HELD_MAX.as_millis() as u64;
+        let is_late = |held: &mut Held| now_unix_ms.saturating_sub(held.since_unix_ms) >= held_ms;
+        let late: Vec<Held> = self.held.extract_if(.., is_late).collect();
+        let is_full = self.is_storage_full;
+        let reason =
+            if is_full { DisconnectReason::StorageFull } else { DisconnectReason::Internal };
+        for Held { from, .. } in late {
+            self.refuse(from, reason);
         }
     }
 
@@ -152,7 +174,7 @@ impl Lobby {
                         self.handle_enqueued(now_unix_ms, to, new, queued);
                     }
                     Ok(_) => {}
-                    Err(reason) => self.handle_not_enqueued(to, &new, reason),
+                    Err(reason) => self.handle_not_enqueued(now_unix_ms, to, &new, reason),
                 }
                 self.serve_held(now_unix_ms);
             }
@@ -245,6 +267,7 @@ impl Lobby {
         for (ticket, end) in self.hall.lost(now_unix_ms) {
             self.take_out(now_unix_ms, ticket, end);
         }
+        self.put_back_stranded(now_unix_ms);
         self.read(now_unix_ms);
         self.ask_for_means();
         self.matchmake(now_unix_ms);
@@ -256,7 +279,8 @@ impl Lobby {
         }
     }
 
-    /// Who can have a match now? Before all is known that was there at the start, nobody: a party may have one.
+    /// Who can have a match now? Before all is known that was there at the start, nobody: a party may have one. Nobody is
+    /// taken out of the queue for a match that cannot be made.
     pub(super) fn matchmake(&mut self, now_unix_ms: u64) {
         if !self.reader.is_caught_up() {
             return;
@@ -264,6 +288,14 @@ impl Lobby {
         self.look_at_places();
         for wish in self.hall.wishes(now_unix_ms) {
             let (proposal, fills, match_id, tickets) = match wish {
+                Wish::Form { proposal, tickets, .. } if !self.has_room(now_unix_ms) => {
+                    self.put_off(now_unix_ms, proposal, &tickets);
+                    continue;
+                }
+                Wish::Fill { proposal, ticket, .. } if self.is_storage_full => {
+                    self.put_off(now_unix_ms, proposal, &[ticket]);
+                    continue;
+                }
                 Wish::Form { proposal, tickets, .. } => {
                     (proposal, false, MatchId((self.config.random)()), tickets)
                 }
@@ -286,5 +318,10 @@ impl Lobby {
             let form = FormMatch { match_id, tickets, lobby: self.config.lobby, now_unix_ms };
             self.ask_queue(None, QueueAsk::Form { proposal, fills, form });
         }
+    }
+
+    /// Whether a match that is begun now could be made, as far as is known.
+    pub(super) fn has_room(&self, now_unix_ms: u64) -> bool {
+        !self.is_storage_full && self.no_room_until_unix_ms <= now_unix_ms
     }
 }

@@ -4,12 +4,13 @@
 //! their players are told of parties that wait.
 
 use matchkeep_shared::disconnect::DisconnectReason;
-use matchkeep_shared::ids::MatchId;
+use matchkeep_shared::ids::{MatchId, PlayerId};
 use matchkeep_shared::limits::{PROMISE_KEPT_WITHIN, RESERVATION};
+use matchkeep_shared::wire::lobby::{LobbyReply, LobbyRequest};
 
 use super::queued::reserved_until;
 use super::{Lobby, Session, Voice};
-use crate::lobby::placement::Chosen;
+use crate::lobby::placement::{Chosen, Placed as PlacedMatch};
 use crate::matchmaking::{
     FormMatch, Formed, Member, NewTicket, Placed, Promised, ProposalId, QueueEnd, QueueTicket,
     Taken,
@@ -47,8 +48,13 @@ impl Lobby {
         form: &FormMatch,
     ) {
         self.release(fills, form);
-        self.hall.refused(proposal, &form.tickets, &[]);
-        for placed in &form.tickets {
+        self.put_off(now_unix_ms, proposal, &form.tickets);
+    }
+
+    /// A wish for a match comes to nothing for a reason that may pass.
+    pub(super) fn put_off(&mut self, now_unix_ms: u64, proposal: ProposalId, tickets: &[Placed]) {
+        self.hall.refused(proposal, tickets, &[]);
+        for placed in tickets {
             if self.hall.is_over(placed.ticket, now_unix_ms) {
                 self.take_out(now_unix_ms, placed.ticket, QueueEnd::GivenUp);
             }
@@ -64,11 +70,19 @@ impl Lobby {
         }
     }
 
-    /// Parties have a match, durably, that is to be made.
+    /// Parties have a match, durably, that is to be made. Where no match can be made by now they wait on with the time
+    /// that they have waited.
     fn handle_begun(&mut self, now_unix_ms: u64, proposal: ProposalId, form: &FormMatch) {
         let mut taken = Vec::with_capacity(form.tickets.len());
         for Placed { ticket, team } in &form.tickets {
             taken.extend(self.hall.find(*ticket).cloned().map(|ticket| (ticket, *team)));
+        }
+        if !self.has_room(now_unix_ms) {
+            self.hall.accepted(proposal, &form.tickets);
+            for (ticket, _) in taken {
+                self.put_back(form.match_id, ticket);
+            }
+            return;
         }
         let mode = taken.first().and_then(|(ticket, _)| self.mode(&ticket.mode));
         if let (None, Some(mode)) = (self.placement.find(form.match_id), mode) {
@@ -80,38 +94,102 @@ impl Lobby {
         self.look_at_places();
         self.hall.accepted(proposal, &form.tickets);
         for (ticket, _) in taken {
-            self.hall.remove(ticket.id);
-            self.call_in(now_unix_ms, form.match_id, &ticket.members);
+            self.lead(now_unix_ms, form.match_id, ticket);
         }
     }
 
-    /// Parties have places in a match that ran when they were reserved, durably. Where it is over by now, or gone, they
-    /// wait on with the time that they have waited.
+    /// A party waits no longer, for it has a match. One that is being made may be refused still.
+    fn lead(&mut self, now_unix_ms: u64, match_id: MatchId, ticket: QueueTicket) {
+        self.hall.remove(ticket.id);
+        self.call_in(now_unix_ms, match_id, &ticket.members);
+        if self.placement.find(match_id).is_some_and(PlacedMatch::is_being_made) {
+            self.taken_for.entry(match_id).or_default().push(ticket);
+        }
+    }
+
+    /// Parties have places in a match that ran when they were reserved, durably. Where it is over by now, or gone, or
+    /// nobody new comes into any, they wait on with the time that they have waited.
     fn handle_filled(&mut self, now_unix_ms: u64, proposal: ProposalId, form: &FormMatch) {
         self.hall.accepted(proposal, &form.tickets);
         let until = reserved_until(now_unix_ms);
         for placed in &form.tickets {
-            let takes = self.placement.confirm(form.match_id, placed.ticket, until);
+            let is_there = self.placement.confirm(form.match_id, placed.ticket, until);
+            let takes = is_there && !self.is_storage_full;
             let Some(ticket) = self.hall.find(placed.ticket).cloned() else { continue };
             if takes {
-                self.hall.remove(ticket.id);
-                self.call_in(now_unix_ms, form.match_id, &ticket.members);
+                self.lead(now_unix_ms, form.match_id, ticket);
             } else {
-                self.put_back(form.match_id, &ticket);
+                self.put_back(form.match_id, ticket);
             }
         }
     }
 
-    /// A party that was taken for a match which it can play no more goes back into the queue.
-    fn put_back(&mut self, match_id: MatchId, ticket: &QueueTicket) {
-        if self.is_outdated(ticket) {
-            return self.dismiss(None, ticket.id, DisconnectReason::QueueCancelled);
+    /// A match was not made after all, or takes nobody. Whoever was taken for it here goes back into the queue; others who
+    /// wait to be led there are told why they are not.
+    pub(super) fn take_back(
+        &mut self,
+        now_unix_ms: u64,
+        match_id: MatchId,
+        reason: DisconnectReason,
+    ) {
+        let parties = self.taken_for.remove(&match_id).unwrap_or_default();
+        for (to, voice) in self.take_waiting(match_id) {
+            let mode = match self.sessions.get(&to) {
+                Some(Session::Authenticated(player)) => mode_of(&parties, player.id),
+                _ => None,
+            };
+            match (mode, voice) {
+                (None, _) => self.say(to, voice, LobbyReply::Refused { reason }),
+                // They hear that they wait again once they do.
+                (Some(_), Voice::News) => {}
+                (Some(mode), Voice::Answer) => {
+                    self.hold(now_unix_ms, to, LobbyRequest::FindMatch { mode });
+                }
+            }
         }
-        self.hall.returns(ticket.id);
+        for party in parties {
+            self.put_back(match_id, party);
+        }
+    }
+
+    /// A player gave up the place in a match that is being made: where that is refused, nobody waits for them again.
+    pub(super) fn stays_out(&mut self, match_id: MatchId, player: PlayerId) {
+        for party in self.taken_for.get_mut(&match_id).into_iter().flatten() {
+            party.members.retain(|member| member.player != player);
+        }
+    }
+
+    /// A party that was taken for a match which it cannot play goes back into the queue, but for those who wait anew. So
+    /// does one that changed meanwhile, and is taken out then: nothing is left of the match that somebody could make.
+    fn put_back(&mut self, match_id: MatchId, mut ticket: QueueTicket) {
+        for member in &ticket.members {
+            self.placement.withdraw(match_id, member.player);
+        }
+        let hall = &self.hall;
+        ticket.members.retain(|member| {
+            let waits_in = hall.of(member.player);
+            waits_in.is_none_or(|newer| newer.id <= ticket.id)
+        });
+        if ticket.members.is_empty() {
+            return;
+        }
         let members = ticket.members.iter().map(|member| member.player).collect();
         let (mode, queued_unix_ms) = (ticket.mode.clone(), ticket.queued_unix_ms);
+        let online = &self.online;
+        self.hall.returns(ticket, match_id, |player| online.contains_key(&player));
         let done_with = Some(match_id);
         self.enqueue(None, NewTicket { mode, members, queued_unix_ms, done_with });
+    }
+
+    /// Whom the store did not take back into the queue is tried again; whose time is up meanwhile is told so.
+    pub(super) fn put_back_stranded(&mut self, now_unix_ms: u64) {
+        for (ticket, match_id) in self.hall.stranded(now_unix_ms) {
+            if self.hall.is_over(ticket.id, now_unix_ms) {
+                self.dismiss(None, ticket.id, DisconnectReason::QueueTimeout);
+            } else {
+                self.put_back(match_id, ticket);
+            }
+        }
     }
 
     /// Places in a match for these parties.
@@ -152,7 +230,7 @@ impl Lobby {
         for member in members {
             let connections = self.online.get(&member.player).cloned().unwrap_or_default();
             for to in connections {
-                let has_asked = self.held.iter().any(|(from, _)| *from == to);
+                let has_asked = self.held.iter().any(|held| held.from == to);
                 if !has_asked
                     && let Some(Session::Authenticated(player)) = self.sessions.get(&to).cloned()
                 {
@@ -186,4 +264,11 @@ impl Lobby {
             }
         }
     }
+}
+
+/// What a player was looking for who is in one of these parties.
+fn mode_of(parties: &[QueueTicket], player: PlayerId) -> Option<String> {
+    let is_player = |member: &Member| member.player == player;
+    let party = parties.iter().find(|party| party.members.iter().any(is_player));
+    party.map(|party| party.mode.clone())
 }

@@ -1,13 +1,15 @@
 //! The lobby without a network: what it answers, and what it asks of shards and store.
 
+mod grouping;
 mod harness;
 mod orders;
 mod queueing;
+mod refusals;
 mod table;
 mod taking;
 
 use super::*;
-use harness::{Asked, Harness, NOW, enter, game};
+use harness::{Asked, Harness, Making, NOW, enter, game};
 use matchkeep_shared::game::Outcome;
 use matchkeep_shared::ids::Epoch;
 use matchkeep_shared::limits::PRIVATE_MATCHES_PER_PLAYER_MAX;

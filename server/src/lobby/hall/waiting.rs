@@ -3,6 +3,8 @@
 //! Owns: whether it is here, whether it waits on, and what about it has no answer yet. Must not know: other parties, who
 //! decides what becomes of it.
 
+use matchkeep_shared::ids::MatchId;
+
 use crate::matchmaking::{ProposalId, QueueEnd, QueueTicket, Queued};
 
 /// A party that waits.
@@ -42,8 +44,12 @@ pub(super) enum Standing {
     },
     /// The store says that it waits no longer. What became of it is still to be heard.
     Ended,
-    /// It was taken for a match that is over or gone, and is being put back into the queue.
-    Returns,
+    /// It was taken for a match that is over or gone or was not made, and is put back into the queue. Where that could not
+    /// be written, it is tried again then.
+    Returns {
+        taken_for: MatchId,
+        due_unix_ms: Option<u64>,
+    },
 }
 
 impl Waiting {
@@ -62,7 +68,8 @@ impl Waiting {
 
     /// Whether what was asked about it has no answer yet.
     pub(super) fn is_busy(&self) -> bool {
-        self.proposal.is_some() || matches!(self.standing, Standing::Leaves | Standing::Returns)
+        self.proposal.is_some()
+            || matches!(self.standing, Standing::Leaves | Standing::Returns { .. })
     }
 
     /// Whether the matchmaker sees it.

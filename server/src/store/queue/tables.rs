@@ -20,6 +20,11 @@ use crate::matchmaking::{
 const TICKET: &str = "
     SELECT id, mode, state, queued_unix_ms, ended_unix_ms, match, team, lobby, change
     FROM queue_tickets";
+/// Whether none of a party has been in another one since.
+const IS_NEWEST: &str = "
+    NOT EXISTS (SELECT 1 FROM queue_members AS own JOIN queue_members AS newer
+        ON newer.player = own.player AND newer.ticket > own.ticket
+        WHERE own.ticket = queue_tickets.id)";
 
 pub(in super::super) fn enqueue(
     connection: &Connection,
@@ -233,12 +238,14 @@ pub(in super::super) fn promised(
     connection: &Connection,
     after: Option<MatchId>,
 ) -> Result<Vec<Promised>, QueryError> {
-    // A match without one of its parties would split who plays together: whole matches are counted, not parties.
+    // A match without one of its parties would split who plays together: whole matches are counted, not parties. What
+    // somebody looked for after it is what they have now: for them the promise is over.
     let sql = format!(
-        "{TICKET} WHERE state = 'taken' AND match IN (
+        "{TICKET} WHERE state = 'taken' AND {IS_NEWEST} AND match IN (
             SELECT DISTINCT match FROM queue_tickets
             WHERE state = 'taken' AND (?1 IS NULL OR match > ?1)
                 AND NOT EXISTS (SELECT 1 FROM matches WHERE matches.id = queue_tickets.match)
+                AND {IS_NEWEST}
             ORDER BY match LIMIT ?2)
          ORDER BY match, id"
     );

@@ -10,7 +10,7 @@ use super::super::directory::Directory;
 use super::super::record::{FinishedMatch, NewMatch};
 use super::super::{SqliteDirectory, Store};
 use super::*;
-use crate::matchmaking::{LobbyId, Placed, ProposalId, QueueState, Taken};
+use crate::matchmaking::{LobbyId, Placed, ProposalId, QueueState, QueueTicket, Taken};
 use matchkeep_shared::limits::QUEUE_PROMISES_MAX;
 
 const LOBBY: LobbyId = LobbyId(u64::MAX);
@@ -217,6 +217,30 @@ fn a_promise_is_kept_in_mind_until_its_match_is_made() {
     place.directory.create(&new_match(8, None)).expect("new");
     let promised = place.directory.promised().expect("readable");
     assert_eq!(promised.iter().map(|p| p.match_id).collect::<Vec<_>>(), [MatchId(7)]);
+}
+
+#[test]
+fn a_promise_to_who_looked_for_another_match_since_is_over() {
+    let mut place = place(4);
+    let pair = place.enqueue(&[0, 1], 1).expect("room").ticket.id;
+    let others: Vec<QueueTicketId> =
+        (2..4).map(|n| place.enqueue(&[n], 1).expect("room").ticket.id).collect();
+    place.directory.form(&form(7, &[pair, others[0]])).expect("written");
+    place.directory.form(&form(8, &others[1..])).expect("written");
+    // One of the pair looks alone, one of the others for another match.
+    place.enqueue(&[1], 2).expect("room");
+    let again = NewTicket { done_with: Some(MatchId(8)), ..place.new_ticket(&[3], 2) };
+    let again = place.directory.enqueue(&again).expect("room").ticket.id;
+    let promised = |place: &Place| -> Vec<(u64, Vec<QueueTicketId>)> {
+        let promised = place.directory.promised().expect("readable");
+        let ids =
+            |tickets: &[(QueueTicket, Option<u8>)]| tickets.iter().map(|it| it.0.id).collect();
+        promised.iter().map(|it| (it.match_id.0, ids(&it.tickets))).collect()
+    };
+    assert_eq!(promised(&place), [(7, vec![others[0]])]);
+    // Whether that still waits or not.
+    place.directory.form(&form(9, &[again])).expect("written");
+    assert_eq!(promised(&place), [(7, vec![others[0]]), (9, vec![again])]);
 }
 
 #[test]

@@ -22,9 +22,21 @@ pub(super) struct Harness {
     /// Writes of the queue wait in `asked`, for a test to choose their order.
     pub(super) is_slow: bool,
     pub(super) asked: Vec<Asked>,
+    /// What becomes of matches that the lobby wants.
+    pub(super) making: Making,
     /// Everything that was said, in order.
     pub(super) said: Vec<(u64, LobbyMessage)>,
     pub(super) now: u64,
+}
+
+/// What becomes of a match that the lobby wants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Making {
+    AtOnce,
+    /// A test says when it is there.
+    Later,
+    /// The shard has no room.
+    Refused,
 }
 
 /// What was asked of the queue, by whom, and what the store said once it had it.
@@ -94,6 +106,7 @@ impl Harness {
             table,
             is_slow: false,
             asked: Vec::new(),
+            making: Making::AtOnce,
             said: Vec::new(),
             now: NOW,
         }
@@ -156,7 +169,7 @@ impl Harness {
         }
     }
 
-    /// Carries out what the lobby wants: accounts are numbered by connection, matches are made at once.
+    /// Carries out what the lobby wants: accounts are numbered by connection.
     /// Returns the last answer to `of`.
     pub(super) fn settle(
         &mut self,
@@ -194,10 +207,19 @@ impl Harness {
                         self.lobby.handle_queue(self.now, to, ask, said);
                     }
                 }
+                // Control makes none that could not be written down.
+                Action::Create { match_id, .. } if self.lobby.is_storage_full => {
+                    self.lobby.refuse_match(self.now, match_id, DisconnectReason::StorageFull);
+                }
+                Action::Create { match_id, .. } if self.making == Making::Refused => {
+                    self.event(ShardEvent::CreateRefused { match_id });
+                }
                 Action::Create { shard, match_id, .. } => {
                     self.created.push((match_id, shard));
                     self.table.records.insert(match_id, true);
-                    self.lobby.handle_shard_event(self.now, &ShardEvent::Created { match_id });
+                    if self.making == Making::AtOnce {
+                        self.event(ShardEvent::Created { match_id });
+                    }
                 }
                 Action::Say { .. } | Action::Close { .. } | Action::Release { .. } => {}
             }

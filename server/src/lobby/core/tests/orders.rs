@@ -57,6 +57,9 @@ impl Harness {
             9 => return self.pass(draw.below(400)),
             10 => {
                 self.table.is_full = draw.below(4) == 0;
+                let is_storage_full = draw.below(4) == 0;
+                self.lobby.set_storage_full(is_storage_full);
+                self.making = [Making::AtOnce, Making::Refused][usize::from(draw.below(4) == 0)];
                 return;
             }
             11 => {
@@ -76,7 +79,7 @@ impl Harness {
         };
         // Who waits for an answer does not ask again.
         let waits = |asked: &Asked| asked.to == Some(ConnectionKey(player));
-        let is_held = self.lobby.held.iter().any(|(held, _)| *held == ConnectionKey(player));
+        let is_held = self.lobby.held.iter().any(|held| held.from == ConnectionKey(player));
         if !is_held && !self.asked.iter().any(waits) {
             self.request(player, request);
         }
@@ -85,7 +88,10 @@ impl Harness {
     /// Everything is answered, and time passes until nothing more comes of it.
     fn calm_down(&mut self, draw: &mut Draw) {
         self.table.is_full = false;
-        for _ in 0..6 {
+        self.lobby.set_storage_full(false);
+        self.making = Making::AtOnce;
+        // Longer than it is waited for after a shard had no room.
+        for _ in 0..12 {
             while !self.asked.is_empty() {
                 self.shuffle(draw);
             }
@@ -144,6 +150,7 @@ fn whatever_the_order_of_answers_lobby_and_store_agree_and_parties_stay_whole() 
             agrees_with_the_store(&h);
             parties_are_whole(&h);
             assert_eq!(h.lobby.held.len(), 0, "somebody has no answer");
+            assert_eq!(h.table.promised(None), [], "somebody makes a match that was refused");
             // No mode is held up by what came to nothing.
             h.is_slow = false;
             for mode in ["pair", "squad"] {

@@ -152,6 +152,58 @@ fn a_party_that_changed_while_its_way_into_the_queue_was_written_waits_no_longer
 }
 
 #[test]
+fn a_party_of_which_all_go_while_its_way_into_the_queue_is_written_waits_no_longer() {
+    let mut h = Harness::new();
+    (1..=2).for_each(|connection| h.log_in(connection));
+    h.team_up(&[1, 2]);
+    h.is_slow = true;
+    assert_eq!(h.request(1, find("squad")), None);
+    for connection in 1..=2 {
+        let left = h.request(connection, LobbyRequest::LeaveParty);
+        assert_eq!(left, Some(LobbyReply::Party(None)));
+    }
+    h.answer_all();
+    assert_eq!(h.table.rows[&QueueTicketId(1)].state, QueueState::Cancelled);
+    h.is_slow = false;
+    waits(h.request(2, find("pair")));
+}
+
+#[test]
+fn a_party_of_which_all_go_is_taken_out_as_soon_as_that_can_be_written() {
+    let mut h = Harness::new();
+    (1..=2).for_each(|connection| h.log_in(connection));
+    h.team_up(&[1, 2]);
+    waits(h.request(1, find("slow")));
+    h.is_slow = true;
+    for connection in 1..=2 {
+        h.request(connection, LobbyRequest::LeaveParty);
+    }
+    h.table.is_full = true;
+    h.answer_all();
+    h.table.is_full = false;
+    h.is_slow = false;
+    // From when on they would have had a match with places left.
+    h.pass(30_000);
+    assert_eq!(h.table.rows[&QueueTicketId(1)].state, QueueState::Cancelled);
+    assert_eq!(h.created, []);
+}
+
+#[test]
+fn who_waits_together_since_an_earlier_process_waits_on_without_a_party() {
+    let mut table = Table::default();
+    let id = table.insert("slow", &[1, 2], NOW);
+    let mut h = Harness::on(table);
+    h.pass(0);
+    (1..=2).for_each(|connection| h.log_in(connection));
+    h.table.is_full = true;
+    assert!(matches!(h.request(1, LobbyRequest::Cancel), Some(LobbyReply::Refused { .. })));
+    h.table.is_full = false;
+    h.pass(30_000);
+    assert!(matches!(h.table.rows[&id].state, QueueState::Taken(_)));
+    assert!([1, 2].iter().all(|connection| h.heard(*connection).iter().any(is_assigned)));
+}
+
+#[test]
 fn who_looks_for_a_match_anew_while_the_earlier_wish_ends_is_not_ended_with_it() {
     let mut h = Harness::new();
     (1..=3).for_each(|connection| h.log_in(connection));
@@ -225,6 +277,30 @@ fn whose_time_is_up_is_told_though_nothing_can_be_written() {
 }
 
 #[test]
+fn a_party_that_changed_is_told_when_its_time_is_up_though_nothing_can_be_written() {
+    let mut h = Harness::new();
+    (1..=3).for_each(|connection| h.log_in(connection));
+    h.team_up(&[1, 2]);
+    let code = h.lobby.parties.of(PlayerId(1)).expect("a party").code;
+    waits(h.request(1, find("slow")));
+    h.table.is_full = true;
+    assert!(matches!(
+        h.request(3, LobbyRequest::JoinParty { code }),
+        Some(LobbyReply::Party(Some(_)))
+    ));
+    h.heard(1);
+    h.pass(119_000);
+    assert_eq!(h.heard(1), [], "that it waits no longer is not written");
+    h.pass(1000);
+    let news = LobbyMessage::News(unqueued(DisconnectReason::QueueTimeout));
+    assert_eq!(h.heard(1), [news]);
+    h.table.is_full = false;
+    h.pass(500);
+    assert_eq!(h.heard(1), [], "once");
+    assert_eq!(h.table.rows[&QueueTicketId(1)].state, QueueState::GivenUp);
+}
+
+#[test]
 fn an_answer_that_comes_late_brings_nobody_back_into_the_queue() {
     let mut h = Harness::new();
     (1..=2).for_each(|connection| h.log_in(connection));
@@ -269,7 +345,8 @@ fn who_waits_by_a_clock_ahead_of_ours_is_told_within_the_limit_that_there_is_no_
     let limit_ms = h.lobby.config.modes[4].rules.wait_seconds_max * 1000;
     h.pass(limit_ms - 1);
     assert_eq!(h.heard(1), []);
-    h.pass(1);
+    // It is looked twice a second.
+    h.pass(500);
     let told = LobbyMessage::News(unqueued(DisconnectReason::QueueTimeout));
     assert_eq!(h.heard(1), [told]);
     assert_eq!(h.table.rows[&id].state, QueueState::GivenUp);

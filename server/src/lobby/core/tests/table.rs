@@ -20,6 +20,8 @@ pub(super) struct Table {
     pub(super) means: BTreeMap<PlayerId, f64>,
     /// Nothing can be written.
     pub(super) is_full: bool,
+    /// As many wait as there is room for.
+    pub(super) is_crowded: bool,
     /// Nothing can be read.
     pub(super) is_unreadable: bool,
 }
@@ -111,6 +113,9 @@ impl Table {
         if self.is_full {
             return Err(DisconnectReason::StorageFull);
         }
+        if self.is_crowded {
+            return Err(DisconnectReason::QueueCrowded);
+        }
         let members: Vec<u64> = new.members.iter().map(|player| player.0).collect();
         let id = self.insert(&new.mode, &members, new.queued_unix_ms);
         Ok(self.queued(id))
@@ -135,14 +140,17 @@ impl Table {
         Formed::Taken
     }
 
-    fn promised(&self, after: Option<MatchId>) -> Vec<Promised> {
+    pub(super) fn promised(&self, after: Option<MatchId>) -> Vec<Promised> {
         let mut promised: BTreeMap<MatchId, Promised> = BTreeMap::new();
         for id in self.rows.keys() {
             let Queued { ticket, state, .. } = self.queued(*id);
             let QueueState::Taken(Taken { match_id, team, lobby, unix_ms }) = state else {
                 continue;
             };
-            if after.is_none_or(|after| match_id > after) && !self.records.contains_key(&match_id) {
+            let is_newest =
+                ticket.members.iter().all(|member| self.newest_of(member.player) == Some(*id));
+            let is_behind = after.is_none_or(|after| match_id > after);
+            if is_newest && is_behind && !self.records.contains_key(&match_id) {
                 let new = Promised { match_id, lobby, unix_ms, tickets: Vec::new() };
                 promised.entry(match_id).or_insert(new).tickets.push((ticket, team));
             }

@@ -1,6 +1,8 @@
 //! Parties that have a match: places that are kept together, promises of before, and matches that end too soon.
 
-use matchkeep_shared::limits::{QUEUE_CHANGES_MAX, QUEUE_PROMISES_MAX, RESERVATION};
+use matchkeep_shared::limits::{
+    LOBBY_HELD_MAX, QUEUE_CHANGES_MAX, QUEUE_PROMISES_MAX, RESERVATION,
+};
 
 use super::table::Table;
 use super::*;
@@ -70,6 +72,24 @@ fn places_that_were_reserved_are_free_again_where_it_could_not_be_written() {
     let own = led(&mut h, 3);
     assert_eq!((own.len(), led(&mut h, 4)), (1, own.clone()));
     assert_ne!(own[0], match_id);
+}
+
+#[test]
+fn a_party_waits_on_where_the_disk_is_full_before_it_fills_a_match() {
+    let (mut h, match_id) = on_the_way();
+    h.heard(3);
+    h.write(is_form);
+    h.lobby.set_storage_full(true);
+    h.answer_all();
+    let heard = h.heard(3);
+    assert!(matches!(heard[..], [LobbyMessage::News(LobbyReply::Queued(_))]), "{heard:?}");
+    assert!(!h.lobby.placement.find(match_id).expect("it goes on").expects(PlayerId(3)));
+    h.pass(1000);
+    assert!(!h.asked.iter().any(|asked| is_form(&asked.ask)), "nor tries meanwhile");
+    h.lobby.set_storage_full(false);
+    h.pass(500);
+    h.answer_all();
+    assert_eq!((led(&mut h, 3), led(&mut h, 4)), (vec![match_id], vec![match_id]));
 }
 
 #[test]
@@ -146,6 +166,7 @@ fn a_place_that_was_promised_before_is_kept_for_as_long_as_it_was_to_be() {
 #[test]
 fn a_place_that_was_promised_by_a_clock_ahead_of_ours_is_kept_no_longer_than_another() {
     let (mut h, match_id) = taken_before(NOW + HOUR_MS, true, &[2, 3, 4]);
+    h.pass(0);
     h.pass(RESERVATION.as_millis() as u64);
     let expects = h.lobby.placement.find(match_id).expect("it goes on").expects(PlayerId(1));
     assert!(!expects, "nobody holds a place for an hour");
@@ -182,6 +203,35 @@ fn every_promise_of_before_is_kept_with_all_its_parties_however_many_there_are()
 }
 
 #[test]
+fn a_promise_of_before_is_not_kept_to_who_has_looked_for_another_match_since() {
+    let mut table = Table::default();
+    for (match_id, members) in [(77, [1, 2]), (78, [3, 4])] {
+        let id = table.insert("pair", &members, 1);
+        table.take(id, MatchId(match_id), 0, NOW - 1000);
+    }
+    let waits = table.insert("pair", &[2], NOW - 500);
+    let mut h = Harness::on(table);
+    (1..=4).for_each(|connection| h.log_in(connection));
+    h.pass(0);
+    assert_eq!(h.created.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [MatchId(78)]);
+    assert_eq!(h.lobby.hall.of(PlayerId(2)).map(|ticket| ticket.id), Some(waits));
+    let reply = h.request(2, find("pair"));
+    assert!(matches!(reply, Some(LobbyReply::Queued(_))), "{reply:?}");
+}
+
+#[test]
+fn who_sits_in_a_match_is_led_there_and_not_where_they_were_promised_a_place() {
+    let mut h = Harness::new();
+    h.log_in(1);
+    let first = h.find(1, "duel").match_id;
+    let other = MatchId(first.0 + 100);
+    h.lobby.expect_match(other, Some(0), ShardId(0), 2, None);
+    let (epoch, tick, players) = (Epoch(2), Tick(10), vec![(PlayerId(1), None)]);
+    h.event(ShardEvent::Resumed { match_id: other, epoch, tick, players });
+    assert_eq!(h.find(1, "duel").match_id, other);
+}
+
+#[test]
 fn who_asks_before_the_queue_was_read_is_answered_by_all_that_is_in_it() {
     let mut table = Table::default();
     for player in 0..QUEUE_CHANGES_MAX as u64 {
@@ -202,6 +252,39 @@ fn who_asks_before_the_queue_was_read_is_answered_by_all_that_is_in_it() {
     };
     assert_eq!(heard.iter().filter_map(waited).collect::<Vec<_>>(), [950]);
     assert_eq!(h.table.rows.keys().next_back(), Some(&id), "and waits nowhere else");
+}
+
+#[test]
+fn who_asks_while_the_queue_cannot_be_read_hears_within_seconds_that_it_cannot() {
+    let held_ms = LOBBY_HELD_MAX.as_millis() as u64;
+    let mut table = Table::default();
+    table.is_unreadable = true;
+    let mut h = Harness::on(table);
+    let match_id = MatchId(77);
+    h.lobby.expect_match(match_id, Some(5), ShardId(0), 4, None);
+    (1..=3).for_each(|connection| h.log_in(connection));
+    let asks = [(1, find("duel")), (2, LobbyRequest::Locate { match_id })];
+    for (connection, request) in asks {
+        assert_eq!(h.request(connection, request), None);
+    }
+    // However often that is tried.
+    for _ in 0..10 {
+        h.pass(held_ms / 10 - 1);
+    }
+    assert_eq!(h.request(3, find("squad")), None);
+    h.pass(10);
+    let answer = |reason| LobbyMessage::Answer(LobbyReply::Refused { reason });
+    for connection in 1..=2 {
+        assert_eq!(h.heard(connection).last(), Some(&answer(DisconnectReason::Internal)));
+    }
+    assert!(!h.heard(3).contains(&answer(DisconnectReason::Internal)), "who asked later");
+    h.lobby.set_storage_full(true);
+    h.pass(held_ms);
+    assert_eq!(h.heard(3), [answer(DisconnectReason::StorageFull)], "where that is why");
+    h.lobby.set_storage_full(false);
+    h.table.is_unreadable = false;
+    h.pass(250);
+    h.find(1, "duel");
 }
 
 #[test]
