@@ -49,6 +49,12 @@ pub trait Brain<G: Game>: Send {
     fn findings(&self) -> Vec<(&'static str, f64)> {
         Vec::new()
     }
+
+    /// How far this bot's snapshots showed each other player move, in the game's units of length, for the report at
+    /// the end. Empty where a game has no such thing, and where the bot does not look.
+    fn seen(&self) -> Vec<(Slot, f64)> {
+        Vec::new()
+    }
 }
 
 /// What a brain knows when its match begins.

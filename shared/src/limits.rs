@@ -218,6 +218,9 @@ pub const SHARD_COMMANDS_MAX: usize = 4096;
 pub const SHARD_REPORTS_MAX: usize = 16_384;
 /// Writes waiting for the store.
 pub const STORE_WRITES_MAX: usize = 16_384;
+/// Newer identities of players, each shown in a match, that wait for a store which cannot judge them now. Of whoever
+/// finds no room what was shown before counts, until it ends.
+pub const IDENTITIES_WAITING_MAX: usize = STORE_WRITES_MAX;
 /// Pieces of journals on their way to the store's thread: a second of 1,000 matches at 60 Hz.
 pub const JOURNAL_ITEMS_MAX: usize = 65_536;
 /// A list the admin interface answers in one piece.

@@ -18,6 +18,9 @@ const FROM_FILES_BYTES: usize = 2 * KIB * KIB;
 /// What is read from a journal: what it holds, and a list of what is damaged.
 const FROM_JOURNALS_BYTES: usize = 64 * KIB;
 
+/// What the records of a journal carry: of so little, unpacked, at most what a message of a server comes to.
+const FROM_RECORDS_BYTES: usize = FROM_SERVERS_BYTES;
+
 /// The bound of each decoder.
 fn bound(name: &str) -> usize {
     match name {
@@ -29,6 +32,8 @@ fn bound(name: &str) -> usize {
         }
         "recording" | "map" => FROM_FILES_BYTES,
         "journal_record" | "journal_page" => FROM_JOURNALS_BYTES,
+        "journal_header" | "journal_frames" | "journal_checkpoint" | "journal_incident"
+        | "journal_result" => FROM_RECORDS_BYTES,
         _ => panic!("decoder `{name}` has no bound"),
     }
 }

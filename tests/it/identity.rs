@@ -14,7 +14,7 @@ use matchkeep_client::transport::{
 use matchkeep_server::accounts::Ban;
 use matchkeep_server::node::Node;
 use matchkeep_server::settings::SettingsFile;
-use matchkeep_server::store::PlayerBook;
+use matchkeep_server::store::{DATABASE_FILE, PlayerBook};
 use matchkeep_shared::arena::{Arena, ArenaInput};
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::encoding::decode;
@@ -311,6 +311,33 @@ async fn an_identity_is_refreshed_while_its_player_plays() {
     let mismatch = ClientError::Disconnected(DisconnectReason::IdentityMismatch);
     assert_eq!(refusal.to_string(), mismatch.to_string());
     play_for(&mut ada, Duration::from_millis(100)).await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_refreshes_while_the_database_is_held_plays_on() {
+    let (folder, key) = scene();
+    let server = Guarded::start(folder).await;
+    // Good for two seconds and its leeway of five.
+    let mut ada = server.join(key.token("ada", 2), Return::Never).await;
+    let ends = Instant::now() + Duration::from_secs(7);
+    let database = server.folder.path().join("data").join(DATABASE_FILE);
+    let lock = rusqlite::Connection::open(database).expect("the node made it");
+    lock.execute_batch("BEGIN IMMEDIATE").expect("nothing else writes now");
+    ada.refresh(text(key.token("ada", 60))).expect("it is short");
+    let until_refused = async {
+        while server.node.stats().await.expect("the node runs").control.store_errors == 0 {
+            play_for(&mut ada, Duration::from_millis(50)).await;
+        }
+    };
+    within(20, "that the store gives up", until_refused).await;
+    // She has no answer, so nothing keeps her from showing another one.
+    ada.refresh(text(key.token("ada", 60))).expect("it is short");
+    play_for(&mut ada, Duration::from_millis(200)).await;
+    lock.execute_batch("COMMIT").expect("it was ours");
+    let left = ends.saturating_duration_since(Instant::now());
+    play_for(&mut ada, left + Duration::from_secs(1)).await;
+    ada.leave().await;
     server.stop().await;
 }
 

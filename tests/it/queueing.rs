@@ -193,6 +193,39 @@ async fn who_waits_can_stop_and_is_told_when_it_is_in_vain() {
     server.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn news_of_an_earlier_search_does_not_end_the_next_one() {
+    let server = TestServer::start(MODES).await;
+    let (mut ada, mut ben) = (server.sign_in("ada").await, server.sign_in("ben").await);
+    let party = ada.open_party().await.expect("a party");
+    ben.join_party(&party.code).await.expect("it has room");
+    waits(&mut ada, "squad").await;
+    // He ends ada's search, and she does not look before she begins the next one.
+    ben.leave_party().await.expect("he was in it");
+    waits(&mut ada, "squad").await;
+    let mut others = Vec::new();
+    for name in ["cleo", "dan", "eve"] {
+        let mut lobby = server.sign_in(name).await;
+        waits(&mut lobby, "squad").await;
+        others.push(lobby);
+    }
+    let place = found(&mut ada).await;
+    assert_eq!(found(&mut others[0]).await.match_id, place.match_id);
+
+    // The same for who is led: bob is told of two searches before the answer to something else.
+    let (mut amy, mut bob) = (server.sign_in("amy").await, server.sign_in("bob").await);
+    let party = amy.open_party().await.expect("a party");
+    bob.join_party(&party.code).await.expect("it has room");
+    waits(&mut amy, "squad").await;
+    amy.cancel().await.expect("they waited");
+    waits(&mut amy, "squad").await;
+    bob.open_party().await.expect("he is in it");
+    assert!(matches!(news(&mut bob).await, LobbyNews::Queued(_)));
+    let unheard = tokio::time::timeout(Duration::from_millis(200), bob.news()).await;
+    assert!(unheard.is_err(), "{unheard:?}");
+    server.stop().await;
+}
+
 /// The program that serves the game of a process of its own.
 const FRAGILE: &str = env!("CARGO_BIN_EXE_fragile");
 

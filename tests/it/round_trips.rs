@@ -1,12 +1,16 @@
-//! What is written is read back as it was, for every kind of bytes that crosses the network.
+//! What is written is read back as it was, for every kind of bytes that crosses the network or lies in a journal.
 
 use matchkeep_client::bots::recording::Recording;
+use matchkeep_server::matches::frame::{Frame, FrameWriter, next_frame};
+use matchkeep_server::matches::header::MatchHeader;
+use matchkeep_server::matches::incident::{Incident, IncidentCause};
+use matchkeep_server::matches::state::{Entry, MatchState, UsedTicket};
 use matchkeep_shared::arena::{Arena, ArenaConfig, ArenaEvent, ArenaInput, Map, Weapon};
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::encoding::{decode, encode};
-use matchkeep_shared::game::{Outcome, PlayerResult};
+use matchkeep_shared::game::{Inputs, Outcome, PlayerInfo, PlayerResult};
 use matchkeep_shared::ids::{Epoch, MatchId, PlayerId, Slot};
-use matchkeep_shared::limits::SERVER_MESSAGE_BYTES_MAX;
+use matchkeep_shared::limits::{CHECKPOINT_BYTES_MAX, SERVER_MESSAGE_BYTES_MAX};
 use matchkeep_shared::ticket::TOKEN_BYTES_MAX;
 use matchkeep_shared::time::Tick;
 use matchkeep_shared::wire::bits::{BitReader, BitWriter};
@@ -207,12 +211,93 @@ proptest! {
     }
 
     #[test]
+    fn headers(
+        content_version: u32, rules_version: u32, game in ".{0,32}",
+        map in option::of(".{0,32}"), created_unix_ms: u64, places in 1..16_usize
+    ) {
+        let spec = samples::spec(places);
+        let ours = MatchHeader::new::<Arena>(&spec, map, created_unix_ms);
+        let read = MatchHeader::decode(&encode(&ours)).expect("it is one");
+        prop_assert_eq!(&read, &ours);
+        let again = read.spec::<Arena>().expect("it is this build's");
+        prop_assert_eq!(encode(&again), encode(&spec));
+        let mut theirs = ours;
+        (theirs.content_version, theirs.rules_version) = (content_version, rules_version);
+        theirs.game = game;
+        let read = MatchHeader::decode(&encode(&theirs)).expect("it is one");
+        prop_assert!(read == theirs && read.spec::<Arena>().is_err());
+    }
+
+    #[test]
+    fn match_frames(
+        ids: [u8; 16], expires_unix_ms: u64, slot in any::<u8>().prop_map(Slot), id: u64,
+        text in ".{0,24}", hash: Option<u64>, substituted: [bool; 4],
+        given in prop::collection::vec(option::of(inputs()), 4)
+    ) {
+        let ticket = Some(UsedTicket { id: ids, expires_unix_ms });
+        let player = PlayerInfo { id: PlayerId(id), name: text.clone(), team: Some(slot.0) };
+        let all = [
+            Entry::Join { slot, player, ticket },
+            Entry::Leave { slot },
+            Entry::Lost { slot },
+            Entry::Regained { slot, ticket: None },
+            Entry::End { reason: text },
+        ];
+        let mut inputs = Inputs::new(given.len());
+        for (slot, input) in (0..).map(Slot).zip(&given) {
+            inputs.set(slot, *input);
+        }
+        let (mut writer, mut bytes) = (FrameWriter::default(), Vec::new());
+        for entries in [&all[..], &[]] {
+            writer.begin(entries, given.len(), &inputs, |slot| substituted[slot.index()]);
+            writer.finish(hash, &mut bytes);
+        }
+        let mut rest = &*bytes;
+        for entries in [&all[..], &[]] {
+            let frame = next_frame(&mut rest).expect("it is whole").expect("there is one");
+            let frame = Frame::<ArenaInput>::decode(frame, given.len()).expect("it is one");
+            prop_assert_eq!(&*frame.entries, entries);
+            prop_assert_eq!(frame.hash, hash);
+            let both = given.iter().zip(substituted).map(|(input, is)| Some(((*input)?, is)));
+            prop_assert_eq!(frame.inputs, both.collect::<Vec<_>>());
+        }
+        prop_assert!(next_frame(&mut rest).expect("nothing is left").is_none());
+    }
+
+    #[test]
+    fn incidents(
+        cause in prop::sample::select(IncidentCause::ALL), tick: u64, text in ".{0,200}",
+        suspect in bytes(600)
+    ) {
+        let incident = Incident { cause, tick: Tick(tick), text, suspect };
+        prop_assert_eq!(Incident::decode(&encode(&incident)).expect("it is one"), incident);
+    }
+
+    #[test]
+    fn results(outcome in outcomes()) {
+        let read = decode::<Outcome, CHECKPOINT_BYTES_MAX>("result", &encode(&outcome));
+        prop_assert_eq!(read.expect("it is one"), outcome);
+    }
+
+    #[test]
     fn recordings_of_any_size(players in 1..9_u32, frames in 2..30_u32) {
         for bytes in [recordings::tiny(players, frames), recordings::tiny_gz(players, frames)] {
             let recording = Recording::parse(&bytes).expect("it is one");
             prop_assert_eq!(recording.players(), players as usize);
             prop_assert_eq!(recording.duration().as_millis(), u128::from(10 * (frames - 1)));
         }
+    }
+}
+
+#[test]
+fn checkpoints() {
+    for ticks in [0, 1, 30, 300] {
+        let bytes = samples::checkpoint(ticks);
+        let state = MatchState::<Arena>::decode(&bytes).expect("it is one");
+        assert_eq!((state.tick(), state.places()), (Tick(ticks), 2));
+        let mut again = Vec::new();
+        state.encode(&mut again);
+        assert!(again == bytes, "after {ticks} ticks");
     }
 }
 

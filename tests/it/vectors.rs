@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use matchkeep_shared::arena::{ArenaConfig, ArenaEntity, ArenaEvent, ArenaInput};
+use matchkeep_shared::arena::{ArenaConfig, ArenaEntity, ArenaEvent, ArenaInput, PickupKind};
 use matchkeep_shared::encoding::{decode, encode};
 use matchkeep_shared::ids::EntityId;
 use matchkeep_shared::limits::SERVER_MESSAGE_BYTES_MAX;
@@ -17,8 +17,8 @@ use matchkeep_shared::wire::lobby::{LobbyMessage, LobbyRequest};
 use matchkeep_shared::wire::message::{ClientMessage, ServerMessage};
 use matchkeep_shared::wire::plain;
 use matchkeep_shared::wire::snapshot::SnapshotHead;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// What the code makes of a vector's bytes: as the document's value would be, and encoded once more.
@@ -40,7 +40,7 @@ fn what_was_worked_out_by_hand_is_what_the_code_reads_and_writes() {
         }
     }
     assert_eq!(seen.len(), 10, "every kind: {seen:?}");
-    assert!(seen.values().sum::<usize>() >= 150, "{seen:?}");
+    assert!(seen.values().sum::<usize>() >= 157, "{seen:?}");
 }
 
 fn check(vector: &Value) {
@@ -54,7 +54,12 @@ fn check(vector: &Value) {
         return;
     }
     let (value, again) = read.unwrap_or_else(|error| panic!("{what}, {name}: {error}"));
-    assert_eq!(leaves(&value), leaves(&vector["value"]), "{what}, {name}: {value}");
+    let document = &vector["value"];
+    compare(what, &value, document).unwrap_or_else(|error| panic!("{what}, {name}: {error}"));
+    // A comparison that knows no names would let this pass.
+    for wrong in swapped(document) {
+        assert!(compare(what, &value, &wrong).is_err(), "{what}, {name}: {value} is not {wrong}");
+    }
     if !has("unusual") {
         assert_eq!(again, bytes, "{what}, {name}");
     }
@@ -87,15 +92,46 @@ fn plain_value<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Read {
 
 /// Its bytes alone: a map that nobody can play on is a configuration on the wire, and none to the game.
 fn configuration(bytes: &[u8]) -> Read {
-    #[derive(Serialize, serde::Deserialize)]
+    #[derive(Serialize, Deserialize)]
+    struct Point {
+        x: f32,
+        y: f32,
+        z: f32,
+    }
+    #[derive(Serialize, Deserialize)]
+    struct Solid {
+        lowest: Point,
+        highest: Point,
+    }
+    #[derive(Serialize, Deserialize)]
+    struct Spawn {
+        origin: Point,
+        yaw: u16,
+    }
+    #[derive(Serialize, Deserialize)]
+    struct Pickup {
+        item: PickupKind,
+        origin: Point,
+        respawn: u16,
+    }
+    #[derive(Serialize, Deserialize)]
     struct Map {
         name: String,
-        boxes: Vec<[[f32; 3]; 2]>,
-        spawns: Vec<([f32; 3], u16)>,
-        pickups: Vec<(matchkeep_shared::arena::PickupKind, [f32; 3], u16)>,
+        boxes: Vec<Solid>,
+        spawns: Vec<Spawn>,
+        pickups: Vec<Pickup>,
     }
-    #[derive(Serialize, serde::Deserialize)]
-    struct Configuration(Map, u16, u16, u8, u16, u16, u16, u16);
+    #[derive(Serialize, Deserialize)]
+    struct Configuration {
+        map: Map,
+        players_max: u16,
+        players_min: u16,
+        teams: u8,
+        frag_limit: u16,
+        time_limit: u16,
+        warmup: u16,
+        countdown: u16,
+    }
     let as_game = decode::<ArenaConfig, SERVER_MESSAGE_BYTES_MAX>("vector", bytes);
     let read = plain_value::<Configuration>(bytes);
     if let (Ok(config), Ok((_, again))) = (as_game, &read) {
@@ -234,45 +270,128 @@ fn view(kinds: &[Kind], entities: &Value) -> View {
     view
 }
 
-/// All that a value says, whatever its parts are called: the document's names are not the code's. Which choice was
-/// made counts too, where both name it.
-fn leaves(value: &Value) -> Vec<String> {
-    let mut all = Vec::new();
-    gather(value, &mut all);
-    all.sort();
-    all
+/// Names that differ: the code's, and the document's.
+const NAMES: &[(&str, &str)] = &[
+    ("match_id", "match"),
+    ("waited_ms", "waited"),
+    ("limit_ms", "limit"),
+    ("hold_ms", "hold"),
+    ("kind", "item"),
+];
+/// Pairs of the code whose parts the document names, by the list that they are in.
+const PAIRS: &[(&str, [&str; 2])] = &[("stats", ["name", "value"])];
+/// Choices of one value that the document alone has a name for.
+const NAMED_BY_DOCUMENT: &[(&str, &str)] =
+    &[("Roster", "entries"), ("Joined", "entry"), ("Phase", "phase")];
+/// Choices of one value that the code alone has a name for.
+const NAMED_BY_CODE: &[(&str, &str)] = &[("Identity", "token")];
+/// What is one of several by its name, which the document writes in its own way.
+const ONE_OF_SEVERAL: &[&str] = &["reason", "weapon", "item", "phase"];
+
+fn looked_up<T: Copy>(table: &[(&str, T)], name: &str) -> Option<T> {
+    table.iter().find(|(known, _)| *known == name).map(|(_, found)| *found)
 }
 
-fn gather(value: &Value, all: &mut Vec<String>) {
-    let plain = |text: &str| text.to_lowercase().replace(['_', ' '], "");
-    match value {
-        Value::Null => all.push("null".to_owned()),
-        Value::Bool(flag) => all.push(flag.to_string()),
-        Value::Number(number) => all.push(number.to_string()),
-        Value::String(text) if text.is_empty() => {}
-        Value::String(text) => all.push(plain(text)),
-        Value::Array(list) => {
-            let bytes: Option<Vec<u8>> = list
-                .iter()
-                .map(|item| item.as_u64().and_then(|byte| u8::try_from(byte).ok()))
-                .collect();
-            match bytes {
-                Some(bytes) if !bytes.is_empty() => all.push(hex(&bytes)),
-                _ => list.iter().for_each(|item| gather(item, all)),
-            }
-        }
-        Value::Object(members) => {
-            for (name, member) in members {
-                let is_choice = name.starts_with(char::is_uppercase);
-                let tag = plain(name);
-                let told = ["answer", "news", "name", "identity", "ticket", "token"];
-                if is_choice && !told.contains(&tag.as_str()) {
-                    all.push(tag);
+/// Whether the document's value is the code's, part by part and by the parts' names; `field` is what it is the value of.
+fn compare(field: &str, code: &Value, document: &Value) -> Result<(), String> {
+    let unlike = || Err(format!("{field}: the code has {code}, the document {document}"));
+    match (code, document) {
+        (Value::Object(ours), Value::Object(theirs)) => match choice(ours) {
+            Some((tag, value)) => {
+                let [(name, described)] = Vec::from_iter(theirs)[..] else { return unlike() };
+                if !tag.eq_ignore_ascii_case(name) {
+                    return unlike();
                 }
-                gather(member, all);
+                let member = |table, value: &Value| {
+                    let only = value.as_object().filter(|members| members.len() == 1);
+                    looked_up(table, tag).and_then(|name: &str| only?.get(name).cloned())
+                };
+                let ours = member(NAMED_BY_CODE, value);
+                let theirs = member(NAMED_BY_DOCUMENT, described);
+                // What is one of several goes by what it is called.
+                let within = looked_up(NAMED_BY_DOCUMENT, tag).unwrap_or(tag);
+                let ours = ours.as_ref().unwrap_or(value);
+                compare(within, ours, theirs.as_ref().unwrap_or(described))
+            }
+            None if ours.len() != theirs.len() => unlike(),
+            None => ours.iter().try_for_each(|(name, value)| {
+                let known = Some(name.as_str()).filter(|name| theirs.contains_key(*name));
+                let name = known.or(looked_up(NAMES, name)).unwrap_or(name);
+                match theirs.get(name) {
+                    Some(described) => compare(name, value, described),
+                    None => Err(format!("{field}: the document has no `{name}`: {document}")),
+                }
+            }),
+        },
+        (Value::String(tag), Value::Object(theirs)) => {
+            let bare = serde_json::Map::from_iter([(tag.clone(), json!({}))]);
+            if *theirs == bare { Ok(()) } else { unlike() }
+        }
+        (Value::Array(ours), Value::Object(_)) => {
+            let names = looked_up(PAIRS, field).filter(|names| names.len() == ours.len());
+            let Some(names) = names else { return unlike() };
+            let named =
+                names.iter().zip(ours).map(|(name, part)| ((*name).to_owned(), part.clone()));
+            compare(field, &Value::Object(named.collect()), document)
+        }
+        (Value::Array(ours), Value::Array(theirs)) if ours.len() == theirs.len() => {
+            ours.iter().zip(theirs).try_for_each(|(ours, theirs)| compare(field, ours, theirs))
+        }
+        (Value::Array(bytes), Value::String(text)) => {
+            let byte = |byte: &Value| byte.as_u64().and_then(|byte| u8::try_from(byte).ok());
+            match bytes.iter().map(byte).collect::<Option<Vec<u8>>>() {
+                Some(bytes) if hex(&bytes) == *text => Ok(()),
+                _ => unlike(),
             }
         }
+        (Value::String(ours), Value::String(theirs)) if ONE_OF_SEVERAL.contains(&field) => {
+            let plain = |text: &str| text.to_lowercase().replace(['_', ' '], "");
+            if plain(ours) == plain(theirs) { Ok(()) } else { unlike() }
+        }
+        _ if code == document => Ok(()),
+        _ => unlike(),
     }
+}
+
+/// Which of several it is, and its value: serde calls choices by their names, fields never begin with a capital.
+fn choice(members: &serde_json::Map<String, Value>) -> Option<(&str, &Value)> {
+    let (name, value) = members.iter().next().filter(|_| members.len() == 1)?;
+    name.starts_with(char::is_uppercase).then_some((name, value))
+}
+
+/// The value with any two members of one object changed for each other, in every way that makes another value.
+fn swapped(value: &Value) -> Vec<Value> {
+    let mut all = Vec::new();
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                for (other, another) in members.iter().filter(|(other, _)| *other > name) {
+                    if value != another {
+                        let mut members = members.clone();
+                        members.insert(name.clone(), another.clone());
+                        members.insert(other.clone(), value.clone());
+                        all.push(Value::Object(members));
+                    }
+                }
+                all.extend(swapped(value).into_iter().map(|inner| {
+                    let mut members = members.clone();
+                    members.insert(name.clone(), inner);
+                    Value::Object(members)
+                }));
+            }
+        }
+        Value::Array(list) => {
+            for (at, value) in list.iter().enumerate() {
+                all.extend(swapped(value).into_iter().map(|inner| {
+                    let mut list = list.clone();
+                    list[at] = inner;
+                    Value::Array(list)
+                }));
+            }
+        }
+        _ => {}
+    }
+    all
 }
 
 fn text_of(value: &Value) -> &str {

@@ -204,11 +204,25 @@ def check_sight(report, name, walker, witness, epoch, since):
     report.check(f"{name}: seen to walk", walked(path) > 150, f"{walked(path):.0f} units")
 
 
+async def check_watched(report, server, walker, watcher):
+    """A bot of the server's own program, which decodes by itself, sees the walker move."""
+    printed, _ = await asyncio.to_thread(watcher.communicate, timeout=20)
+    key = await busiest(server)
+    moved = [row["moved_units"] for row in json.loads(printed)["seen"]
+             if (row["match"], row["slot"]) == (key, walker.slot)]
+    report.check("the walker is seen to move by a bot", len(moved) == 1 and moved[0] > 150,
+                 ", ".join(f"{units:.0f} units" for units in moved) or "it was not seen")
+
+
+async def busiest(server):
+    """The match that is played. Private ones may be there still; nobody plays in them."""
+    matches = await asyncio.to_thread(server.matches)
+    return max(matches, key=lambda row: row["players"] + row["held"])["id"]
+
+
 async def check_state(report, name, server, participant):
     """What was decoded is what the server has, field by field. Returns where the server has the player."""
-    # Private matches may be there still; nobody plays in them.
-    matches = await asyncio.to_thread(server.matches)
-    key = max(matches, key=lambda row: row["players"] + row["held"])["id"]
+    key = await busiest(server)
     # Not every tick is sent, and not every one that is sent arrives.
     for _ in range(10):
         tick, state = await asyncio.to_thread(server.entities, key)
@@ -325,13 +339,14 @@ async def scenario(report, server):
     check_arrival(report, walker, witness)
     await check_steps(report, walker)
 
-    bots = server.bots(3, 40)
+    bots, watcher = server.bots(3, 40), server.watcher(4)
     try:
         witness.walker.ordered = None
         epoch, since = walker.observer.newest
         await walker.ticks(300)
         check_bots(report, walker, epoch)
         check_sight(report, "the walker", walker, witness, epoch, since)
+        await check_watched(report, server, walker, watcher)
         await check_state(report, "the walker's view", server, walker)
         await check_state(report, "the witness's view", server, witness)
         await check_losses(report, server, lobby)
@@ -350,8 +365,9 @@ async def scenario(report, server):
             check_snapshots(report, participant)
         await check_leave(report, walker, witness)
     finally:
-        bots.terminate()
-        bots.wait()
+        for process in (bots, watcher):
+            process.terminate()
+            process.wait()
 
 
 def run(report, program, part):

@@ -89,6 +89,13 @@ class Server:
              "--data", self._data()],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
+    def watcher(self, seconds):
+        """One bot that plays to win, and prints at the end how far it saw whom move."""
+        return subprocess.Popen(
+            [self._program, "bots", "--count", "1", "--name", "watcher", "--mode", MODE, "--seconds", str(seconds),
+             "--data", self._data(), "--json"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
     def matches(self):
         """The running matches, as the server sees them."""
         return self._ask("match", "ls")

@@ -46,6 +46,11 @@ pub fn seeds(decoder: &str) -> Vec<Vec<u8>> {
         }
         "journal_record" => journals(),
         "journal_page" => pages(),
+        "journal_header" => samples::journal_headers(),
+        "journal_frames" => samples::journal_frames(),
+        "journal_checkpoint" => samples::checkpoints(),
+        "journal_incident" => samples::incidents().iter().map(encode).collect(),
+        "journal_result" => samples::outcomes().iter().map(encode).collect(),
         _ => panic!("no decoder `{decoder}`"),
     }
 }

@@ -1,8 +1,9 @@
-//! Every decoder of bytes from strangers, each as a function of bytes alone. Fuzzers, corpora and
+//! Every decoder of bytes from strangers and from files, each as a function of bytes alone. Fuzzers, corpora and
 //! property tests call them; a decoder passes when it returns.
 //!
 //! Each also says what must hold of what it accepts: it encodes again, and to what it was.
 
+mod content;
 mod journal;
 mod session;
 
@@ -28,6 +29,10 @@ use matchkeep_shared::wire::snapshot::SnapshotHead;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
 use crate::samples;
+pub use content::{
+    FRAME_PLACES, journal_checkpoint, journal_frames, journal_header, journal_incident,
+    journal_result,
+};
 pub use journal::{checksum, journal_page, journal_record, journal_script};
 pub use session::{script, session};
 
@@ -51,6 +56,11 @@ pub const DECODERS: &[(&str, Decoder)] = &[
     ("map", map),
     ("journal_record", journal_record),
     ("journal_page", journal_page),
+    ("journal_header", journal_header),
+    ("journal_frames", journal_frames),
+    ("journal_checkpoint", journal_checkpoint),
+    ("journal_incident", journal_incident),
+    ("journal_result", journal_result),
 ];
 
 /// A client's datagram, as a shard reads it. What is accepted is never longer than it must be by more than

@@ -1,9 +1,11 @@
-//! Valid bytes of every kind that crosses the network: what corpora begin with and what tests damage.
+//! Valid bytes of every kind that crosses the network or lies in a journal: what corpora begin with and what tests damage.
+
+mod content;
 
 use std::sync::OnceLock;
 
 use matchkeep_client::netcode::{identity_message, join_message, leave_message};
-use matchkeep_server::matches::{Match, MatchOptions, MatchSpec};
+use matchkeep_server::matches::{Match, MatchOptions};
 use matchkeep_shared::Game;
 use matchkeep_shared::arena::{
     Arena, ArenaConfig, ArenaEvent, ArenaInput, Phase, RosterEntry, Weapon,
@@ -25,6 +27,10 @@ use matchkeep_shared::wire::message::{
     ClientMessage, Credential, GameVersion, Join, ServerMessage, Welcome,
 };
 
+pub use content::{
+    checkpoint, checkpoints, incidents, journal_frames, journal_headers, outcomes, spec,
+};
+
 /// A mode's configuration with these places and without an end.
 ///
 /// # Panics
@@ -41,16 +47,7 @@ pub fn config(players: usize) -> ArenaConfig {
 /// # Panics
 /// Never: there are as many places as players.
 pub fn full_match(players: usize, journaled: bool) -> Match<Arena> {
-    let spec = MatchSpec {
-        id: MatchId(7),
-        mode: "test".into(),
-        places: players,
-        rate: TickRate::default(),
-        hold_ticks: 60,
-        config: config(players),
-        seed: 1,
-    };
-    let mut game = Match::new(spec, MatchOptions { journaled, ..MatchOptions::default() });
+    let mut game = Match::new(spec(players), MatchOptions { journaled, ..MatchOptions::default() });
     for i in 1..=players as u64 {
         let player = PlayerInfo { id: PlayerId(i), name: format!("player{i}"), team: None };
         game.join(&player, None).expect("a place is free");

@@ -27,7 +27,7 @@ use crate::netcode::SnapshotInfo;
 use crate::transport::udp::Udp;
 use crate::transport::{ClientError, Return, Trust, endpoint};
 
-pub use report::{BotReturns, Finding, SwarmReport};
+pub use report::{BotReturns, Finding, Seen, SwarmReport};
 
 use driver::Driver;
 use joining::Joining;

@@ -137,7 +137,11 @@ impl LobbyClient {
     /// # Errors
     /// [`ClientError`]: no such mode, no room.
     pub async fn seek(&mut self, mode: &str) -> Result<Sought, ClientError> {
-        match self.request(&LobbyRequest::FindMatch { mode: mode.to_owned() }).await? {
+        let reply = self.request(&LobbyRequest::FindMatch { mode: mode.to_owned() }).await?;
+        // What came before this answer is of an earlier search, whose end would pass for this one's. Where it is
+        // refused, that search may go on.
+        drop_search_news(&mut self.news);
+        match reply {
             LobbyReply::Assigned(assignment) => Ok(Sought::Found(self.completed(assignment))),
             LobbyReply::Queued(queued) => Ok(Sought::Waits(queued)),
             _ => Err(out_of_place()),
@@ -284,6 +288,9 @@ impl LobbyClient {
                 }
                 LobbyMessage::Answer(reply) => return Ok(reply),
                 LobbyMessage::News(reply) => {
+                    if matches!(reply, LobbyReply::Queued(_)) {
+                        drop_search_news(&mut self.news);
+                    }
                     // Who never asks for news needs the last of them at most.
                     if self.news.len() >= LOBBY_BACKLOG_MAX {
                         self.news.pop_front();
@@ -310,6 +317,11 @@ impl LobbyClient {
             }
         }
     }
+}
+
+/// Forgets what was said of searches so far: what came before a Queued is of an earlier waiting. A party outlasts them.
+fn drop_search_news(news: &mut VecDeque<LobbyReply>) {
+    news.retain(|reply| matches!(reply, LobbyReply::Party(_)));
 }
 
 fn no_random_numbers() -> ClientError {

@@ -192,6 +192,12 @@ fn document(report: &SwarmReport) -> serde_json::Value {
             "gaps_ms": bot.gaps_ms,
             "ticks_rolled_back": bot.ticks_rolled_back,
         })).collect::<Vec<_>>(),
+        "seen": report.seen.iter().map(|seen| json!({
+            "bot": seen.bot,
+            "match": seen.match_id.to_string(),
+            "slot": seen.slot,
+            "moved_units": seen.moved_units,
+        })).collect::<Vec<_>>(),
         "udp_bytes_received": report.udp_bytes_received,
         "udp_bytes_sent": report.udp_bytes_sent,
         "findings": findings,

@@ -14,14 +14,14 @@ mod ledger;
 mod returning;
 mod rotation;
 mod storing;
+mod vouching;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::encoding::encode;
-use matchkeep_shared::ids::{Epoch, MatchId, ShardId};
-use matchkeep_shared::ticket::Validity;
+use matchkeep_shared::ids::{Epoch, MatchId, PlayerId, ShardId};
 use matchkeep_shared::wire::lobby::LobbyRequest;
 
 use super::{Farewell, LobbySaid};
@@ -36,6 +36,7 @@ use crate::shard::message::{Command, NewHost, ShardEvent};
 use crate::store::{FinishedMatch, NewMatch};
 use ledger::{Ledger, Stage};
 use rotation::Rotation;
+use vouching::Waiting;
 
 pub use action::{ControlAction, Note, Showing, StoreAnswer, StoreRequest};
 pub use counters::ControlCounters;
@@ -57,6 +58,8 @@ pub struct ControlCore<G: Game> {
     is_ready: bool,
     disk_is_full: bool,
     retries: VecDeque<(u64, Note)>,
+    /// Newer tokens that the store could not judge yet.
+    waiting: BTreeMap<(MatchId, PlayerId), Waiting>,
     actions: VecDeque<ControlAction<G>>,
     counters: ControlCounters,
 }
@@ -98,6 +101,7 @@ impl<G: Game> ControlCore<G> {
             is_ready: false,
             disk_is_full: false,
             retries: VecDeque::new(),
+            waiting: BTreeMap::new(),
             actions: VecDeque::new(),
             counters: ControlCounters::default(),
         };
@@ -169,6 +173,7 @@ impl<G: Game> ControlCore<G> {
                 self.note(note);
             }
         }
+        self.ask_again(now_unix_ms);
         self.act(now_unix_ms);
     }
 
@@ -229,11 +234,7 @@ impl<G: Game> ControlCore<G> {
             }
             ShardEvent::Left { match_id, player } => tracing::debug!(%match_id, %player, "left"),
             ShardEvent::Identity { match_id, player, token } => {
-                let showing = Showing { shard, match_id, player };
-                match self.lobby.read_newer(now_unix_ms, token) {
-                    Ok(newer) => self.ask(StoreRequest::Vouch { showing, newer }),
-                    Err(reason) => self.vouch(showing, Err(reason)),
-                }
+                self.hear_newer(now_unix_ms, Showing { shard, match_id, player }, token);
             }
             ShardEvent::KeysTaken(id) => self.note_keys_taken(shard, id),
             ShardEvent::Closed { match_id } => {
@@ -327,12 +328,6 @@ impl<G: Game> ControlCore<G> {
         self.tell_all(&|| Command::Bar(barred.clone()));
         // Nothing of the lobby's answers to it needs the time.
         self.act(0);
-    }
-
-    /// Says to a shard what came of a newer token.
-    fn vouch(&mut self, showing: Showing, identity: Result<Validity, DisconnectReason>) {
-        let Showing { shard, match_id, player } = showing;
-        self.tell(shard, Command::Identified { match_id, player, identity });
     }
 
     fn journal(&mut self, match_id: MatchId, epoch: Epoch, entry: Entry) {

@@ -6,7 +6,7 @@ use matchkeep_shared::arena::{
     Arena, ArenaConfig, ArenaEntity, ArenaEvent, ArenaInput, Phase, view,
 };
 use matchkeep_shared::glam::Vec3;
-use matchkeep_shared::ids::EntityId;
+use matchkeep_shared::ids::{EntityId, Slot};
 use matchkeep_shared::rng::Rng;
 use matchkeep_shared::time::Tick;
 
@@ -68,6 +68,10 @@ impl Fight {
 impl Brain<Arena> for Fight {
     fn see(&mut self, tick: Tick, entities: &mut dyn Iterator<Item = (EntityId, ArenaEntity)>) {
         self.senses.see(tick, entities);
+    }
+
+    fn seen(&self) -> Vec<(Slot, f64)> {
+        self.senses.seen().collect()
     }
 
     fn hear(&mut self, _: Tick, event: &ArenaEvent) {

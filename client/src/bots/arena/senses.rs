@@ -14,6 +14,9 @@ use matchkeep_shared::time::{Tick, TickRate};
 
 /// A snapshot is looked at so often; a person sees no more either.
 const BLINK: Duration = Duration::from_millis(30);
+/// Between two looks that are further apart than this nobody knows what a player did: less than it takes to come back
+/// to life.
+const STEP_MAX: Duration = Duration::from_millis(200);
 /// No position is extrapolated further than this, in seconds.
 const AHEAD_MAX: f32 = 0.2;
 /// Rockets further away are not feared, in units,
@@ -32,6 +35,8 @@ pub(super) struct Sighting {
     shown: Option<Tick>,
     /// Since when nothing is between the bot and the player.
     pub(super) visible_since: Option<Tick>,
+    /// How far the player was seen to move, in units: on foot and by force, and not from death to a new life.
+    moved: f64,
 }
 
 /// What a fighting bot knows.
@@ -111,6 +116,12 @@ impl Senses {
         }
         let Some(known) = self.players.get_mut(player.slot.index()) else { return };
         let visible_since = known.visible_since.filter(|_| player.alive);
+        let elapsed = known.shown.map_or(-1, |shown| self.read.since(shown));
+        let is_on = known.alive
+            && player.alive
+            && (0..=self.rate.ticks_in(STEP_MAX) as i64).contains(&elapsed);
+        let step = if is_on { known.position.distance(player.position) } else { 0.0 };
+        let moved = known.moved + f64::from(step);
         *known = Sighting {
             position: player.position,
             velocity: player.velocity,
@@ -118,6 +129,7 @@ impl Senses {
             alive: player.alive,
             shown: Some(self.read),
             visible_since,
+            moved,
         };
     }
 
@@ -163,6 +175,13 @@ impl Senses {
         };
         self.next_pickup += 1;
         self.lies[index] = pickup.available;
+    }
+
+    /// The other players who were shown, and how far each was seen to move, in units.
+    pub(super) fn seen(&self) -> impl Iterator<Item = (Slot, f64)> {
+        let players = self.players.iter().enumerate();
+        let shown = players.filter(|(_, player)| player.shown.is_some());
+        shown.map(|(index, player)| (Slot(index as u8), player.moved))
     }
 
     /// Forgets a player who left.
@@ -283,6 +302,34 @@ mod tests {
         assert_eq!(enemies(&senses), [2]);
         senses.forget(Slot(2));
         assert!(enemies(&senses).is_empty() && senses.alive().is_some());
+    }
+
+    #[test]
+    fn how_far_others_move_is_counted_in_units_while_they_live_and_are_shown() {
+        let mut senses = senses();
+        let look = |senses: &mut Senses, tick: u64, x: f32, alive: bool| {
+            let shown = shown().into_iter().map(|(id, mut entity)| {
+                if let ArenaEntity::Player(player) = &mut entity
+                    && player.slot == Slot(2)
+                {
+                    (player.position.x, player.alive) = (x, alive);
+                }
+                (id, entity)
+            });
+            senses.see(Tick(tick), &mut shown.collect::<Vec<_>>().into_iter());
+        };
+        // A walk of 10 units, a death and a life elsewhere, one unit, and a second in which nothing came.
+        for (tick, x, alive) in [(2, 0.0, true), (4, 6.0, true), (6, 2.0, true), (8, 2.0, false)] {
+            look(&mut senses, tick, x, alive);
+        }
+        for (tick, x) in [(10, 500.0), (12, 501.0), (72, 900.0)] {
+            look(&mut senses, tick, x, true);
+        }
+        let seen: Vec<_> = senses.seen().collect();
+        assert_eq!(seen, [(Slot(1), 0.0), (Slot(2), 11.0), (Slot(3), 0.0)]);
+        // Who comes into the place of somebody who left begins anew.
+        senses.forget(Slot(2));
+        assert_eq!(senses.seen().count(), 2);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::report::BotReport;
+use super::report::{BotReport, Seen};
 use super::{Shared, SwarmEvent};
 use crate::bots::{Brain, BrainStart, Playable};
 use crate::link::{Core, PlayerKey};
@@ -138,7 +138,13 @@ impl<G: Playable> Bot<G> {
         if let Some(asked) = self.asked {
             asked.abort();
         }
-        self.report.findings = self.brain.map(|brain| brain.findings()).unwrap_or_default();
+        if let Some(brain) = self.brain {
+            self.report.findings = brain.findings();
+            let (bot, match_id) = (self.number, self.match_id);
+            let seen = brain.seen().into_iter();
+            let seen = seen.map(|(slot, moved_units)| Seen { bot, match_id, slot, moved_units });
+            self.report.seen = seen.collect();
+        }
         self.report
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use matchkeep_shared::ids::{MatchId, Slot};
+
 use crate::link::LinkStats;
 use crate::netcode::SessionCounts;
 
@@ -21,6 +23,8 @@ pub struct SwarmReport {
     pub udp_bytes_sent: u64,
     /// Bots that were interrupted or rolled back, by their numbers.
     pub returns: Vec<BotReturns>,
+    /// Whom bots saw, by the bots' numbers and by place.
+    pub seen: Vec<Seen>,
     /// What did not go as planned.
     pub failures: Vec<String>,
     /// What the brains found out, by name: how many said so, their sum, the largest.
@@ -49,6 +53,19 @@ pub struct BotReturns {
     pub ticks_rolled_back: Vec<u64>,
 }
 
+/// How far one bot's snapshots showed another player move.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Seen {
+    /// Which bot saw it, counting from 0.
+    pub bot: usize,
+    /// In which match.
+    pub match_id: MatchId,
+    /// The other player's place.
+    pub slot: Slot,
+    /// How far, in the game's units of length.
+    pub moved_units: f64,
+}
+
 /// What one bot did.
 #[derive(Debug, Default)]
 pub(super) struct BotReport {
@@ -58,6 +75,7 @@ pub(super) struct BotReport {
     pub(super) told_result: bool,
     pub(super) returns: BotReturns,
     pub(super) findings: Vec<(&'static str, f64)>,
+    pub(super) seen: Vec<Seen>,
     pub(super) failure: Option<String>,
 }
 
@@ -78,6 +96,10 @@ impl SwarmReport {
         if !bot.returns.gaps_ms.is_empty() || !bot.returns.ticks_rolled_back.is_empty() {
             let place = self.returns.partition_point(|before| before.bot < bot.returns.bot);
             self.returns.insert(place, bot.returns);
+        }
+        if let Some(first) = bot.seen.first() {
+            let place = self.seen.partition_point(|before| before.bot < first.bot);
+            self.seen.splice(place..place, bot.seen);
         }
         for (name, value) in bot.findings {
             let none = Finding { bots: 0, sum: 0.0, max: f64::MIN };

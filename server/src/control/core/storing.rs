@@ -7,8 +7,8 @@ use super::{ControlCore, Note, StoreAnswer};
 use crate::shard::message::Command;
 use crate::store::StoreError;
 
-/// How long a write that the store could not take waits before it is tried again, in milliseconds.
-const STORE_RETRY_MS: u64 = 1000;
+/// How long what the store could not do waits before it is tried again, in milliseconds.
+pub(super) const STORE_RETRY_MS: u64 = 1000;
 
 /// Control cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,9 +31,7 @@ impl<G: Game> ControlCore<G> {
                 self.lobby.handle_account(now_unix_ms, to, account);
             }
             StoreAnswer::Vouched { showing, newer, result } => {
-                let account = self.answered("a player's account", result)?;
-                let identity = account.and_then(|account| newer.judge(showing.player, &account));
-                self.vouch(showing, identity);
+                self.judge_newer(now_unix_ms, showing, newer, result)?;
             }
             StoreAnswer::Reserved { to, mode, result } => {
                 let reserved = self.answered("a private match", result)?;
@@ -91,7 +89,7 @@ impl<G: Game> ControlCore<G> {
     }
 
     /// What the lobby asked for, or what whoever waits for it is told: they may ask again.
-    fn answered<T>(
+    pub(super) fn answered<T>(
         &mut self,
         what: &str,
         result: Result<T, StoreError>,

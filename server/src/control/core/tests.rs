@@ -2,16 +2,18 @@
 
 use matchkeep_shared::arena::Arena;
 use matchkeep_shared::ids::PlayerId;
+use matchkeep_shared::ticket::Validity;
 use matchkeep_shared::time::Tick;
 use matchkeep_shared::wire::message::GameVersion;
 
 use super::*;
-use crate::accounts::{Account, Standing};
+use crate::accounts::{Account, AccountKey, Standing};
 use crate::identity::ServerIdentity;
 use crate::journal::{Durable, JournalError, JournalReport};
-use crate::lobby::core::{LobbyConfig, ModeEntry, ShardEntry};
+use crate::lobby::core::{LobbyConfig, ModeEntry, Newer, ShardEntry};
 use crate::matchmaking::{LobbyId, ModeRules, QueueAsk, QueueSaid};
 use crate::settings::Layers;
+use crate::store::StoreError;
 
 const NOW: u64 = 1_000_000;
 
@@ -144,5 +146,99 @@ fn a_note_that_nobody_waits_for_goes_at_once() {
     for is_journaled in [true, false] {
         let mut core = core_after(is_journaled, Recovered::default());
         assert_eq!(ready_and_forgetting(&mut core), (true, true));
+    }
+}
+
+/// A token that was made at `issued_unix_ms` and is good for a while.
+fn newer(issued_unix_ms: u64) -> Newer {
+    let (issuer, name) = ("https://id.example".to_owned(), "ada".to_owned());
+    let key = AccountKey::Identity { issuer, subject: name.clone(), name };
+    let validity = Validity { issued_unix_ms, until_unix_ms: issued_unix_ms + 60_000 };
+    Newer { key, validity }
+}
+
+/// What the store is asked of newer tokens, and what shards are told of them.
+fn vouched(core: &mut ControlCore<Arena>) -> (Vec<u64>, Vec<Result<u64, DisconnectReason>>) {
+    let (mut asked, mut told) = (Vec::new(), Vec::new());
+    while let Some(action) = core.poll_action() {
+        match action {
+            ControlAction::ToStore(StoreRequest::Vouch { newer, .. }) => {
+                asked.push(newer.validity.issued_unix_ms);
+            }
+            ControlAction::ToShard { command: Command::Identified { identity, .. }, .. } => {
+                told.push(identity.map(|validity| validity.issued_unix_ms));
+            }
+            _ => {}
+        }
+    }
+    (asked, told)
+}
+
+#[test]
+fn a_newer_token_is_judged_when_the_store_can_say_again() {
+    const LATER: u64 = NOW + 1000;
+    let mut core = core(false);
+    find_match(&mut core);
+    wanted(&mut core);
+    let showing = Showing { shard: ShardId(0), match_id: MatchId(7), player: PlayerId(1) };
+    let answer = |newer, result| StoreAnswer::Vouched { showing, newer, result };
+    let busy = || Err(StoreError::Busy { database: "matches.db".into() });
+    let ada = || Ok(Account { player: PlayerId(1), standing: Standing::default() });
+
+    core.handle_store(NOW, answer(newer(NOW), busy())).expect("the store goes on");
+    assert_eq!(vouched(&mut core), (vec![], vec![Err(DisconnectReason::Internal)]));
+    core.handle_time(LATER - 1);
+    assert_eq!(vouched(&mut core), (vec![], vec![]), "not all the time");
+    core.handle_time(LATER);
+    assert_eq!(vouched(&mut core), (vec![NOW], vec![]));
+    core.handle_store(LATER, answer(newer(NOW), ada())).expect("the store goes on");
+    assert_eq!(vouched(&mut core), (vec![], vec![Ok(NOW)]));
+    core.handle_time(LATER + 60_000);
+    assert_eq!(vouched(&mut core), (vec![], vec![]), "once");
+
+    // Of two that wait the newer one is judged, in whatever order the answers come.
+    for order in [[NOW, NOW + 1], [NOW + 1, NOW]] {
+        for issued in order {
+            core.handle_store(NOW, answer(newer(issued), busy())).expect("the store goes on");
+        }
+        vouched(&mut core);
+        core.handle_time(LATER);
+        assert_eq!(vouched(&mut core), (vec![NOW + 1], vec![]));
+    }
+    // An older one that is good puts an end to no newer one that waits.
+    core.handle_store(NOW, answer(newer(NOW + 1), busy())).expect("the store goes on");
+    core.handle_store(NOW, answer(newer(NOW), ada())).expect("the store goes on");
+    vouched(&mut core);
+    core.handle_time(LATER);
+    assert_eq!(vouched(&mut core), (vec![NOW + 1], vec![]));
+
+    // What has ended, and what was shown in a match that is no more, is of no use.
+    core.handle_store(NOW, answer(newer(NOW), busy())).expect("the store goes on");
+    vouched(&mut core);
+    core.handle_time(NOW + 60_000);
+    assert_eq!(vouched(&mut core), (vec![], vec![]));
+    core.handle_store(NOW, answer(newer(NOW), busy())).expect("the store goes on");
+    core.handle_report(NOW, ShardId(0), ShardEvent::Closed { match_id: MatchId(7) });
+    vouched(&mut core);
+    core.handle_time(LATER);
+    assert_eq!(vouched(&mut core), (vec![], vec![]));
+}
+
+#[test]
+fn what_the_store_says_of_a_newer_token_for_good_is_not_asked_again() {
+    let mut core = core(false);
+    find_match(&mut core);
+    wanted(&mut core);
+    let showing = Showing { shard: ShardId(0), match_id: MatchId(7), player: PlayerId(1) };
+    let other = Ok(Account { player: PlayerId(2), standing: Standing::default() });
+    let result = Err(StoreError::NameInvalid("ada".into()));
+    for (result, told) in
+        [(other, DisconnectReason::IdentityMismatch), (result, DisconnectReason::Internal)]
+    {
+        let answer = StoreAnswer::Vouched { showing, newer: newer(NOW), result };
+        core.handle_store(NOW, answer).expect("the store goes on");
+        assert_eq!(vouched(&mut core), (vec![], vec![Err(told)]));
+        core.handle_time(NOW + 1000);
+        assert_eq!(vouched(&mut core), (vec![], vec![]));
     }
 }

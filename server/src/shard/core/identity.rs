@@ -71,6 +71,13 @@ impl<G: Game> Core<G> {
         let Some(handle) = session else { return };
         // Barred while it was on its way.
         match identity.and_then(|shown| self.check_standing(player, shown).map(|()| shown)) {
+            Err(reason) if !is_verdict(reason) => {
+                // What was shown before is as good as it was, and ends when it ends. Control asks again; a client that
+                // shows another one meanwhile does no wrong.
+                let Some(Some(connection)) = self.connections.get_mut(handle.0) else { return };
+                let Session::Playing(playing) = &mut connection.session else { return };
+                playing.identity.is_pending = false;
+            }
             Err(reason) => self.dismiss(now, handle, reason),
             Ok(validity) => {
                 let shown = Shown::new(now, self.wall_unix_ms, validity);
@@ -123,3 +130,12 @@ impl<G: Game> Core<G> {
         }
     }
 }
+
+/// Whether this says something of a player or a token, and not of the server alone, which could not look now.
+fn is_verdict(reason: DisconnectReason) -> bool {
+    use DisconnectReason::{Internal, StorageFailed, StorageFull};
+    !matches!(reason, Internal | StorageFailed | StorageFull)
+}
+
+#[cfg(test)]
+mod tests;
