@@ -173,7 +173,7 @@ impl<G: Game> Recovered<G> {
                 self.foreign += 1;
                 return;
             }
-            Err(error @ HeaderError::Unreadable(_)) => {
+            Err(error @ (HeaderError::Unreadable(_) | HeaderError::Places(_))) => {
                 self.quarantined.push((match_id, error.to_string()));
                 return;
             }

@@ -180,7 +180,7 @@ pub const ENDED_LINGER: Duration = Duration::from_secs(3);
 
 /// How long a ticket is good for.
 pub const TICKET_VALID: Duration = Duration::from_secs(60);
-/// By how much the clock that a ticket or token was dated by may be ahead of the one it is judged by: that of a process
+/// By how much the clock that a ticket was dated by may be ahead of the one it is judged by: that of a process
 /// before, or of a pass of a shard that began before the lobby answered.
 pub const TICKET_CLOCK_AHEAD_MAX: Duration = Duration::from_secs(5);
 /// After a new key was made, a server at work signs with it before this is over.

@@ -4,7 +4,7 @@
 
 use matchkeep_shared::Game;
 use matchkeep_shared::encoding::{DecodeError, decode, encode};
-use matchkeep_shared::limits::CHECKPOINT_BYTES_MAX;
+use matchkeep_shared::limits::{CHECKPOINT_BYTES_MAX, PLAYERS_PER_MATCH_MAX};
 use serde::{Deserialize, Serialize};
 
 use super::MatchSpec;
@@ -38,6 +38,9 @@ pub enum HeaderError {
     /// The bytes are no header.
     #[error("the header cannot be read: {0}")]
     Unreadable(#[from] DecodeError),
+    /// More places than any match has.
+    #[error("the header has {0} places: a match has at most {PLAYERS_PER_MATCH_MAX}")]
+    Places(usize),
     /// Another build's match.
     #[error("it was played with {theirs}; this build plays {ours}")]
     Foreign {
@@ -108,7 +111,12 @@ impl MatchHeader {
         if !fits {
             return Err(HeaderError::Foreign { theirs, ours });
         }
-        Ok(decode::<MatchSpec<G::Config>, CHECKPOINT_BYTES_MAX>("match", &self.spec)?)
+        let spec = decode::<MatchSpec<G::Config>, CHECKPOINT_BYTES_MAX>("match", &self.spec)?;
+        // It decides how much is allocated.
+        if spec.places > PLAYERS_PER_MATCH_MAX {
+            return Err(HeaderError::Places(spec.places));
+        }
+        Ok(spec)
     }
 }
 

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use matchkeep_shared::arena::Arena;
 use matchkeep_shared::encoding::encode;
+use matchkeep_shared::limits::PLAYERS_PER_MATCH_MAX;
 
 use super::*;
 use crate::journal::{Batch, CHECKSUM_BYTES, Chain, Claim, Journal, JournalEntry, Stored};
@@ -58,11 +59,11 @@ impl JournalReader for Disk<'_> {
     }
 }
 
-/// The header of a match of this build.
-fn header() -> MatchHeader {
+/// A match of this build.
+fn spec() -> MatchSpec<<Arena as Game>::Config> {
     let (settings, _) = Layers::default().resolve::<Arena>().expect("defaults are sound");
     let mode = settings.modes.into_iter().next().expect("there is a mode");
-    let spec = MatchSpec {
+    MatchSpec {
         id: ID,
         mode: mode.name,
         places: mode.rules.places,
@@ -70,8 +71,12 @@ fn header() -> MatchHeader {
         hold_ticks: mode.rate.ticks_in(mode.hold),
         config: mode.config,
         seed: 7,
-    };
-    MatchHeader::new::<Arena>(&spec, None, 1)
+    }
+}
+
+/// Its header.
+fn header() -> MatchHeader {
+    MatchHeader::new::<Arena>(&spec(), None, 1)
 }
 
 impl Left {
@@ -182,6 +187,17 @@ fn a_match_that_ended_and_whose_end_is_damaged_is_set_aside() {
     let why = "it ended, and how is lost: record 2, tick 0: checksum";
     assert_eq!(recovered.quarantined, [(ID, why.to_owned())]);
     assert_eq!(counted(&recovered), [0, 0, 1, 0]);
+}
+
+#[test]
+fn a_match_with_more_places_than_any_has_is_set_aside_and_not_made_room_for() {
+    for (places, sets_aside) in
+        [(PLAYERS_PER_MATCH_MAX, 0), (PLAYERS_PER_MATCH_MAX + 1, 1), (usize::MAX, 1)]
+    {
+        let spec = MatchSpec { places, ..spec() };
+        let left = Left::new(&encode(&MatchHeader::new::<Arena>(&spec, None, 1)));
+        assert_eq!(left.gather().quarantined.len(), sets_aside, "{places}");
+    }
 }
 
 /// Bytes that are changed, with a checksum that is right again.

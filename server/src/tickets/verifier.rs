@@ -1,10 +1,8 @@
 //! Telling the tickets and tokens of our keys from everything else.
 
-use std::time::Duration;
-
 use matchkeep_shared::disconnect::DisconnectReason;
 use matchkeep_shared::encoding;
-use matchkeep_shared::limits::{TICKET_CLOCK_AHEAD_MAX, TICKET_VALID, TOKEN_VALID};
+use matchkeep_shared::limits::{TICKET_CLOCK_AHEAD_MAX, TICKET_VALID};
 use matchkeep_shared::ticket::{
     KEY_ID_BYTES, SIGNATURE_BYTES, SIGNING_CONTEXT, TICKET_BYTES_MAX, TOKEN_BYTES_MAX,
     TOKEN_SIGNING_CONTEXT, TicketClaims, TokenClaims, is_player_name,
@@ -53,7 +51,9 @@ impl TicketVerifier {
         if !is_player_name(&claims.name) {
             return Err(DisconnectReason::TicketInvalid);
         }
-        if !is_good(claims.expires_unix_ms, TICKET_VALID, now_unix_ms) {
+        let longest = (TICKET_VALID + TICKET_CLOCK_AHEAD_MAX).as_millis() as u64;
+        let left = claims.expires_unix_ms.checked_sub(now_unix_ms);
+        if !left.is_some_and(|left| (1..=longest).contains(&left)) {
             return Err(DisconnectReason::TicketExpired);
         }
         Ok(claims)
@@ -64,7 +64,8 @@ impl TicketVerifier {
     ///
     /// # Errors
     /// [`DisconnectReason::TokenInvalid`] where it is no token of a key that is believed,
-    /// [`DisconnectReason::TokenExpired`] where it was one, or is dated by a clock that was set back since.
+    /// [`DisconnectReason::TokenExpired`] where it was one. One that is dated by a clock that was set back since is good
+    /// for as long as the match has it for the current one, or the one before.
     pub fn verify_token(
         &self,
         token: &[u8],
@@ -75,7 +76,7 @@ impl TicketVerifier {
             .ok_or(DisconnectReason::TokenInvalid)?;
         let claims = encoding::decode::<TokenClaims, TOKEN_BYTES_MAX>("token", claims)
             .map_err(|_| DisconnectReason::TokenInvalid)?;
-        if !is_good(claims.expires_unix_ms, TOKEN_VALID, now_unix_ms) {
+        if now_unix_ms >= claims.expires_unix_ms {
             return Err(DisconnectReason::TokenExpired);
         }
         Ok(claims)
@@ -106,11 +107,4 @@ impl TicketVerifier {
         let former = self.former.filter(|(_, until)| now_unix_ms < *until).map(|(key, _)| key);
         [Some(self.current), former].into_iter().flatten().find(|key| key.id() == id)
     }
-}
-
-/// Whether what is given for so long is good now. What ends later than that was dated by a clock that was ahead of this one:
-/// it would be good for longer than it was meant to be.
-fn is_good(expires_unix_ms: u64, valid: Duration, now_unix_ms: u64) -> bool {
-    let longest = (valid + TICKET_CLOCK_AHEAD_MAX).as_millis() as u64;
-    now_unix_ms < expires_unix_ms && expires_unix_ms - now_unix_ms <= longest
 }

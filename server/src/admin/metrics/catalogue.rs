@@ -172,7 +172,7 @@ pub(super) const METRICS: &[Metric] = &[
     ),
     counter(
         "matchkeep_matches_foreign_total",
-        "Matches left alone because they were played under other rules",
+        "Matches left alone because they were played under other rules, or written down in another format",
         |s| s.control.matches_foreign,
     ),
     seconds(
