@@ -274,7 +274,6 @@ impl Node {
                 reports: report_sender.clone(),
                 on_report: Box::new(move || notify.notify_one()),
                 journal: Box::new(journal_queue(journal.clone())),
-                heartbeat,
             };
             shards.push(thread::spawn::<G>(core, config).map_err(StartError::Shard)?);
         }

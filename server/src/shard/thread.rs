@@ -13,16 +13,14 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
-use matchkeep_shared::ids::{MatchId, ShardId};
+use matchkeep_shared::ids::ShardId;
 use matchkeep_shared::limits::SHARD_COMMANDS_MAX;
-use matchkeep_shared::time::Tick;
 use rustix::event::EventfdFlags;
 
 use super::core::{Core, CoreConfig};
 use super::journaling::HandOver;
 use super::message::{Command, Report};
 use crate::journal::JournalItem;
-use crate::matches::heartbeat::Heartbeat;
 use crate::wall::unix_ms;
 use udp::Udp;
 use waiter::Waiter;
@@ -105,8 +103,6 @@ pub struct ThreadConfig {
     pub on_report: Box<dyn Fn() + Send>,
     /// Where matches' frames go.
     pub journal: JournalQueue,
-    /// What the watchdog looks at.
-    pub heartbeat: Arc<Heartbeat>,
 }
 
 /// Takes a piece of a match's journal, or says that there is no room for it now. Never waits.
@@ -120,7 +116,7 @@ pub fn spawn<G: Game>(
     core: impl FnOnce(Instant) -> CoreConfig + Send + 'static,
     config: ThreadConfig,
 ) -> io::Result<ShardHandle<G>> {
-    let ThreadConfig { socket, pin_to_cpu, reports, on_report, journal, heartbeat } = config;
+    let ThreadConfig { socket, pin_to_cpu, reports, on_report, journal } = config;
     let address = socket.local_addr()?;
     let udp = Udp::new(socket)?;
     let receive_buffer_bytes = udp.receive_buffer_bytes()?;
@@ -151,7 +147,6 @@ pub fn spawn<G: Game>(
                 reports,
                 on_report,
                 journal,
-                heartbeat,
                 hand_over,
                 passes: 0,
             }
@@ -175,7 +170,6 @@ struct Shell<G: Game> {
     reports: Sender<Report>,
     on_report: Box<dyn Fn() + Send>,
     journal: JournalQueue,
-    heartbeat: Arc<Heartbeat>,
     hand_over: HandOver,
     /// Passes made so far.
     passes: u64,
@@ -257,11 +251,7 @@ impl<G: Game> Shell<G> {
         if !self.core.tick_is_due(started) {
             return;
         }
-        let (match_id, tick) = self.core.due_tick().unwrap_or((MatchId(0), Tick(0)));
-        self.heartbeat.begin(match_id, tick);
-        let run = self.core.run_tick(started, &now);
-        self.heartbeat.end();
-        let Some(run) = run else { return };
+        let Some(run) = self.core.run_tick(started, &now) else { return };
         self.udp.send_all(&mut self.core, now());
         let sent = now();
         let took = sent.saturating_duration_since(run.started);

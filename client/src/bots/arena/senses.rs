@@ -37,6 +37,8 @@ pub(super) struct Sighting {
     pub(super) visible_since: Option<Tick>,
     /// How far the player was seen to move, in units: on foot and by force, and not from death to a new life.
     moved: f64,
+    /// And whoever had the place before, where somebody did.
+    moved_before: Option<f64>,
 }
 
 /// What a fighting bot knows.
@@ -130,6 +132,7 @@ impl Senses {
             shown: Some(self.read),
             visible_since,
             moved,
+            moved_before: known.moved_before,
         };
     }
 
@@ -177,17 +180,19 @@ impl Senses {
         self.lies[index] = pickup.available;
     }
 
-    /// The other players who were shown, and how far each was seen to move, in units.
+    /// The places of others that were shown, and how far the last who had each was seen to move, in units.
     pub(super) fn seen(&self) -> impl Iterator<Item = (Slot, f64)> {
-        let players = self.players.iter().enumerate();
-        let shown = players.filter(|(_, player)| player.shown.is_some());
-        shown.map(|(index, player)| (Slot(index as u8), player.moved))
+        self.players.iter().enumerate().filter_map(|(index, player)| {
+            let moved = player.shown.map(|_| player.moved).or(player.moved_before)?;
+            Some((Slot(index as u8), moved))
+        })
     }
 
     /// Forgets a player who left.
     pub(super) fn forget(&mut self, slot: Slot) {
         if let Some(known) = self.players.get_mut(slot.index()) {
-            *known = Sighting::default();
+            let moved_before = known.shown.map_or(known.moved_before, |_| Some(known.moved));
+            *known = Sighting { moved_before, ..Sighting::default() };
         }
     }
 
@@ -329,7 +334,11 @@ mod tests {
         assert_eq!(seen, [(Slot(1), 0.0), (Slot(2), 11.0), (Slot(3), 0.0)]);
         // Who comes into the place of somebody who left begins anew.
         senses.forget(Slot(2));
-        assert_eq!(senses.seen().count(), 2);
+        assert_eq!(senses.seen().nth(1), Some((Slot(2), 11.0)), "who left was seen");
+        for (tick, x) in [(74, 0.0), (76, 3.0)] {
+            look(&mut senses, tick, x, true);
+        }
+        assert_eq!(senses.seen().nth(1), Some((Slot(2), 3.0)));
     }
 
     #[test]

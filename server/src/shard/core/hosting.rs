@@ -84,6 +84,14 @@ impl<G: Game> Core<G> {
     ///
     /// `clock` says the time meanwhile; only the few ticks that are looked at closely ask it.
     pub fn run_tick(&mut self, now: Instant, clock: &dyn Fn() -> Instant) -> Option<TickRun> {
+        let (match_id, tick) = self.due_tick().unwrap_or((MatchId(0), Tick(0)));
+        self.options.heartbeat.begin(match_id, tick);
+        let run = self.run_due(now, clock);
+        self.options.heartbeat.end();
+        run
+    }
+
+    fn run_due(&mut self, now: Instant, clock: &dyn Fn() -> Instant) -> Option<TickRun> {
         let Reverse((deadline, index, match_id)) = self.due.pop()?;
         let same = |host: &Host<G>| host.game.spec().id == match_id;
         let host = self.hosts[index].as_mut().filter(|host| same(host))?;
