@@ -1,5 +1,6 @@
 //! `matchkeep bots` on a server that runs.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -27,12 +28,15 @@ fn bots_find_the_server_by_its_folder_or_by_its_address() {
     assert_eq!(report["failures"].as_array().map(Vec::len), Some(0), "{report}");
     assert!(report["snapshots_received"].as_u64() > Some(100), "{report}");
     assert!(report["inputs_sent"].as_u64() > Some(100), "{report}");
-    // Each sees the three others, and how far they go.
+    // Who is near is seen, by whom, and how far each goes.
     let seen = report["seen"].as_array().expect("a list");
-    assert_eq!(seen.len(), 12, "{report}");
+    let by_whom: BTreeSet<_> =
+        seen.iter().map(|it| (it["bot"].as_u64(), it["slot"].as_u64())).collect();
+    assert!(!seen.is_empty() && by_whom.len() == seen.len(), "each once: {report}");
+    assert!(by_whom.iter().all(|(bot, slot)| *bot < Some(4) && *slot < Some(4)), "{report}");
     assert!(seen.iter().all(|seen| seen["match"].is_string()), "{report}");
     let moved = seen.iter().filter_map(|seen| seen["moved_units"].as_f64());
-    assert!(moved.clone().count() == 12 && moved.sum::<f64>() > 300.0, "{report}");
+    assert!(moved.clone().count() == seen.len() && moved.sum::<f64>() > 100.0, "{report}");
 
     let (lobby, fingerprint) = (serve.told("lobby"), serve.told("lobby_fingerprint"));
     let printed = run_ok(&[
