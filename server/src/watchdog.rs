@@ -127,18 +127,19 @@ mod tests {
         let heartbeat = Heartbeat::default();
         let mut watched = Watched::default();
         for tick in 0..10 * looks {
-            heartbeat.begin(MatchId(7), Tick(tick));
-            assert!(!watched.is_stuck(heartbeat.running()), "another step each time");
-            heartbeat.end();
+            heartbeat.during(MatchId(7), Tick(tick), || {
+                assert!(!watched.is_stuck(heartbeat.running()), "another step each time");
+            });
             assert!(!watched.is_stuck(heartbeat.running()), "none runs");
         }
-        heartbeat.begin(MatchId(7), Tick(99));
-        let stuck = (0..2 * looks).find(|_| watched.is_stuck(heartbeat.running()));
-        assert_eq!(stuck, Some(looks));
-        assert_eq!(
-            heartbeat.running().map(|(_, id, tick)| (id, tick)),
-            Some((MatchId(7), Tick(99)))
-        );
+        heartbeat.during(MatchId(7), Tick(99), || {
+            let stuck = (0..2 * looks).find(|_| watched.is_stuck(heartbeat.running()));
+            assert_eq!(stuck, Some(looks));
+            assert_eq!(
+                heartbeat.running().map(|(_, id, tick)| (id, tick)),
+                Some((MatchId(7), Tick(99)))
+            );
+        });
     }
 
     #[test]

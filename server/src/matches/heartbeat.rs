@@ -19,17 +19,22 @@ pub struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// Runs what runs the code of this match's game: its step to `tick`, or something before that. What panics is the
-    /// caller's to catch within.
+    /// Runs what runs the code of this match's game: its step to `tick`, or something before that.
     pub fn during<T>(&self, match_id: MatchId, tick: Tick, work: impl FnOnce() -> T) -> T {
+        /// What panics is over, too: nobody takes it for hanging.
+        struct Running<'a>(&'a Heartbeat);
+        impl Drop for Running<'_> {
+            fn drop(&mut self) {
+                self.0.end();
+            }
+        }
         self.begin(match_id, tick);
-        let done = work();
-        self.end();
-        done
+        let _running = Running(self);
+        work()
     }
 
     /// A game's code begins to run.
-    pub fn begin(&self, match_id: MatchId, tick: Tick) {
+    fn begin(&self, match_id: MatchId, tick: Tick) {
         self.match_id.store(match_id.0, Ordering::Relaxed);
         self.tick.store(tick.0, Ordering::Relaxed);
         let outer = self.depth.load(Ordering::Relaxed);
@@ -38,7 +43,7 @@ impl Heartbeat {
     }
 
     /// It came back.
-    pub fn end(&self) {
+    fn end(&self) {
         let outer = self.depth.load(Ordering::Relaxed).saturating_sub(1);
         self.depth.store(outer, Ordering::Relaxed);
         self.beat(if outer == 0 { 1 } else { 2 });
@@ -84,5 +89,15 @@ mod tests {
             assert!(inner > outer && beat() > inner, "it goes on, and is seen to");
         });
         assert_eq!(running(), None);
+    }
+
+    #[test]
+    fn what_panics_is_over() {
+        let heartbeat = Heartbeat::default();
+        let panics = std::panic::AssertUnwindSafe(|| {
+            heartbeat.during(MatchId(1), Tick(7), || panic!("as it is meant to"));
+        });
+        assert!(std::panic::catch_unwind(panics).is_err());
+        assert_eq!(heartbeat.running(), None);
     }
 }

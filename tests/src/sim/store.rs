@@ -46,7 +46,7 @@ struct Work {
 
 enum Job {
     Flush(Option<JournalReport>),
-    Requests(Vec<StoreRequest>, Option<Vec<StoreAnswer>>),
+    Requests(Vec<StoreRequest>, Option<Said>),
 }
 
 /// What a turn of the store says.
@@ -56,6 +56,13 @@ pub struct Said {
     pub reports: Vec<JournalReport>,
     /// To requests.
     pub answers: Vec<StoreAnswer>,
+}
+
+impl Said {
+    fn add_to(mut self, said: &mut Self) {
+        said.reports.append(&mut self.reports);
+        said.answers.append(&mut self.answers);
+    }
 }
 
 impl Store {
@@ -131,7 +138,7 @@ impl Store {
             self.finish(now, work.job, &mut said);
         }
         while let Some(request) = self.requests.pop_front() {
-            said.answers.append(&mut self.carry_out(vec![request]));
+            self.carry_out(now, vec![request]).add_to(&mut said);
         }
         for _ in 0..2 {
             said.reports.push(self.flush());
@@ -151,8 +158,8 @@ impl Store {
             Job::Flush(early.then(|| self.flush()))
         } else if !self.requests.is_empty() {
             let requests: Vec<_> = self.requests.drain(..).collect();
-            let answers = early.then(|| self.carry_out(requests.clone()));
-            Job::Requests(requests, answers)
+            let carried_out = early.then(|| self.carry_out(now, requests.clone()));
+            Job::Requests(requests, carried_out)
         } else {
             return false;
         };
@@ -165,19 +172,14 @@ impl Store {
         match job {
             Job::Flush(report) => {
                 let report = report.unwrap_or_else(|| self.flush());
-                let trouble = report.trouble.clone();
+                self.note_trouble(now, report.trouble.as_ref());
                 if !report.is_empty() {
                     said.reports.push(report);
                 }
-                self.in_trouble = trouble.is_some();
-                if trouble.is_some_and(|trouble| trouble.may_pass()) {
-                    self.due = Some(now + JOURNAL_RETRY);
-                }
-                self.broken = self.writer.broken().cloned().map(StoreError::from);
             }
-            Job::Requests(requests, answers) => {
-                let mut answers = answers.unwrap_or_else(|| self.carry_out(requests));
-                said.answers.append(&mut answers);
+            Job::Requests(requests, carried_out) => {
+                let carried_out = carried_out.unwrap_or_else(|| self.carry_out(now, requests));
+                carried_out.add_to(said);
             }
         }
         if !self.items.is_empty() && self.due.is_none() {
@@ -192,9 +194,17 @@ impl Store {
         self.writer.flush(&mut self.journal)
     }
 
+    fn note_trouble(&mut self, now: Instant, trouble: Option<&JournalError>) {
+        self.in_trouble = trouble.is_some();
+        if trouble.is_some_and(JournalError::may_pass) {
+            self.due = Some(now + JOURNAL_RETRY);
+        }
+        self.broken = self.writer.broken().cloned().map(StoreError::from);
+    }
+
     /// All requests in one transaction, but for those that set a match aside.
-    fn carry_out(&mut self, requests: Vec<StoreRequest>) -> Vec<StoreAnswer> {
-        let mut answers = Vec::new();
+    fn carry_out(&mut self, now: Instant, requests: Vec<StoreRequest>) -> Said {
+        let (mut answers, mut reports) = (Vec::new(), Vec::new());
         let (aside, writes): (Vec<_>, Vec<_>) = requests
             .into_iter()
             .partition(|request| matches!(request, StoreRequest::Note(Note::Quarantine { .. })));
@@ -209,7 +219,14 @@ impl Store {
             let trouble = if self.in_trouble {
                 Some(JournalError::Busy { place: "the journal".to_owned() })
             } else {
-                self.flush().trouble
+                // And is told of as ever.
+                let report = self.flush();
+                let trouble = report.trouble.clone();
+                self.note_trouble(now, trouble.as_ref());
+                if !report.is_empty() {
+                    reports.push(report);
+                }
+                trouble
             };
             if let Some(trouble) = trouble {
                 answers.push(noted(Err(trouble.into())));
@@ -221,7 +238,7 @@ impl Store {
                 Err(error) => answers.push(noted(Err(StoreError::from(error)))),
             }
         }
-        answers
+        Said { reports, answers }
     }
 
     fn transact(&mut self, requests: Vec<StoreRequest>, answers: &mut Vec<StoreAnswer>) {

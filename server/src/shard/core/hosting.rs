@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Instant;
 
 use matchkeep_shared::Game;
@@ -85,10 +86,8 @@ impl<G: Game> Core<G> {
     /// `clock` says the time meanwhile; only the few ticks that are looked at closely ask it.
     pub fn run_tick(&mut self, now: Instant, clock: &dyn Fn() -> Instant) -> Option<TickRun> {
         let (match_id, tick) = self.due_tick().unwrap_or((MatchId(0), Tick(0)));
-        self.options.heartbeat.begin(match_id, tick);
-        let run = self.run_due(now, clock);
-        self.options.heartbeat.end();
-        run
+        let heartbeat = Arc::clone(&self.options.heartbeat);
+        heartbeat.during(match_id, tick, || self.run_due(now, clock))
     }
 
     fn run_due(&mut self, now: Instant, clock: &dyn Fn() -> Instant) -> Option<TickRun> {
@@ -373,13 +372,18 @@ impl<G: Game> Core<G> {
     pub fn hand_over_rest(&mut self) -> bool {
         let mut is_all = true;
         for host in self.hosts.iter_mut().flatten() {
-            if let Stage::Finishing { is_written } = &mut host.stage {
-                *is_written = *is_written || host.game.hand_over_end(&mut self.outgoing);
-                is_all &= *is_written;
-            } else {
-                host.game.hand_over(&mut self.outgoing);
-                is_all &= host.game.is_handed_over();
-            }
+            let (match_id, tick) = (host.game.spec().id, host.game.tick() + 1);
+            let (game, outgoing) = (&mut host.game, &mut self.outgoing);
+            // It may be time for a checkpoint, and that is the game's to encode.
+            self.options.heartbeat.during(match_id, tick, || {
+                if let Stage::Finishing { is_written } = &mut host.stage {
+                    *is_written = *is_written || game.hand_over_end(outgoing);
+                    is_all &= *is_written;
+                } else {
+                    game.hand_over(outgoing);
+                    is_all &= game.is_handed_over();
+                }
+            });
         }
         is_all
     }
