@@ -342,24 +342,16 @@ impl<G: Game> Control<G> {
             }
             outcome
         });
-        let mut shards_ended = None;
         // Their reports are taken all the while: a full channel would hold the last ones back.
         let mut poll = tokio::time::interval(STOP_POLL);
-        while !joined.is_finished() {
+        let shards_ended = loop {
             tokio::select! {
-                ended = &mut joined => {
-                    shards_ended = Some(ended);
-                    break;
-                }
+                ended = &mut joined => break ended,
                 _ = poll.tick() => {
                     let _ = self.take_reports();
                     self.act();
                 }
             }
-        }
-        let shards_ended = match shards_ended {
-            Some(ended) => ended,
-            None => joined.await,
         };
         let _ = self.take_reports();
         self.act();

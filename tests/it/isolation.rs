@@ -246,20 +246,24 @@ fn is_set_aside(data: &Path, match_id: MatchId) {
     }
 }
 
-#[test]
-fn a_replay_that_hangs_ends_the_process_and_the_third_time_its_match_is_set_aside() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let data = folder.path().join("data");
+/// A match of some dozens of ticks whose server was killed.
+fn left_by_a_kill(data: &Path) -> MatchId {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let server = ServerProcess::start(FRAGILE, &data, &[]);
-    let match_id = runtime.expect("a runtime").block_on(async {
+    let server = ServerProcess::start(FRAGILE, data, &[]);
+    runtime.expect("a runtime").block_on(async {
         let (lobby, print) = (server.lobby, server.fingerprint);
         let (mut client, match_id) = join(lobby, print, "ada", "sound").await;
         play(&mut client, 60, None).await.expect("the match goes on");
         client.abandon();
         match_id
-    });
-    drop(server);
+    })
+}
+
+#[test]
+fn a_replay_that_hangs_ends_the_process_and_the_third_time_its_match_is_set_aside() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let match_id = left_by_a_kill(&data);
     let hangs = [(HANGS_FROM, OsStr::new("1"))];
     for death in 1..=3 {
         let (status, said) = ServerProcess::dies_at_start(FRAGILE, &data, &hangs);
@@ -274,16 +278,7 @@ fn a_replay_that_hangs_ends_the_process_and_the_third_time_its_match_is_set_asid
 fn a_server_that_is_told_to_stop_while_its_matches_come_back_stops() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let server = ServerProcess::start(FRAGILE, &data, &[]);
-    let match_id = runtime.expect("a runtime").block_on(async {
-        let (lobby, print) = (server.lobby, server.fingerprint);
-        let (mut client, match_id) = join(lobby, print, "ada", "sound").await;
-        play(&mut client, 60, None).await.expect("the match goes on");
-        client.abandon();
-        match_id
-    });
-    drop(server);
+    let match_id = left_by_a_kill(&data);
     let before = state_of(&data, match_id);
     // Half a second each, for dozens of them: it would take half a minute.
     let takes = [(TAKES_MS, OsStr::new("500"))];

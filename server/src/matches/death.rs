@@ -139,12 +139,12 @@ mod tests {
     #[test]
     fn three_replays_that_do_not_come_back_are_final_wherever_the_match_stood() {
         let mut deaths = Deaths::default();
-        let mut hangs = |times| (0..times).for_each(|_| deaths.count_at(Tick(5), Tick(8)));
-        hangs(2);
-        deaths.got_back();
-        let mut hangs = |times| (0..times).for_each(|_| deaths.count_at(Tick(5), Tick(9)));
-        hangs(2);
-        assert!(!deaths.are_final_at(Tick(9)), "it was played in between");
+        for reached in [8, 9] {
+            deaths.got_back();
+            deaths.count_at(Tick(5), Tick(reached));
+            deaths.count_at(Tick(5), Tick(reached));
+            assert!(!deaths.are_final_at(Tick(reached)), "it was played in between");
+        }
         deaths.count_at(Tick(5), Tick(9));
         assert!(deaths.are_final_at(Tick(9)));
         assert_eq!(deaths.to_string(), "its replay did not come back 3 times in a row");

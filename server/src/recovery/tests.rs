@@ -83,18 +83,7 @@ impl Left {
     fn new(header: &[u8]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut directory = SqliteDirectory::open(folder.path()).expect("made");
-        let new = NewMatch {
-            id: ID,
-            mode: "duel".to_owned(),
-            ladder: None,
-            game: Arena::NAME.to_owned(),
-            rules_version: Arena::RULES_VERSION,
-            map: None,
-            shard: ShardId(0),
-            tick_rate: matchkeep_shared::time::TickRate::default(),
-            created_unix_ms: 1,
-        };
-        directory.create(&new).expect("new");
+        directory.create(&NewMatch::sample(ID.0)).expect("new");
         let mut journal = SqliteJournal::open(folder.path()).expect("ours");
         let mut chain = Chain::new(ID);
         let mut records = Batch::default();

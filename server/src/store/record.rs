@@ -32,6 +32,24 @@ pub struct NewMatch {
     pub created_unix_ms: u64,
 }
 
+#[cfg(test)]
+impl NewMatch {
+    /// One for tests, to which it does not matter what it is of.
+    pub(crate) fn sample(id: u64) -> Self {
+        Self {
+            id: MatchId(id),
+            mode: "duel".to_owned(),
+            ladder: None,
+            game: "arena".to_owned(),
+            rules_version: 1,
+            map: None,
+            shard: ShardId(0),
+            tick_rate: TickRate::default(),
+            created_unix_ms: 0,
+        }
+    }
+}
+
 /// A match that has its result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FinishedMatch {

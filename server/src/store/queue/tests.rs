@@ -3,8 +3,8 @@
 use std::thread;
 
 use matchkeep_shared::game::{Outcome, PlayerResult};
-use matchkeep_shared::ids::{MatchId, ShardId};
-use matchkeep_shared::time::{Tick, TickRate};
+use matchkeep_shared::ids::MatchId;
+use matchkeep_shared::time::Tick;
 
 use super::super::directory::Directory;
 use super::super::record::{FinishedMatch, NewMatch};
@@ -60,15 +60,10 @@ fn form(match_id: u64, tickets: &[QueueTicketId]) -> FormMatch {
 
 fn new_match(id: u64, ladder: Option<&str>) -> NewMatch {
     NewMatch {
-        id: MatchId(id),
         mode: "squad".to_owned(),
         ladder: ladder.map(str::to_owned),
-        game: "arena".to_owned(),
-        rules_version: 1,
-        map: None,
-        shard: ShardId(0),
-        tick_rate: TickRate::default(),
         created_unix_ms: 1,
+        ..NewMatch::sample(id)
     }
 }
 

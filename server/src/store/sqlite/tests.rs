@@ -3,7 +3,7 @@
 use matchkeep_shared::game::{Outcome, PlayerResult};
 use matchkeep_shared::ids::ShardId;
 use matchkeep_shared::limits::PRIVATE_MATCH_KEPT;
-use matchkeep_shared::time::{Tick, TickRate};
+use matchkeep_shared::time::Tick;
 
 use super::super::{History, Store};
 use super::*;
@@ -14,15 +14,12 @@ fn temporary() -> tempfile::TempDir {
 
 fn new_match(id: u64) -> NewMatch {
     NewMatch {
-        id: MatchId(id),
         mode: if id % 2 == 1 { "duel" } else { "team" }.to_owned(),
-        ladder: None,
-        game: "arena".to_owned(),
         rules_version: 3,
         map: Some("dm2".to_owned()),
         shard: ShardId(1),
-        tick_rate: TickRate::default(),
         created_unix_ms: 1_800_000_000_000,
+        ..NewMatch::sample(id)
     }
 }
 

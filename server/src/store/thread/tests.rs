@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 
-use matchkeep_shared::ids::{MatchId, ShardId};
-use matchkeep_shared::time::TickRate;
+use matchkeep_shared::ids::MatchId;
 
 use super::super::queue::Queue;
 use super::super::record::{ListFilter, MatchRecord, MatchSummary};
@@ -165,20 +164,6 @@ fn full() -> StoreError {
     StoreError::Full { database: "matches.db".to_owned() }
 }
 
-fn new_match(id: u64) -> NewMatch {
-    NewMatch {
-        id: MatchId(id),
-        mode: "duel".to_owned(),
-        ladder: None,
-        game: "arena".to_owned(),
-        rules_version: 1,
-        map: None,
-        shard: ShardId(0),
-        tick_rate: TickRate::default(),
-        created_unix_ms: 0,
-    }
-}
-
 fn store() -> (Store, Script) {
     let (commits, told) = bounded(100);
     let (verdicts, decided) = bounded(100);
@@ -220,7 +205,7 @@ fn a_full_disk_takes_the_whole_batch_and_nothing_after_it() {
     let held = player(&store, 1);
     script.next_commit();
     let before = player(&store, 2);
-    let culprit = store.create(new_match(0)).expect("room");
+    let culprit = store.create(NewMatch::sample(0)).expect("room");
     let after = player(&store, 3);
     script.decide(Ok(()));
     assert_eq!(held.wait(), Ok(PlayerId(1)));

@@ -197,8 +197,8 @@ fn a_match_that_was_refused_is_made_by_no_process() {
     assert_eq!(next.created.len(), 1, "but another one, by who wait");
 }
 
-#[test]
-fn who_asks_again_while_the_match_is_made_that_is_refused_is_told_to_wait() {
+/// Two were taken for a match that no shard has made yet.
+fn being_made() -> (Harness, MatchId) {
     let mut h = Harness::new();
     (1..=2).for_each(|connection| h.log_in(connection));
     waits(h.request(1, find("pair")));
@@ -206,6 +206,12 @@ fn who_asks_again_while_the_match_is_made_that_is_refused_is_told_to_wait() {
     waits(h.request(2, find("pair")));
     h.pass(500);
     let (match_id, _) = h.created[0];
+    (h, match_id)
+}
+
+#[test]
+fn who_asks_again_while_the_match_is_made_that_is_refused_is_told_to_wait() {
+    let (mut h, match_id) = being_made();
     h.heard(1);
     assert_eq!(h.request(1, find("pair")), None);
     h.table.records.clear();
@@ -218,13 +224,7 @@ fn who_asks_again_while_the_match_is_made_that_is_refused_is_told_to_wait() {
 
 #[test]
 fn who_gave_up_the_place_in_a_match_that_is_refused_waits_for_none() {
-    let mut h = Harness::new();
-    (1..=2).for_each(|connection| h.log_in(connection));
-    waits(h.request(1, find("pair")));
-    h.making = Making::Later;
-    waits(h.request(2, find("pair")));
-    h.pass(500);
-    let (match_id, _) = h.created[0];
+    let (mut h, match_id) = being_made();
     assert_eq!(h.request(1, LobbyRequest::Leave { match_id }), Some(LobbyReply::Left));
     h.table.records.clear();
     h.event(ShardEvent::CreateRefused { match_id });
@@ -234,13 +234,7 @@ fn who_gave_up_the_place_in_a_match_that_is_refused_waits_for_none() {
 
 #[test]
 fn who_was_taken_for_a_match_that_is_there_when_the_disk_is_full_waits_on_for_it() {
-    let mut h = Harness::new();
-    (1..=2).for_each(|connection| h.log_in(connection));
-    waits(h.request(1, find("pair")));
-    h.making = Making::Later;
-    waits(h.request(2, find("pair")));
-    h.pass(500);
-    let (match_id, _) = h.created[0];
+    let (mut h, match_id) = being_made();
     (1..=2).for_each(|connection| drop(h.heard(connection)));
     h.lobby.set_storage_full(true);
     h.event(ShardEvent::Created { match_id });

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use matchkeep_shared::game::Outcome;
-use matchkeep_shared::ids::{Epoch, MatchId, ShardId};
-use matchkeep_shared::time::{Tick, TickRate};
+use matchkeep_shared::ids::{Epoch, MatchId};
+use matchkeep_shared::time::Tick;
 
 use super::super::super::{Directory, FinishedMatch, NewMatch, SqliteDirectory, SqliteJournal};
 use crate::journal::{
@@ -35,18 +35,7 @@ fn a_journal_whose_result_is_not_stored_stays_and_keeps_no_other() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut directory = SqliteDirectory::open(folder.path()).expect("made");
     let mut journal = SqliteJournal::open(folder.path()).expect("ours");
-    let new = NewMatch {
-        id: MatchId(1),
-        mode: "duel".to_owned(),
-        ladder: None,
-        game: "arena".to_owned(),
-        rules_version: 1,
-        map: None,
-        shard: ShardId(0),
-        tick_rate: TickRate::default(),
-        created_unix_ms: 0,
-    };
-    directory.create(&new).expect("new");
+    directory.create(&NewMatch::sample(1)).expect("new");
     finished(&mut journal, 1, 100);
     finished(&mut journal, 2, 200);
     let state = |journal: &SqliteJournal, id| {

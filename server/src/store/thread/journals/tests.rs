@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
-use matchkeep_shared::ids::{Epoch, ShardId};
-use matchkeep_shared::time::{Tick, TickRate};
+use matchkeep_shared::ids::Epoch;
+use matchkeep_shared::time::Tick;
 
 use super::super::super::{
     JournalHandle, ListFilter, MatchState, NewMatch, NotTaken, SqliteDirectory, SqliteJournal,
@@ -51,20 +51,6 @@ fn newest(id: u64) -> Vec<Load> {
     vec![Load { match_id: MatchId(id), from: LoadFrom::Checkpoint(Tick(u64::MAX)) }]
 }
 
-fn new_match(id: u64) -> NewMatch {
-    NewMatch {
-        id: MatchId(id),
-        mode: "duel".to_owned(),
-        ladder: None,
-        game: "arena".to_owned(),
-        rules_version: 1,
-        map: None,
-        shard: ShardId(0),
-        tick_rate: TickRate::default(),
-        created_unix_ms: 0,
-    }
-}
-
 /// The next report; there is one within any time that makes sense.
 fn next(reports: &Receiver<JournalReport>) -> JournalReport {
     reports.recv_timeout(Duration::from_secs(20)).expect("a report comes")
@@ -102,8 +88,8 @@ fn a_match_is_claimed_written_and_read_back() {
 fn closing_writes_what_waits_and_a_match_goes_on_after_it() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (store, _reports) = open(folder.path());
-    store.create(new_match(5)).expect("room").wait().expect("new");
-    store.create(new_match(6)).expect("room").wait().expect("new");
+    store.create(NewMatch::sample(5)).expect("room").wait().expect("new");
+    store.create(NewMatch::sample(6)).expect("room").wait().expect("new");
     let handle = store.journal().expect("it was opened with one").clone();
     hand(&handle, 5, 1, begin());
     for tick in 1..=100 {
@@ -140,7 +126,7 @@ fn closing_writes_what_waits_and_a_match_goes_on_after_it() {
 fn a_match_set_aside_is_so_in_the_journal_and_in_the_directory() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (store, reports) = open(folder.path());
-    store.create(new_match(7)).expect("room").wait().expect("new");
+    store.create(NewMatch::sample(7)).expect("room").wait().expect("new");
     let handle = store.journal().expect("it was opened with one").clone();
     hand(&handle, 7, 1, begin());
     hand(&handle, 7, 1, frames(1, 9));
@@ -232,7 +218,7 @@ fn a_match_is_set_aside_behind_its_evidence_however_full_the_disk_was() {
         let _ = sender.send(report);
     });
     let (store, _) = Store::open_with_journal(directory, journal, on_report).expect("started");
-    store.create(new_match(7)).expect("room").wait().expect("new");
+    store.create(NewMatch::sample(7)).expect("room").wait().expect("new");
     let handle = store.journal().expect("it was opened with one").clone();
     hand(&handle, 7, 1, begin());
     assert_eq!(next(&reports).claimed, [(MatchId(7), Epoch(1))]);
