@@ -40,7 +40,7 @@ impl NewMatch {
             id: MatchId(id),
             mode: "duel".to_owned(),
             ladder: None,
-            game: "arena".to_owned(),
+            game: "a game".to_owned(),
             rules_version: 1,
             map: None,
             shard: ShardId(0),
