@@ -38,7 +38,7 @@ pub use item::{Encode, Entry, JournalItem};
 pub use page::{NoPage, PAGE_BYTES_MAX, Page, PageWriter};
 pub use record::{CHECKSUM_BYTES, FORMAT_VERSION, HEAD_BYTES, Head, Kind, Record, RecordHash};
 pub use recover::{Piece, Recovered, Unrecoverable, recover};
-pub use report::{Durable, JournalReport, Refused, WhyRefused};
+pub use report::{Durable, DurableTicks, JournalReport, Refused, WhyRefused};
 pub use room::{Handover, Permit, Room};
 pub use verify::{Lost, Verifier};
 pub use writer::Writer;

@@ -27,7 +27,7 @@ use crate::control::questions::{self, Question, Reply, Unanswered};
 use crate::control::{Control, ControlError, ControlEvent, Creations, NodeStats, barring, keys};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::identity::{EndpointRole, Fingerprint, IdentityError, ServerIdentity};
-use crate::journal::{JournalItem, JournalReport};
+use crate::journal::{DurableTicks, JournalItem, JournalReport};
 use crate::lobby::certificate;
 use crate::lobby::core::{Lobby, LobbyConfig, ModeEntry, ShardEntry};
 use crate::lobby::door::Door;
@@ -39,7 +39,7 @@ use crate::pem::PemError;
 use crate::recovery::{Recovered, RecoveryError, gather};
 use crate::settings::{Admission, IdentitySettings, Settings};
 use crate::shard::core::CoreConfig;
-use crate::shard::thread::{self, ThreadConfig};
+use crate::shard::thread::{self, JournalQueue, ThreadConfig};
 use crate::spans;
 use crate::store::{
     History, JournalHandle, NotTaken, SqliteDirectory, SqliteJournal, Store, StoreError,
@@ -268,12 +268,13 @@ impl Node {
                 now,
             };
             let notify = Arc::clone(&reported);
+            let (handle, told) = journal.of_shard(shard);
             let config = ThreadConfig {
                 socket,
                 pin_to_cpu: settings.pin.then_some(i % cores),
                 reports: report_sender.clone(),
                 on_report: Box::new(move || notify.notify_one()),
-                journal: Box::new(journal_queue(journal.clone())),
+                journal: Box::new(ShardJournal { handle, told }),
             };
             shards.push(thread::spawn::<G>(core, config).map_err(StartError::Shard)?);
         }
@@ -476,13 +477,32 @@ fn bind_tcp(address: SocketAddr) -> Result<TcpListener, StartError> {
     })
 }
 
-/// The shards' way into the journal.
-fn journal_queue(journal: JournalHandle) -> impl FnMut(JournalItem) -> bool + Send {
-    move |item| match journal.try_hand_over(item) {
-        Ok(()) => true,
-        Err(NotTaken::NoRoom(_)) => false,
-        // It broke, and control ends the process; or it is closed, after everything.
-        Err(NotTaken::Closed(_)) => true,
+/// A shard's way into the journal.
+struct ShardJournal {
+    handle: JournalHandle,
+    told: crossbeam_channel::Receiver<DurableTicks>,
+}
+
+impl JournalQueue for ShardJournal {
+    fn take(&mut self, item: JournalItem) -> bool {
+        match self.handle.try_hand_over(item) {
+            Ok(()) => true,
+            Err(NotTaken::NoRoom(_)) => false,
+            // It broke, and control ends the process; or it is closed, after everything.
+            Err(NotTaken::Closed(_)) => true,
+        }
+    }
+
+    fn complete(&mut self) {
+        self.handle.complete();
+    }
+
+    fn is_called(&mut self) -> bool {
+        self.handle.is_called()
+    }
+
+    fn durable(&mut self) -> Option<DurableTicks> {
+        self.told.try_recv().ok()
     }
 }
 

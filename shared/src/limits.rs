@@ -272,11 +272,15 @@ pub const FRAME_BYTES_MAX: usize = 64 * 1024;
 pub const ENTRIES_PER_TICK_MAX: usize = 256;
 /// What a shard collects before it waits for the journal to take it, in bytes.
 pub const JOURNAL_BATCH_BYTES_MAX: usize = 256 * 1024;
+/// What a shard hands over between two looks at what else is due, in pieces: some 50 us.
+pub const JOURNAL_BATCH_ITEMS_MAX: usize = 256;
 /// Frames of one match that wait for the journal, in bytes; with more the match stands still. Some three
 /// minutes of a match of ten.
 pub const FRAMES_IN_MEMORY_BYTES_MAX: usize = 1024 * 1024;
-/// What waits for the disk is written together, this long after the first of it came.
+/// Frames of a shard's matches gather for so long before they are handed over and written.
 pub const JOURNAL_FLUSH: Duration = Duration::from_millis(50);
+/// What a shard hands over waits so long for what others have: all of it is written together.
+pub const JOURNAL_JOIN: Duration = Duration::from_millis(2);
 /// A flush that found no space, or the database held, is tried again after this time.
 pub const JOURNAL_RETRY: Duration = Duration::from_millis(250);
 /// Journals of all matches that are not durable yet, in bytes: about six seconds of 1,000 matches.

@@ -2,7 +2,7 @@
 //!
 //! Owns: the shapes. Must not know: who listens.
 
-use matchkeep_shared::ids::{Epoch, MatchId};
+use matchkeep_shared::ids::{Epoch, MatchId, ShardId};
 use matchkeep_shared::time::Tick;
 
 use super::backend::{JournalError, Refusal};
@@ -25,6 +25,22 @@ pub struct JournalReport {
 }
 
 impl JournalReport {
+    /// Takes out what shards are to hear, for each its own. What became durable of a match is left here where it
+    /// is more than ticks, or by no shard.
+    pub fn take_ticks(&mut self) -> Vec<(ShardId, DurableTicks)> {
+        let mut told: Vec<(ShardId, DurableTicks)> = Vec::new();
+        self.durable.retain(|durable| {
+            let Some(shard) = durable.shard else { return true };
+            let ticks = (durable.match_id, durable.epoch, durable.tick);
+            match told.iter_mut().find(|(of, _)| *of == shard) {
+                Some((_, of_shard)) => of_shard.push(ticks),
+                None => told.push((shard, vec![ticks])),
+            }
+            durable.incidents > 0 || durable.is_finished
+        });
+        told
+    }
+
     /// Whether there is nothing to tell.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -44,7 +60,12 @@ pub struct Durable {
     pub incidents: u32,
     /// Whether the result is there too.
     pub is_finished: bool,
+    /// The shard it was handed over by, if by one.
+    pub shard: Option<ShardId>,
 }
+
+/// What is on stable storage of some matches of a shard: all up to the tick.
+pub type DurableTicks = Vec<(MatchId, Epoch, Tick)>;
 
 /// A match of which nothing more is taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use matchkeep_shared::ids::ShardId;
+
 use super::item::JournalItem;
 
 /// A bounded number of bytes; clones share it.
@@ -30,6 +32,7 @@ pub struct Permit {
 pub struct Handover {
     item: JournalItem,
     permit: Permit,
+    shard: Option<ShardId>,
 }
 
 impl Handover {
@@ -39,9 +42,15 @@ impl Handover {
     /// The piece as it came.
     pub fn new(room: &Room, item: JournalItem) -> Result<Self, JournalItem> {
         match room.take(item.entry.bytes()) {
-            Some(permit) => Ok(Self { item, permit }),
+            Some(permit) => Ok(Self { item, permit, shard: None }),
             None => Err(item),
         }
+    }
+
+    /// By the shard that the match is on: it hears of what is durable.
+    #[must_use]
+    pub fn by(self, shard: Option<ShardId>) -> Self {
+        Self { shard, ..self }
     }
 
     /// The piece.
@@ -49,8 +58,8 @@ impl Handover {
         &self.item
     }
 
-    pub(super) fn into_parts(self) -> (JournalItem, Permit) {
-        (self.item, self.permit)
+    pub(super) fn into_parts(self) -> (JournalItem, Permit, Option<ShardId>) {
+        (self.item, self.permit, self.shard)
     }
 
     /// The piece without its room.

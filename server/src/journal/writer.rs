@@ -43,7 +43,7 @@ impl Writer {
         if self.broken.is_some() {
             return;
         }
-        let (JournalItem { match_id, epoch, entry }, permit) = handover.into_parts();
+        let (JournalItem { match_id, epoch, entry }, permit, shard) = handover.into_parts();
         match self.place(match_id, epoch, &entry) {
             Ok(owned) => {
                 if owned.pending.is_empty() {
@@ -51,6 +51,7 @@ impl Writer {
                 }
                 // Found again: the borrow above must end before `dirty` grows.
                 let owned = self.matches.get_mut(&match_id).expect("it was there just now");
+                owned.shard = shard.or(owned.shard);
                 owned.push(Pending { epoch, entry, permit });
             }
             Err(why) => self.refuse(match_id, epoch, why),
@@ -146,7 +147,7 @@ impl Writer {
                 Err(WhyRefused::Journal(Refusal::Stale { current: owned.epoch }))
             }
             (Some(chain), None) => {
-                let owned = Owned { chain, epoch, pending: Vec::new() };
+                let owned = Owned { chain, epoch, pending: Vec::new(), shard: None };
                 Ok(self.matches.entry(match_id).or_insert(owned))
             }
             (None, None) => Err(WhyRefused::NotClaimed),

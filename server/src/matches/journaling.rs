@@ -55,6 +55,11 @@ impl<G: Game> Match<G> {
         true
     }
 
+    /// Whether the state is to be handed over now, while nothing has entered it since its tick. Frames can wait.
+    pub fn checkpoint_is_due(&self) -> bool {
+        self.recording.as_ref().is_some_and(|recording| recording.recorder.checkpoint_is_due())
+    }
+
     /// Whether nothing waits to be handed to the journal.
     pub fn is_handed_over(&self) -> bool {
         self.recording.as_ref().is_none_or(|recording| recording.recorder.is_handed_over())

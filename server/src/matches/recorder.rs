@@ -11,6 +11,7 @@ use std::ops::Range;
 use matchkeep_shared::ids::{Epoch, MatchId};
 use matchkeep_shared::limits::{
     CHECKPOINT_BYTES_MAX, FRAMES_IN_MEMORY_BYTES_MAX, JOURNAL_BATCH_BYTES_MAX,
+    JOURNAL_BATCH_ITEMS_MAX,
 };
 use matchkeep_shared::time::Tick;
 
@@ -55,7 +56,7 @@ pub enum JournalItemKind {
 impl JournalBatch {
     /// Whether a shard should rather wait until this one is gone.
     pub fn is_full(&self) -> bool {
-        self.bytes.len() >= JOURNAL_BATCH_BYTES_MAX
+        self.bytes.len() >= JOURNAL_BATCH_BYTES_MAX || self.items.len() >= JOURNAL_BATCH_ITEMS_MAX
     }
 
     /// Whether there is nothing in it.
@@ -63,7 +64,7 @@ impl JournalBatch {
         self.items.is_empty()
     }
 
-    /// Whether players wait for something in it to be durable. Asked in every pass of a shard.
+    /// Whether somebody waits for something in it. Asked in every pass of a shard.
     pub fn is_urgent(&self) -> bool {
         self.is_urgent
     }
@@ -84,10 +85,14 @@ impl JournalBatch {
         &self.bytes[range]
     }
 
+    /// Somebody waits for what is in it.
+    pub fn hurry(&mut self) {
+        self.is_urgent = true;
+    }
+
     /// Forgets the first `count` parts; their bytes stay until all are gone.
     pub fn drop_first(&mut self, count: usize) {
         self.items.drain(..count);
-        self.is_urgent = self.items.iter().any(|item| item.kind == JournalItemKind::Finish);
     }
 
     /// Forgets all, keeps the memory.
@@ -145,6 +150,11 @@ impl Recorder {
         self.newest = tick;
     }
 
+    /// Whether the state as it is now is to be written down, before anything enters it.
+    pub fn checkpoint_is_due(&self) -> bool {
+        self.newest >= self.next_checkpoint
+    }
+
     /// Whether so much waits for the journal that the match must not go on.
     pub fn is_full(&self) -> bool {
         self.frames.len() - self.handed_bytes >= FRAMES_IN_MEMORY_BYTES_MAX
@@ -169,7 +179,7 @@ impl Recorder {
             self.handed_to = self.newest;
         }
         if let Some(encode) = encode
-            && self.newest >= self.next_checkpoint
+            && self.checkpoint_is_due()
         {
             self.next_checkpoint = self.next_checkpoint + self.checkpoint_every;
             let at = (self.newest, self.newest);

@@ -8,6 +8,7 @@ mod connections;
 mod hosting;
 mod identity;
 mod joining;
+mod journaling;
 mod phases;
 mod restarting;
 mod standing;
@@ -95,8 +96,12 @@ pub struct Core<G: Game> {
     hosts: Vec<Option<Host<G>>>,
     /// Matches on their way back.
     returning: VecDeque<Returning<G>>,
-    /// What matches have for the journal.
+    /// What is on its way from the matches to the journal.
     outgoing: JournalBatch,
+    /// Matches have frames that are not in there.
+    frames_wait: bool,
+    /// The first host whose frames are not gathered in this round.
+    gather_from: usize,
     by_match: HashMap<MatchId, usize>,
     matches_made: u64,
     /// The next deadline of each match, and of nothing else.
@@ -226,6 +231,8 @@ impl<G: Game> Core<G> {
             hosts: Vec::new(),
             returning: VecDeque::new(),
             outgoing: JournalBatch::default(),
+            frames_wait: false,
+            gather_from: 0,
             by_match: HashMap::new(),
             matches_made: 0,
             due: BinaryHeap::new(),
@@ -285,7 +292,6 @@ impl<G: Game> Core<G> {
             Command::Drop { match_id, reason } => self.drop_match(now, match_id, reason),
             Command::Open => self.is_open = true,
             Command::StorageFull(is_full) => self.is_storage_full = is_full,
-            Command::Durable(ticks) => self.note_durable(&ticks),
             // Whoever asked may have gone; an order counts all the same.
             Command::Order { match_id, order, reply } => {
                 let _ = reply.send(self.order(now, match_id, order));
@@ -402,16 +408,6 @@ impl<G: Game> Core<G> {
             }
         }
         None
-    }
-
-    /// What matches have for the journal.
-    pub fn outgoing(&self) -> &JournalBatch {
-        &self.outgoing
-    }
-
-    /// What matches have for the journal, for the shell to take or to leave.
-    pub fn outgoing_mut(&mut self) -> &mut JournalBatch {
-        &mut self.outgoing
     }
 
     /// The next thing control should know. A death waits until the journal was handed everything before it:

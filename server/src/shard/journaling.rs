@@ -1,57 +1,81 @@
-//! From a shard's batch of frames to the pieces that the journal takes, and when it gets them.
+//! From a shard's matches to the pieces that the journal takes, and when it gets them.
 
 use std::time::{Duration, Instant};
 
+use matchkeep_shared::Game;
+use matchkeep_shared::limits::JOURNAL_FLUSH;
+
+use super::core::Core;
 use crate::journal::{Entry, JournalItem};
 use crate::matches::recorder::{JournalBatch, JournalItemKind};
 
-/// How long frames gather before the journal gets them: one message for many ticks of many matches.
-const GATHER: Duration = Duration::from_millis(8);
-/// How much longer they lie until the shard wakes for them alone: with players there it has long made a pass.
-const LINGER: Duration = Duration::from_millis(4);
+/// How much longer frames lie until the shard wakes for them alone: with players there it has long made a pass.
+const LINGER: Duration = Duration::from_millis(2);
+/// When it is tried again to hand over what there was no room for.
+const AGAIN: Duration = Duration::from_millis(8);
 
 /// When the journal gets what matches have for it.
 #[derive(Debug, Default)]
 pub struct HandOver {
-    due: Option<Instant>,
+    waits: Option<Waits>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Waits {
+    /// A pass from then on hands over.
+    due: Instant,
+    /// There is a pass then, whatever else is to do.
+    latest: Instant,
 }
 
 impl HandOver {
     /// When it is to be run again at the latest, where something waits.
     pub fn wake(&self) -> Option<Instant> {
-        self.due.map(|due| due + LINGER)
+        self.waits.map(|waits| waits.latest)
     }
 
-    /// Gives the journal what is in the batch once it has gathered long enough, is urgent, or is wanted at
-    /// once. Where `take` has no room that is tried again, and matches keep what comes meanwhile.
-    pub fn run(
+    /// Gives the journal what matches have for it, once that has gathered long enough, is urgent, or is wanted at
+    /// once: all matches in one go, as far as a pass has time for it. Where `take` has no room that is tried again,
+    /// and matches keep what comes meanwhile. Says whether anything was taken.
+    pub fn run<G: Game>(
         &mut self,
         now: Instant,
         now_unix_ms: u64,
-        batch: &mut JournalBatch,
+        core: &mut Core<G>,
         at_once: bool,
         take: impl FnMut(JournalItem) -> bool,
-    ) {
-        if batch.is_empty() {
-            self.due = None;
-            return;
+    ) -> bool {
+        if !core.has_for_journal() {
+            self.waits = None;
+            return false;
         }
-        let due = *self.due.get_or_insert(now + GATHER);
-        if now < due && !at_once && !batch.is_urgent() {
-            return;
+        let due = now + JOURNAL_FLUSH;
+        let waits = *self.waits.get_or_insert(Waits { due, latest: due + LINGER });
+        if now < waits.due && !at_once && !core.outgoing().is_urgent() {
+            return false;
         }
-        let is_done = hand_over(batch, now_unix_ms, take);
-        self.due = (!is_done).then_some(now + GATHER);
+        let is_all = core.gather();
+        let waited = core.outgoing().items.len();
+        hand_over(core.outgoing_mut(), now_unix_ms, take);
+        let left = core.outgoing().items.len();
+        let again = match (left == 0, is_all) {
+            (true, true) => None,
+            // The rest in the next pass, which looks first at what else is due.
+            (true, false) => Some(now),
+            (false, _) => Some(now + AGAIN),
+        };
+        self.waits = again.map(|at| Waits { due: at, latest: at });
+        left < waited
     }
 }
 
 /// Gives the journal what is in the batch, in order, until `take` has no room for one; what it took is out
-/// of the batch then. Says whether it took all.
+/// of the batch then.
 fn hand_over(
     batch: &mut JournalBatch,
     now_unix_ms: u64,
     mut take: impl FnMut(JournalItem) -> bool,
-) -> bool {
+) {
     let taken = batch.items.iter().take_while(|item| {
         let bytes = batch.bytes[item.range.clone()].to_vec();
         let entry = match item.kind {
@@ -70,9 +94,8 @@ fn hand_over(
     let taken = taken.count();
     if taken == batch.items.len() {
         batch.clear();
-        return true;
+    } else {
+        // The disk is behind.
+        batch.drop_first(taken);
     }
-    // The disk is behind.
-    batch.drop_first(taken);
-    false
 }

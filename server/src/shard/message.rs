@@ -47,8 +47,6 @@ pub enum Command<G: Game> {
     Open,
     /// Whether the disk is full: meanwhile nobody new takes a place.
     StorageFull(bool),
-    /// What is on stable storage of these matches: all up to the tick.
-    Durable(Vec<(MatchId, Epoch, Tick)>),
     /// An operator wants something of a match.
     Order {
         /// The match.
@@ -122,14 +120,6 @@ pub enum Command<G: Game> {
     Stats(oneshot::Sender<Box<ShardStats>>),
     /// Tell every player this, then stop.
     Shutdown(DisconnectReason),
-}
-
-impl<G: Game> Command<G> {
-    /// Whether it may lie until the shard wakes by itself. What became durable is told with the next snapshots, which
-    /// are a tick away at the most: waking the shard for it, with every flush, would only cost.
-    pub fn can_wait(&self) -> bool {
-        matches!(self, Self::Durable(_))
-    }
 }
 
 /// Where a timeline goes when it is over.

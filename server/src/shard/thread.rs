@@ -20,7 +20,7 @@ use rustix::event::EventfdFlags;
 use super::core::{Core, CoreConfig};
 use super::journaling::HandOver;
 use super::message::{Command, Report};
-use crate::journal::JournalItem;
+use crate::journal::{DurableTicks, JournalItem};
 use crate::wall::unix_ms;
 use udp::Udp;
 use waiter::Waiter;
@@ -59,12 +59,9 @@ impl<G: Game> ShardHandle<G> {
     /// # Errors
     /// The command, where the queue is full: the shard is far behind, or gone.
     pub fn send(&self, command: Command<G>) -> Result<(), Command<G>> {
-        let can_wait = command.can_wait();
         self.commands.try_send(command).map_err(|error| error.into_inner())?;
-        if !can_wait {
-            // A full counter wakes the shard as well.
-            let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
-        }
+        // A full counter wakes the shard as well.
+        let _ = rustix::io::write(&*self.wake, &1_u64.to_ne_bytes());
         Ok(())
     }
 
@@ -102,11 +99,21 @@ pub struct ThreadConfig {
     /// Wakes whoever reads them.
     pub on_report: Box<dyn Fn() + Send>,
     /// Where matches' frames go.
-    pub journal: JournalQueue,
+    pub journal: Box<dyn JournalQueue>,
 }
 
-/// Takes a piece of a match's journal, or says that there is no room for it now. Never waits.
-pub type JournalQueue = Box<dyn FnMut(JournalItem) -> bool + Send>;
+/// The way into the journal. Nothing here waits.
+pub trait JournalQueue: Send {
+    /// Takes a piece of a match's journal, or says that there is no room for it now.
+    fn take(&mut self, item: JournalItem) -> bool;
+    /// What was taken is all for now.
+    fn complete(&mut self);
+    /// Whether what waits is to be handed over at once, since others hand over too. Asked in every pass.
+    fn is_called(&mut self) -> bool;
+    /// What became durable, if anything since it was last asked. Asked in every pass; the shard is not woken for it,
+    /// since it is told with the next snapshots, a tick away at the most.
+    fn durable(&mut self) -> Option<DurableTicks>;
+}
 
 /// Starts a shard's thread.
 ///
@@ -169,7 +176,7 @@ struct Shell<G: Game> {
     commands: Receiver<Command<G>>,
     reports: Sender<Report>,
     on_report: Box<dyn Fn() + Send>,
-    journal: JournalQueue,
+    journal: Box<dyn JournalQueue>,
     hand_over: HandOver,
     /// Passes made so far.
     passes: u64,
@@ -179,11 +186,8 @@ impl<G: Game> Shell<G> {
     /// The shard's loop, one pass after the other.
     fn run(mut self) -> io::Result<()> {
         let mut stop_by: Option<Instant> = None;
-        let mut has_more = false;
         loop {
-            // There was no room for it in the last batch, and that is gone.
-            let is_behind = has_more && self.core.outgoing().is_empty();
-            let left = (is_behind || self.udp.has_left()).then(now);
+            let left = self.udp.has_left().then(now);
             let wake = left.or_else(|| self.core.next_wake(now()));
             // Behind that it waits for the journal alone, which takes its time.
             let stop = stop_by.filter(|by| *by > now());
@@ -193,17 +197,19 @@ impl<G: Game> Shell<G> {
             self.core.set_wall_clock(unix_ms());
             self.receive()?;
             self.take_commands(&mut stop_by);
+            while let Some(ticks) = self.journal.durable() {
+                self.core.note_durable(&ticks);
+            }
             self.core.replay_some(&now);
             self.core.handle_timeouts(now());
             self.run_tick();
             self.core.admit(now());
             self.udp.send_all(&mut self.core, now());
-            has_more = stop_by.is_some() && !self.core.hand_over_rest();
             self.hand_over_journal(stop_by.is_some());
             self.hand_over_reports();
 
             let Some(by) = stop_by else { continue };
-            let is_written = !has_more && self.core.outgoing().is_empty();
+            let is_written = !self.core.has_for_journal();
             if is_written && (self.core.has_stopped() || now() >= by) {
                 return Ok(());
             }
@@ -266,12 +272,16 @@ impl<G: Game> Shell<G> {
     }
 
     fn hand_over_journal(&mut self, is_stopping: bool) {
-        // Most passes have nothing for it, and need no clock to see that.
-        if self.core.outgoing().is_empty() && self.hand_over.wake().is_none() {
+        // Whether called or not is asked always: a call is for what waits now.
+        let at_once = self.journal.is_called() || is_stopping;
+        // Without matches in play there is nothing for it, and no clock is needed to see that.
+        if !self.core.has_for_journal() && self.hand_over.wake().is_none() {
             return;
         }
-        let batch = self.core.outgoing_mut();
-        self.hand_over.run(now(), unix_ms(), batch, is_stopping, &mut self.journal);
+        let Self { hand_over, core, journal, .. } = self;
+        if hand_over.run(now(), unix_ms(), core, at_once, |item| journal.take(item)) {
+            journal.complete();
+        }
     }
 
     fn hand_over_reports(&mut self) {

@@ -4,18 +4,40 @@
 //! handed over, when it is written.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crossbeam_channel::{Sender, TrySendError};
+use crossbeam_channel::{Receiver, Sender, TrySendError, unbounded};
+use matchkeep_shared::ids::ShardId;
 
-use crate::journal::{Handover, JournalItem, Room};
+use crate::journal::{DurableTicks, Handover, JournalItem, Room};
 
 /// A handle for handing over pieces of journals; clones share the room. No call waits for anything.
 #[derive(Clone)]
 pub struct JournalHandle {
     room: Room,
     items: Sender<Handover>,
-    urgent: Sender<()>,
+    wakes: Wakes,
+    calls_heard: u64,
+    /// Whose it is, if a shard's.
+    shard: Option<ShardId>,
 }
+
+/// How handles and the store's thread make each other look.
+#[derive(Clone)]
+pub(super) struct Wakes {
+    /// Somebody waits for what was handed over.
+    pub(super) urgent: Sender<()>,
+    /// A shard handed over all it has.
+    pub(super) complete: Sender<()>,
+    /// How often a flush came up: whoever has something hands it over.
+    pub(super) calls: Arc<AtomicU64>,
+    pub(super) listeners: Listeners,
+}
+
+/// Where shards hear what is durable. A shard that hears nothing hands over nothing: what waits there is bounded by
+/// what may be on its way here.
+pub(super) type Listeners = Arc<Mutex<Vec<(ShardId, Sender<DurableTicks>)>>>;
 
 /// A piece that was not taken, as it came: keep it.
 #[derive(Debug)]
@@ -28,26 +50,49 @@ pub enum NotTaken {
 }
 
 impl JournalHandle {
-    pub(super) fn new(room: Room, items: Sender<Handover>, urgent: Sender<()>) -> Self {
-        Self { room, items, urgent }
+    pub(super) fn new(room: Room, items: Sender<Handover>, wakes: Wakes) -> Self {
+        Self { room, items, wakes, calls_heard: 0, shard: None }
     }
 
-    /// Hands over a piece. What becomes of it is in the reports.
+    /// A handle for a shard, and where it hears how far its matches are durable; nobody else is told of mere ticks.
+    pub fn of_shard(&self, shard: ShardId) -> (Self, Receiver<DurableTicks>) {
+        let (sender, told) = unbounded();
+        let mut listeners = self.wakes.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        listeners.retain(|(before, _)| *before != shard);
+        listeners.push((shard, sender));
+        (Self { shard: Some(shard), ..self.clone() }, told)
+    }
+
+    /// Hands over a piece. What becomes of it is in the reports. A shard says [`complete`](Self::complete) behind the
+    /// last one.
     ///
     /// # Errors
     /// [`NotTaken`], with the piece.
     pub fn try_hand_over(&self, item: JournalItem) -> Result<(), NotTaken> {
         let is_urgent = item.entry.is_urgent();
-        let handover = Handover::new(&self.room, item).map_err(NotTaken::NoRoom)?;
+        let handover = Handover::new(&self.room, item).map_err(NotTaken::NoRoom)?.by(self.shard);
         self.items.try_send(handover).map_err(|error| match error {
             TrySendError::Full(handover) => NotTaken::NoRoom(handover.into_item()),
             TrySendError::Disconnected(handover) => NotTaken::Closed(handover.into_item()),
         })?;
         if is_urgent {
             // One wake-up waits already, or the thread is gone: both are right.
-            let _ = self.urgent.try_send(());
+            let _ = self.wakes.urgent.try_send(());
+        } else if self.shard.is_none() {
+            self.complete();
         }
         Ok(())
+    }
+
+    /// What was handed over is all for now.
+    pub fn complete(&self) {
+        let _ = self.wakes.complete.try_send(());
+    }
+
+    /// Whether a flush has come up since this handle was last asked: what is handed over now goes with it.
+    pub fn is_called(&mut self) -> bool {
+        let calls = self.wakes.calls.load(Ordering::Relaxed);
+        std::mem::replace(&mut self.calls_heard, calls) != calls
     }
 
     /// Bytes that are handed over and not durable.

@@ -5,8 +5,9 @@
 //!
 //! The thread takes everything that waits into one transaction: while one flush is under way the next
 //! batch gathers, so that a slow disk costs time and not throughput. An answer is sent when the commit
-//! returned, and never before. Pieces of journals come by a queue of their own and are written together
-//! every [`JOURNAL_FLUSH`](matchkeep_shared::limits::JOURNAL_FLUSH), or at once where somebody waits.
+//! returned, and never before. Pieces of journals come by a queue of their own, from each shard once every
+//! [`JOURNAL_FLUSH`](matchkeep_shared::limits::JOURNAL_FLUSH), and are written together a moment after the first of
+//! them came, or at once where somebody waits.
 
 mod batch;
 mod journals;
@@ -22,7 +23,7 @@ use matchkeep_shared::limits::{JOURNAL_ITEMS_MAX, JOURNAL_PENDING_BYTES_MAX, STO
 
 use super::audit::{AuditEntry, AuditKey, AuditOutcome};
 use super::directory::{Directory, StoreError};
-use super::handle::JournalHandle;
+use super::handle::{JournalHandle, Wakes};
 use super::pending::{Answer, Pending, pending};
 use super::record::{FinishedMatch, NewMatch};
 use crate::accounts::{Account, AccountKey};
@@ -32,7 +33,7 @@ use crate::journal::{
 use crate::matchmaking::{QueueAsk, QueueSaid};
 use crate::reservations::{PrivateMatch, Reserved};
 pub use journals::OnReport;
-use journals::{Ask, Journals};
+use journals::{Ask, Inlets, Journals};
 use run::run;
 
 /// A write to the directory.
@@ -126,9 +127,19 @@ impl Store {
             .map(|(journal, on_report)| {
                 let (items, handed_over) = bounded(JOURNAL_ITEMS_MAX);
                 let (urgent, woken) = bounded(1);
+                let (complete, ready) = bounded(1);
                 let room = Room::new(JOURNAL_PENDING_BYTES_MAX);
-                let journals = Journals::new(journal, on_report, handed_over, woken);
-                (journals, JournalHandle::new(room, items, urgent))
+                let (calls, listeners) = (Arc::default(), Arc::default());
+                let wakes = Wakes { urgent, complete, calls, listeners };
+                let inlets = Inlets {
+                    items: handed_over,
+                    urgent: woken,
+                    complete: ready,
+                    calls: Arc::clone(&wakes.calls),
+                    listeners: Arc::clone(&wakes.listeners),
+                };
+                let handle = JournalHandle::new(room, items, wakes);
+                (Journals::new(journal, on_report, inlets), handle)
             })
             .unzip();
         let thread = std::thread::Builder::new()

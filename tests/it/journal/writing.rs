@@ -65,7 +65,7 @@ fn finish(tick: u64) -> Entry {
 
 fn durable(id: u64, epoch: u32, tick: u64) -> Durable {
     let (match_id, epoch, tick) = (MatchId(id), Epoch(epoch), Tick(tick));
-    Durable { match_id, epoch, tick, incidents: 0, is_finished: false }
+    Durable { match_id, epoch, tick, incidents: 0, is_finished: false, shard: None }
 }
 
 #[test]

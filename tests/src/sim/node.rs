@@ -282,8 +282,8 @@ impl Node {
     }
 
     /// What the store says is seen by the witness before anybody can act on it.
-    fn hear_store(&mut self, turn: &mut Turn<'_>, said: Said) {
-        for report in &said.reports {
+    fn hear_store(&mut self, turn: &mut Turn<'_>, mut said: Said) {
+        for report in &mut said.reports {
             let epochs: BTreeMap<MatchId, Epoch> = report
                 .durable
                 .iter()
@@ -307,6 +307,10 @@ impl Node {
             if let Some(trouble) = &report.trouble {
                 self.had_trouble = true;
                 turn.trace.note(turn.at, format_args!("journal: {trouble}"));
+            }
+            for (shard, ticks) in report.take_ticks() {
+                let late = Duration::from_micros(self.rng.below(COMMAND_US_MAX).into());
+                self.shards[usize::from(shard.0)].tell(turn.now + late, ticks);
             }
         }
         if !said.reports.is_empty() || !said.answers.is_empty() {
@@ -364,7 +368,7 @@ impl Node {
             }
         }
         while let Some(item) = self.unjournaled.pop_front() {
-            if let Err(item) = self.store.hand_over(turn.now, item) {
+            if let Err(item) = self.store.hand_over(turn.now, None, item) {
                 self.unjournaled.push_front(item);
                 break;
             }

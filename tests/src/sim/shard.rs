@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use matchkeep_server::journal::DurableTicks;
 use matchkeep_server::shard::core::Core;
 use matchkeep_server::shard::journaling::HandOver;
 use matchkeep_server::shard::message::{Command, ShardEvent};
@@ -28,6 +29,7 @@ pub struct Shard {
     pub(super) core: Core<Fragile>,
     inbox: VecDeque<(SocketAddr, Vec<u8>)>,
     commands: VecDeque<(Instant, Command<Fragile>)>,
+    told: VecDeque<(Instant, DurableTicks)>,
     hand_over: HandOver,
     stop_by: Option<Instant>,
     busy_until: Option<Instant>,
@@ -60,6 +62,7 @@ impl Shard {
             core,
             inbox: VecDeque::new(),
             commands: VecDeque::new(),
+            told: VecDeque::new(),
             hand_over: HandOver::default(),
             stop_by: None,
             busy_until: None,
@@ -80,6 +83,11 @@ impl Shard {
         self.commands.push_back((at, command));
     }
 
+    /// The journal tells what is durable; the shard hears of it `at` that time at the earliest.
+    pub fn tell(&mut self, at: Instant, ticks: DurableTicks) {
+        self.told.push_back((at, ticks));
+    }
+
     /// The thread gets no CPU until then.
     pub fn stall(&mut self, until: Instant) {
         self.busy_until = self.busy_until.max(Some(until));
@@ -91,8 +99,7 @@ impl Shard {
             return None;
         }
         let arrived = (!self.inbox.is_empty()).then_some(now);
-        let urgent = self.commands.iter().find(|(_, command)| !command.can_wait());
-        let command = urgent.map(|(at, _)| *at);
+        let command = self.commands.front().map(|(at, _)| *at);
         let core = self.core.next_wake(now);
         let wakes = [arrived, command, core, self.hand_over.wake(), self.stop_by];
         let wake = wakes.into_iter().flatten().min()?;
@@ -116,6 +123,9 @@ impl Shard {
             self.core.handle_datagram(now, from, None, None, BytesMut::from(&bytes[..]));
         }
         self.take_commands(now);
+        while let Some((_, ticks)) = self.told.pop_front_if(|(at, _)| *at <= now) {
+            self.core.note_durable(&ticks);
+        }
         if self.core.is_replaying() {
             self.core.replay_some(&|| now);
             self.busy_until = Some(now + REPLAY_PASS);
@@ -124,10 +134,9 @@ impl Shard {
         self.run_tick(turn);
         self.core.admit(now);
         self.send_all(turn);
-        let has_more = self.stop_by.is_some() && !self.core.hand_over_rest();
         self.hand_over_journal(turn, store);
         self.hand_over_reports(turn, reports);
-        let is_written = !has_more && self.core.outgoing().is_empty();
+        let is_written = !self.core.has_for_journal();
         let is_over = |by: Instant| {
             (is_written && (self.core.has_stopped() || now >= by)) || now >= by + JOURNAL_GRACE
         };
@@ -183,9 +192,10 @@ impl Shard {
         turn.witness.check(bytes <= most, Invariant::Bounded, || {
             format!("{bytes} bytes wait for the journal on one shard")
         });
-        let is_stopping = self.stop_by.is_some();
-        let take = |item| store.hand_over(now, item).is_ok();
-        self.hand_over.run(now, turn.unix_ms, self.core.outgoing_mut(), is_stopping, take);
+        let at_once = self.stop_by.is_some() || store.is_calling();
+        let shard = Some(self.core.shard());
+        let take = |item| store.hand_over(now, shard, item).is_ok();
+        self.hand_over.run(now, turn.unix_ms, &mut self.core, at_once, take);
     }
 
     fn hand_over_reports(

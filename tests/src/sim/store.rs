@@ -9,7 +9,8 @@ use matchkeep_server::journal::{
     Handover, Journal, JournalError, JournalItem, JournalReport, Room, Writer,
 };
 use matchkeep_server::store::{Directory, Queue, StoreError};
-use matchkeep_shared::limits::{JOURNAL_FLUSH, JOURNAL_ITEMS_MAX, JOURNAL_RETRY};
+use matchkeep_shared::ids::ShardId;
+use matchkeep_shared::limits::{JOURNAL_ITEMS_MAX, JOURNAL_JOIN, JOURNAL_RETRY};
 use matchkeep_shared::rng::Rng;
 
 use super::directory::MemoryDirectory;
@@ -89,17 +90,27 @@ impl Store {
     ///
     /// # Errors
     /// The piece.
-    pub fn hand_over(&mut self, now: Instant, item: JournalItem) -> Result<(), JournalItem> {
+    pub fn hand_over(
+        &mut self,
+        now: Instant,
+        shard: Option<ShardId>,
+        item: JournalItem,
+    ) -> Result<(), JournalItem> {
         if self.items.len() >= JOURNAL_ITEMS_MAX {
             return Err(item);
         }
         let is_urgent = item.entry.is_urgent();
-        self.items.push_back(Handover::new(&self.room, item)?);
+        self.items.push_back(Handover::new(&self.room, item)?.by(shard));
         self.is_urgent |= is_urgent;
         if self.due.is_none() {
-            self.due = Some(now + JOURNAL_FLUSH);
+            self.due = Some(now + JOURNAL_JOIN);
         }
         Ok(())
+    }
+
+    /// Whether what is handed over now goes with a flush that is about to be.
+    pub fn is_calling(&self) -> bool {
+        self.due.is_some() && !self.in_trouble
     }
 
     /// Takes a request.
@@ -183,7 +194,7 @@ impl Store {
             }
         }
         if !self.items.is_empty() && self.due.is_none() {
-            self.due = Some(now + JOURNAL_FLUSH);
+            self.due = Some(now + JOURNAL_JOIN);
         }
     }
 

@@ -1,10 +1,8 @@
 //! What the journal tells: matches that are this node's now, what is durable, and what it takes no more of.
 
-use std::collections::BTreeMap;
-
 use matchkeep_shared::Game;
 use matchkeep_shared::disconnect::DisconnectReason;
-use matchkeep_shared::ids::{Epoch, MatchId, ShardId};
+use matchkeep_shared::ids::{Epoch, MatchId};
 
 use super::ledger::Stage;
 use super::{ControlAction, ControlCore, Note, StoreFailed};
@@ -45,13 +43,12 @@ impl<G: Game> ControlCore<G> {
         for refused in report.refused {
             self.refused_by_journal(now_unix_ms, refused);
         }
-        let mut durable: BTreeMap<ShardId, Vec<_>> = BTreeMap::new();
-        for Durable { match_id, epoch, tick, incidents, is_finished } in report.durable {
+        // Ticks alone are for shards, and not in here.
+        for Durable { match_id, incidents, is_finished, .. } in report.durable {
             if incidents > 0 && self.noted.remove(&match_id) && self.noted.is_empty() {
                 self.actions.push_back(ControlAction::ForgetNote);
             }
             let Some(ledger) = self.matches.get_mut(&match_id) else { continue };
-            durable.entry(ledger.shard).or_default().push((match_id, epoch, tick));
             ledger.is_closed |= is_finished;
             if is_finished
                 && let Stage::Ending(finished) = &mut ledger.stage
@@ -59,10 +56,6 @@ impl<G: Game> ControlCore<G> {
             {
                 self.note(Note::Result(finished));
             }
-        }
-        // Each shard hears of its own matches.
-        for (shard, ticks) in durable {
-            self.tell(shard, Command::Durable(ticks));
         }
         self.act(now_unix_ms);
         Ok(())

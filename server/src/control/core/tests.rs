@@ -134,7 +134,8 @@ fn the_watchdogs_note_goes_when_the_journal_has_what_it_says_and_not_before() {
     core.handle_report(NOW, ShardId(0), ShardEvent::Resumed { match_id, epoch, tick, players });
     assert_eq!(ready_and_forgetting(&mut core), (true, false));
     for (incidents, forgets) in [(0, false), (1, true), (1, false)] {
-        let durable = vec![Durable { match_id, epoch, tick, incidents, is_finished: false }];
+        let durable =
+            vec![Durable { match_id, epoch, tick, incidents, is_finished: false, shard: None }];
         let report = JournalReport { durable, ..JournalReport::default() };
         core.handle_journal(NOW, report).expect("the journal goes on");
         assert_eq!(ready_and_forgetting(&mut core), (false, forgets), "{incidents}");

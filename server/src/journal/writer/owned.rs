@@ -3,7 +3,7 @@
 //! Owns: joining frames, sealing up to a claim, making the claim. Must not know: the other matches, the
 //! journal.
 
-use matchkeep_shared::ids::{Epoch, MatchId};
+use matchkeep_shared::ids::{Epoch, MatchId, ShardId};
 use matchkeep_shared::limits::JOURNAL_PAYLOAD_BYTES_MAX;
 use matchkeep_shared::time::Tick;
 
@@ -24,6 +24,8 @@ pub(super) struct Owned {
     /// The epoch that the next piece must name.
     pub(super) epoch: Epoch,
     pub(super) pending: Vec<Pending>,
+    /// Which shard last handed over something of it.
+    pub(super) shard: Option<ShardId>,
 }
 
 #[derive(Debug)]
@@ -82,6 +84,7 @@ impl Owned {
             tick: self.chain.tick(),
             incidents: 0,
             is_finished: false,
+            shard: self.shard,
         };
         let mut wrote = false;
         let mut failed = None;

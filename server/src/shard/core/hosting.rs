@@ -128,7 +128,10 @@ impl<G: Game> Core<G> {
             self.bury(now, index);
             return None;
         }
-        host.game.hand_over(&mut self.outgoing);
+        if host.game.checkpoint_is_due() {
+            host.game.hand_over(&mut self.outgoing);
+        }
+        self.frames_wait |= !host.game.is_handed_over();
         lap(Phase::Journal);
         let next = host.schedule.deadline(tick + 1);
         let sends = next > now || host.game.outcome().is_some() || host.pace.must_send(now);
@@ -280,6 +283,7 @@ impl<G: Game> Core<G> {
             // The end follows the frames it came from; where there is no room for it, it is tried again.
             let is_written = host.game.hand_over_end(&mut self.outgoing);
             host.stage = Stage::Finishing { is_written };
+            self.frames_wait |= !is_written;
             self.reports.push_back(ShardEvent::Ended { match_id, tick, outcome });
         }
     }
@@ -339,23 +343,9 @@ impl<G: Game> Core<G> {
         self.reports.push_back(ShardEvent::Closed { match_id });
     }
 
-    /// What is on stable storage of some matches.
-    pub(super) fn note_durable(&mut self, ticks: &[(MatchId, Epoch, Tick)]) {
-        for (match_id, epoch, tick) in ticks {
-            let Some(index) = self.by_match.get(match_id).copied() else { continue };
-            let Some(host) = &mut self.hosts[index] else { continue };
-            if host.game.epoch() == *epoch {
-                host.game.set_durable(*tick);
-                let lag = host.game.durable_lag().map_or(0, u64::from);
-                self.stats.durable_lag.record(host.game.spec().rate.elapsed(lag));
-            }
-        }
-    }
-
-    /// Tells every player why, steps no more, and hands over what the journal has not yet.
+    /// Tells every player why, and steps no more. What the journal has not yet is the shell's to gather.
     pub(super) fn shut_down(&mut self, now: Instant, reason: DisconnectReason) {
         self.stopping = true;
-        self.hand_over_rest();
         while let Some(incoming) = self.admission.waiting.pop() {
             self.endpoint.ignore(incoming);
         }
@@ -365,27 +355,6 @@ impl<G: Game> Core<G> {
         }
         self.due.clear();
         self.returning.clear();
-    }
-
-    /// While the shard stops: what matches still have for the journal, as far as the batch has room. Says whether that
-    /// was all.
-    pub fn hand_over_rest(&mut self) -> bool {
-        let mut is_all = true;
-        for host in self.hosts.iter_mut().flatten() {
-            let (match_id, tick) = (host.game.spec().id, host.game.tick() + 1);
-            let (game, outgoing) = (&mut host.game, &mut self.outgoing);
-            // It may be time for a checkpoint, and that is the game's to encode.
-            self.options.heartbeat.during(match_id, tick, || {
-                if let Stage::Finishing { is_written } = &mut host.stage {
-                    *is_written = *is_written || game.hand_over_end(outgoing);
-                    is_all &= *is_written;
-                } else {
-                    game.hand_over(outgoing);
-                    is_all &= game.is_handed_over();
-                }
-            });
-        }
-        is_all
     }
 }
 

@@ -224,6 +224,8 @@ impl<G: Game> Core<G> {
                     return;
                 }
                 host.stage = Stage::Fallen;
+                // Its players wait for what control does about it.
+                self.outgoing.hurry();
             }
             Stage::Fallen | Stage::Finishing { .. } | Stage::Over { .. } => return,
         }

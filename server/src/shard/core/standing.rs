@@ -139,7 +139,6 @@ impl<G: Game> Core<G> {
     /// Whether a match stands still now; it has sent what is, if that was due.
     pub(super) fn stands_still(&mut self, now: Instant, index: usize) -> bool {
         let Some(host) = &mut self.hosts[index] else { return false };
-        host.game.hand_over(&mut self.outgoing);
         host.pace.waits_for_journal = host.must_wait();
         let stands = host.pace.stands();
         let stood = std::mem::replace(&mut host.pace.stood, stands);

@@ -3,18 +3,22 @@
 //! Owns: when a flush is due, and the calls that read or set aside. Must not know: what the records are,
 //! clocks (a timer is a channel), the directory.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
+
 use crossbeam_channel::{Receiver, RecvError, after, never};
 use matchkeep_shared::ids::MatchId;
-use matchkeep_shared::limits::{JOURNAL_FLUSH, JOURNAL_ITEMS_MAX, JOURNAL_RETRY};
+use matchkeep_shared::limits::{JOURNAL_ITEMS_MAX, JOURNAL_JOIN, JOURNAL_RETRY};
 
 use super::super::directory::StoreError;
+use super::super::handle::Listeners;
 use super::super::pending::Answer;
 use crate::journal::{
     Handover, Journal, JournalEntry, JournalError, JournalReport, JournalState, Load, Recovered,
     Retained, Retention, Unrecoverable, Writer, recover,
 };
 
-/// Where reports go. Called on the store's thread: it must not wait for anything.
+/// Where reports go, but for the ticks that shards hear of. Called on the store's thread: it must not wait for anything.
 pub type OnReport = Box<dyn FnMut(JournalReport) + Send>;
 
 /// What somebody asks of the journals and waits for.
@@ -29,10 +33,7 @@ pub(super) struct Journals {
     journal: Box<dyn Journal>,
     on_report: OnReport,
     writer: Writer,
-    /// Pieces on their way.
-    pub(super) items: Receiver<Handover>,
-    /// Somebody waits for what is in `items`.
-    pub(super) urgent: Receiver<()>,
+    pub(super) inlets: Inlets,
     /// When what waits is due.
     pub(super) due: Receiver<std::time::Instant>,
     is_due: bool,
@@ -40,35 +41,45 @@ pub(super) struct Journals {
     trouble: Option<JournalError>,
 }
 
+/// What comes of handles, and how they hear; [`Wakes`](super::super::handle::Wakes) is the other end.
+pub(super) struct Inlets {
+    /// Pieces on their way.
+    pub(super) items: Receiver<Handover>,
+    /// Somebody waits for what is in `items`.
+    pub(super) urgent: Receiver<()>,
+    /// Somebody handed over all they have.
+    pub(super) complete: Receiver<()>,
+    pub(super) calls: Arc<AtomicU64>,
+    pub(super) listeners: Listeners,
+}
+
 impl Journals {
-    pub(super) fn new(
-        journal: Box<dyn Journal>,
-        on_report: OnReport,
-        items: Receiver<Handover>,
-        urgent: Receiver<()>,
-    ) -> Self {
-        let writer = Writer::new();
-        let due = never();
-        Self { journal, on_report, writer, items, urgent, due, is_due: false, trouble: None }
+    pub(super) fn new(journal: Box<dyn Journal>, on_report: OnReport, inlets: Inlets) -> Self {
+        let (writer, due) = (Writer::new(), never());
+        Self { journal, on_report, writer, inlets, due, is_due: false, trouble: None }
     }
 
-    /// Whether pieces that come wait for a flush that is due anyhow. Then nobody listens for them: a
-    /// shard that hands over would pay for waking this thread each time.
+    /// Whether what is handed over waits for a flush that is due anyhow. Then nobody listens for it: a
+    /// shard would pay for waking this thread.
     pub(super) fn is_due(&self) -> bool {
         self.is_due
     }
 
-    /// A first piece came.
-    pub(super) fn first(&mut self, first: Handover) {
-        self.writer.push(first);
-        self.set_due(JOURNAL_FLUSH);
+    /// A shard handed over what it has. The others are called to join it; a shard that is alone has nobody to wait for.
+    pub(super) fn complete(&mut self) {
+        let listeners = self.inlets.listeners.lock().unwrap_or_else(PoisonError::into_inner).len();
+        if listeners == 1 {
+            return self.flush_if_well();
+        }
+        self.inlets.calls.fetch_add(1, Ordering::Relaxed);
+        self.set_due(JOURNAL_JOIN);
     }
 
     /// Somebody waits, or every handle is gone.
     pub(super) fn woken(&mut self, told: Result<(), RecvError>) {
         if told.is_err() {
-            self.urgent = never();
-            self.items = never();
+            self.inlets.urgent = never();
+            self.inlets.complete = never();
         }
         self.flush_if_well();
     }
@@ -84,20 +95,33 @@ impl Journals {
     pub(super) fn flush(&mut self) {
         self.due = never();
         self.is_due = false;
+        // Who says so from here on may not be in this flush.
+        let _ = self.inlets.complete.try_recv();
         // As many as there can be: who goes on handing over meanwhile is not waited for.
-        for handover in self.items.try_iter().take(JOURNAL_ITEMS_MAX) {
+        for handover in self.inlets.items.try_iter().take(JOURNAL_ITEMS_MAX) {
             self.writer.push(handover);
         }
         if !self.writer.has_pending() {
             return;
         }
-        let report = self.writer.flush(&mut *self.journal);
-        self.trouble.clone_from(&report.trouble);
-        if !report.is_empty() {
+        let mut report = self.writer.flush(&mut *self.journal);
+        let had_trouble = std::mem::replace(&mut self.trouble, report.trouble.clone()).is_some();
+        self.tell_shards(&mut report);
+        if had_trouble || !report.is_empty() {
             (self.on_report)(report);
         }
         if self.trouble.as_ref().is_some_and(JournalError::may_pass) {
             self.set_due(JOURNAL_RETRY);
+        }
+    }
+
+    fn tell_shards(&self, report: &mut JournalReport) {
+        let listeners = self.inlets.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        for (shard, ticks) in report.take_ticks() {
+            if let Some((_, listener)) = listeners.iter().find(|(of, _)| *of == shard) {
+                // Where it has ended there is nobody to know.
+                let _ = listener.send(ticks);
+            }
         }
     }
 

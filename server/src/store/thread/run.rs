@@ -26,20 +26,22 @@ pub(super) fn run(
         let _ = rustix::process::nice(NICE);
     }
     let mut broken = None;
-    let (no_items, nobody, no_timer) = (never(), never(), never());
+    let (nobody, no_timer) = (never(), never());
     loop {
-        let (items, urgent, due) = match &journals {
-            None => (&no_items, &nobody, &no_timer),
-            Some(journals) if journals.is_due() => (&no_items, &journals.urgent, &journals.due),
-            Some(journals) => (&journals.items, &journals.urgent, &journals.due),
+        let (complete, urgent, due) = match &journals {
+            None => (&nobody, &nobody, &no_timer),
+            Some(journals) if journals.is_due() => {
+                (&nobody, &journals.inlets.urgent, &journals.due)
+            }
+            Some(journals) => (&journals.inlets.complete, &journals.inlets.urgent, &journals.due),
         };
         select! {
             recv(urgent) -> told => journals.as_mut().expect("it woke").woken(told),
             recv(due) -> _ => journals.as_mut().expect("it was due").flush(),
-            recv(items) -> first => {
+            recv(complete) -> told => {
                 // An error says that every handle is gone; `woken` finds that out too.
-                if let (Ok(first), Some(journals)) = (first, &mut journals) {
-                    journals.first(first);
+                if let (Ok(()), Some(journals)) = (told, &mut journals) {
+                    journals.complete();
                 }
             }
             recv(messages) -> first => {

@@ -92,11 +92,11 @@ fn a_shard_that_stops_hands_over_all_of_its_matches_however_little_room_there_is
         core.run_tick(later, &|| later);
     }
     core.handle_command(later, Command::Shutdown(DisconnectReason::ServerShutdown));
-    assert!(!core.hand_over_rest(), "there is no room");
+    assert!(!core.gather(), "there is no room");
     core.outgoing_mut().clear();
-    assert!(core.hand_over_rest());
+    assert!(core.gather());
     let handed: Vec<MatchId> = core.outgoing().items.iter().map(|item| item.match_id).collect();
     assert!(ids.iter().all(|id| handed.contains(id)), "{handed:?}");
-    assert!(core.hand_over_rest(), "and nothing twice");
+    assert!(core.gather(), "and nothing twice");
     assert_eq!(core.outgoing().items.len(), handed.len());
 }
