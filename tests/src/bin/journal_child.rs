@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use crossbeam_channel::unbounded;
 use matchkeep_server::journal::{Entry, JournalError, JournalItem};
-use matchkeep_server::store::{SqliteDirectory, SqliteJournal, Store};
-use matchkeep_shared::ids::{Epoch, MatchId};
+use matchkeep_server::store::{JournalHandle, SqliteDirectory, SqliteJournal, Store};
+use matchkeep_shared::ids::{Epoch, MatchId, ShardId};
+use matchkeep_shared::limits::JOURNAL_FLUSH;
 use matchkeep_shared::time::Tick;
 use matchkeep_tests::journal_play::{Play, frames, header};
 
@@ -29,7 +29,7 @@ enum Work {
         /// How many rounds.
         rounds: u64,
     },
-    /// Plays one match, which hands over a tick every few milliseconds, whatever the disk does.
+    /// Plays one match as a shard does, a tick every few milliseconds, whatever the disk does.
     HandOver {
         /// Where the journal lies.
         folder: PathBuf,
@@ -80,31 +80,39 @@ fn play(folder: &Path, seed: u64, process: u64, rounds: u64) {
 
 fn hand_over(folder: &Path) {
     const TICKS: u64 = 400;
-    let (sender, reports) = unbounded();
+    const TICK: Duration = Duration::from_millis(4);
     let directory = SqliteDirectory::open(folder).expect("it opens");
     let journal = SqliteJournal::open(folder).expect("it opens");
-    let on_report = Box::new(move |report| drop(sender.send((Instant::now(), report))));
-    let (store, _) = Store::open_with_journal(directory, journal, on_report).expect("started");
-    let handle = store.journal().expect("it was opened with one").clone();
+    let (store, _) = Store::open_with_journal(directory, journal, Box::new(drop)).expect("started");
+    let control = store.journal().expect("it was opened with one").clone();
+    let (shard, told) = control.of_shard(ShardId(0));
+    let listener = std::thread::spawn(move || -> Vec<(Instant, Tick)> {
+        told.iter().flatten().map(|(_, _, tick)| (Instant::now(), tick)).collect()
+    });
     let id = MatchId(1);
-    let hand = |entry| {
+    let hand = |handle: &JournalHandle, entry| {
         let item = JournalItem { match_id: id, epoch: Epoch(1), entry };
         handle.try_hand_over(item).expect("room");
     };
-    hand(Entry::Begin { header: header(id), claim: Vec::new(), unix_ms: 1 });
+    hand(&control, Entry::Begin { header: header(id), claim: Vec::new(), unix_ms: 1 });
     let mut slowest = Duration::ZERO;
+    let mut gathered = Duration::ZERO;
     for tick in 1..=TICKS {
         let begun = Instant::now();
         let bytes = frames(id, tick, tick);
-        hand(Entry::Frames { first: Tick(tick), last: Tick(tick), bytes });
+        hand(&shard, Entry::Frames { first: Tick(tick), last: Tick(tick), bytes });
+        gathered += TICK;
+        if gathered >= JOURNAL_FLUSH {
+            shard.complete();
+            gathered = Duration::ZERO;
+        }
         slowest = slowest.max(begun.elapsed());
-        std::thread::sleep(Duration::from_millis(4));
+        std::thread::sleep(TICK);
     }
     store.close().expect("closed");
-    let durable: Vec<(Instant, Tick)> = reports
-        .iter()
-        .flat_map(|(at, report)| report.durable.into_iter().map(move |d| (at, d.tick)))
-        .collect();
+    // With the last handle the listener hears no more.
+    drop((control, shard));
+    let durable = listener.join().expect("it only listens");
     let gaps = durable.windows(2).map(|pair| pair[1].0 - pair[0].0);
     let longest = gaps.max().expect("there were flushes");
     say(&format!("told 1 1 {} 0", durable.last().expect("there were flushes").1));
