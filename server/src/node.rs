@@ -274,7 +274,7 @@ impl Node {
                 pin_to_cpu: settings.pin.then_some(i % cores),
                 reports: report_sender.clone(),
                 on_report: Box::new(move || notify.notify_one()),
-                journal: Box::new(ShardJournal { handle, told }),
+                journal: Box::new(ShardJournal { handle, told, is_urgent: false }),
             };
             shards.push(thread::spawn::<G>(core, config).map_err(StartError::Shard)?);
         }
@@ -481,10 +481,13 @@ fn bind_tcp(address: SocketAddr) -> Result<TcpListener, StartError> {
 struct ShardJournal {
     handle: JournalHandle,
     told: crossbeam_channel::Receiver<DurableTicks>,
+    /// Somebody waits for a piece that was taken.
+    is_urgent: bool,
 }
 
 impl JournalQueue for ShardJournal {
     fn take(&mut self, item: JournalItem) -> bool {
+        self.is_urgent |= item.entry.is_urgent();
         match self.handle.try_hand_over(item) {
             Ok(()) => true,
             Err(NotTaken::NoRoom(_)) => false,
@@ -494,7 +497,7 @@ impl JournalQueue for ShardJournal {
     }
 
     fn complete(&mut self) {
-        self.handle.complete();
+        self.handle.complete(std::mem::take(&mut self.is_urgent));
     }
 
     fn is_called(&mut self) -> bool {

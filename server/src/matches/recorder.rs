@@ -85,9 +85,9 @@ impl JournalBatch {
         &self.bytes[range]
     }
 
-    /// Somebody waits for what is in it.
+    /// Somebody waits for what is in it, if anything.
     pub fn hurry(&mut self) {
-        self.is_urgent = true;
+        self.is_urgent = !self.is_empty();
     }
 
     /// Forgets the first `count` parts; their bytes stay until all are gone.

@@ -18,6 +18,8 @@ const AGAIN: Duration = Duration::from_millis(8);
 #[derive(Debug, Default)]
 pub struct HandOver {
     waits: Option<Waits>,
+    /// Something was taken of a round that is not over.
+    owes: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +28,8 @@ struct Waits {
     due: Instant,
     /// There is a pass then, whatever else is to do.
     latest: Instant,
+    /// There was no room: before it is due nothing is tried, however urgent.
+    is_blocked: bool,
 }
 
 impl HandOver {
@@ -36,7 +40,7 @@ impl HandOver {
 
     /// Gives the journal what matches have for it, once that has gathered long enough, is urgent, or is wanted at
     /// once: all matches in one go, as far as a pass has time for it. Where `take` has no room that is tried again,
-    /// and matches keep what comes meanwhile. Says whether anything was taken.
+    /// and matches keep what comes meanwhile. Says whether what was taken is all for now.
     pub fn run<G: Game>(
         &mut self,
         now: Instant,
@@ -50,22 +54,29 @@ impl HandOver {
             return false;
         }
         let due = now + JOURNAL_FLUSH;
-        let waits = *self.waits.get_or_insert(Waits { due, latest: due + LINGER });
-        if now < waits.due && !at_once && !core.outgoing().is_urgent() {
+        let first = Waits { due, latest: due + LINGER, is_blocked: false };
+        let waits = *self.waits.get_or_insert(first);
+        let is_wanted = !waits.is_blocked && (at_once || core.outgoing().is_urgent());
+        if now < waits.due && !is_wanted {
             return false;
         }
         let is_all = core.gather();
         let waited = core.outgoing().items.len();
         hand_over(core.outgoing_mut(), now_unix_ms, take);
         let left = core.outgoing().items.len();
-        let again = match (left == 0, is_all) {
-            (true, true) => None,
+        let is_blocked = left > 0;
+        let again = match (is_blocked, is_all) {
+            (true, _) => Some(now + AGAIN),
             // The rest in the next pass, which looks first at what else is due.
-            (true, false) => Some(now),
-            (false, _) => Some(now + AGAIN),
+            (false, false) => Some(now),
+            (false, true) => None,
         };
-        self.waits = again.map(|at| Waits { due: at, latest: at });
-        left < waited
+        self.waits = again.map(|at| Waits { due: at, latest: at, is_blocked });
+        self.owes |= left < waited;
+        // Where there was no room the store must write to make some.
+        let is_complete = self.owes && (is_blocked || is_all);
+        self.owes &= !is_complete;
+        is_complete
     }
 }
 

@@ -174,6 +174,12 @@ impl Allowance {
         }
     }
 
+    /// The match was rebuilt, and counts anew.
+    pub(super) fn count_anew(&mut self, counts: &InputCounts) {
+        self.applied_before = counts.applied;
+        self.refused_before = counts.refused;
+    }
+
     /// One datagram came.
     ///
     /// # Errors
@@ -223,6 +229,19 @@ mod tests {
         };
         assert_eq!(run(240, 60), None);
         assert_eq!(run(600, 60), Some(0), "a second of burst is used up at once");
+    }
+
+    #[test]
+    fn inputs_refused_before_a_match_was_rebuilt_do_not_count_after_it() {
+        let counts = |applied, refused| InputCounts { applied, refused, ..InputCounts::default() };
+        let rate = TickRate::default();
+        let refused_max = rate.hz() * REFUSED_INPUT_SECONDS_MAX;
+        let mut allowance = Allowance::new(rate, Instant::now(), &InputCounts::default());
+        assert_eq!(allowance.check_refused(&counts(1, 5)), Ok(()));
+        allowance.count_anew(&InputCounts::default());
+        assert_eq!(allowance.check_refused(&counts(0, refused_max)), Ok(()));
+        let too_long = Err(DisconnectReason::InputTooFarAhead);
+        assert_eq!(allowance.check_refused(&counts(0, refused_max + 1)), too_long);
     }
 
     #[test]

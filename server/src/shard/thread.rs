@@ -106,7 +106,7 @@ pub struct ThreadConfig {
 pub trait JournalQueue: Send {
     /// Takes a piece of a match's journal, or says that there is no room for it now.
     fn take(&mut self, item: JournalItem) -> bool;
-    /// What was taken is all for now.
+    /// What was taken is all for now: it is to be written.
     fn complete(&mut self);
     /// Whether what waits is to be handed over at once, since others hand over too. Asked in every pass.
     fn is_called(&mut self) -> bool;

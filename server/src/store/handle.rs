@@ -30,7 +30,7 @@ pub(super) struct Wakes {
     pub(super) urgent: Sender<()>,
     /// A shard handed over all it has.
     pub(super) complete: Sender<()>,
-    /// How often a flush came up: whoever has something hands it over.
+    /// Odd while a flush is about to be, and whoever has something hands it over; goes up when that changes.
     pub(super) calls: Arc<AtomicU64>,
     pub(super) listeners: Listeners,
 }
@@ -63,8 +63,8 @@ impl JournalHandle {
         (Self { shard: Some(shard), ..self.clone() }, told)
     }
 
-    /// Hands over a piece. What becomes of it is in the reports. A shard says [`complete`](Self::complete) behind the
-    /// last one.
+    /// Hands over a piece. What becomes of it is in the reports. Of a shard it waits until the shard says
+    /// [`complete`](Self::complete).
     ///
     /// # Errors
     /// [`NotTaken`], with the piece.
@@ -75,24 +75,24 @@ impl JournalHandle {
             TrySendError::Full(handover) => NotTaken::NoRoom(handover.into_item()),
             TrySendError::Disconnected(handover) => NotTaken::Closed(handover.into_item()),
         })?;
-        if is_urgent {
-            // One wake-up waits already, or the thread is gone: both are right.
-            let _ = self.wakes.urgent.try_send(());
-        } else if self.shard.is_none() {
-            self.complete();
+        if self.shard.is_none() {
+            self.complete(is_urgent);
         }
         Ok(())
     }
 
-    /// What was handed over is all for now.
-    pub fn complete(&self) {
-        let _ = self.wakes.complete.try_send(());
+    /// What was handed over is all for now. It is written at once where somebody waits for it.
+    pub fn complete(&self, is_urgent: bool) {
+        let wake = if is_urgent { &self.wakes.urgent } else { &self.wakes.complete };
+        // One wake-up waits already, or the thread is gone: both are right.
+        let _ = wake.try_send(());
     }
 
-    /// Whether a flush has come up since this handle was last asked: what is handed over now goes with it.
+    /// Whether a flush is about to be, which was not when this handle was last asked: what is handed over now goes
+    /// with it.
     pub fn is_called(&mut self) -> bool {
         let calls = self.wakes.calls.load(Ordering::Relaxed);
-        std::mem::replace(&mut self.calls_heard, calls) != calls
+        !calls.is_multiple_of(2) && std::mem::replace(&mut self.calls_heard, calls) != calls
     }
 
     /// Bytes that are handed over and not durable.

@@ -100,8 +100,8 @@ impl Store {
         Self::start(directory, None)
     }
 
-    /// As [`open`](Self::open), with journals: [`journal`](Self::journal) hands over, `on_report` hears of
-    /// every flush, on the store's thread.
+    /// As [`open`](Self::open), with journals: [`journal`](Self::journal) hands over, `on_report` hears on the store's
+    /// thread of every flush that did more than take a shard's frames.
     ///
     /// # Errors
     /// As [`open`](Self::open).

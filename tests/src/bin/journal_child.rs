@@ -103,7 +103,7 @@ fn hand_over(folder: &Path) {
         hand(&shard, Entry::Frames { first: Tick(tick), last: Tick(tick), bytes });
         gathered += TICK;
         if gathered >= JOURNAL_FLUSH {
-            shard.complete();
+            shard.complete(false);
             gathered = Duration::ZERO;
         }
         slowest = slowest.max(begun.elapsed());

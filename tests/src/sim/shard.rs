@@ -101,7 +101,8 @@ impl Shard {
         let arrived = (!self.inbox.is_empty()).then_some(now);
         let command = self.commands.front().map(|(at, _)| *at);
         let core = self.core.next_wake(now);
-        let wakes = [arrived, command, core, self.hand_over.wake(), self.stop_by];
+        let stop = self.stop_by.filter(|by| *by > now);
+        let wakes = [arrived, command, core, self.hand_over.wake(), stop];
         let wake = wakes.into_iter().flatten().min()?;
         Some(wake.max(self.busy_until.unwrap_or(wake)))
     }
@@ -195,7 +196,9 @@ impl Shard {
         let at_once = self.stop_by.is_some() || store.is_calling();
         let shard = Some(self.core.shard());
         let take = |item| store.hand_over(now, shard, item).is_ok();
-        self.hand_over.run(now, turn.unix_ms, &mut self.core, at_once, take);
+        if self.hand_over.run(now, turn.unix_ms, &mut self.core, at_once, take) {
+            store.complete(now);
+        }
     }
 
     fn hand_over_reports(

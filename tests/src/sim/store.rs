@@ -28,6 +28,8 @@ pub struct Store {
     directory: MemoryDirectory,
     pub(super) room: Room,
     pub(super) items: VecDeque<Handover>,
+    /// Somebody waits for something in `items`, and has not said that this is all.
+    waits: bool,
     is_urgent: bool,
     due: Option<Instant>,
     in_trouble: bool,
@@ -75,6 +77,7 @@ impl Store {
             directory,
             room: Room::new(ROOM_BYTES),
             items: VecDeque::new(),
+            waits: false,
             is_urgent: false,
             due: None,
             in_trouble: false,
@@ -101,11 +104,19 @@ impl Store {
         }
         let is_urgent = item.entry.is_urgent();
         self.items.push_back(Handover::new(&self.room, item)?.by(shard));
-        self.is_urgent |= is_urgent;
+        self.waits |= is_urgent;
+        if shard.is_none() {
+            self.complete(now);
+        }
+        Ok(())
+    }
+
+    /// What was handed over is all for now. Nothing is written that nobody said this of.
+    pub fn complete(&mut self, now: Instant) {
+        self.is_urgent |= std::mem::take(&mut self.waits);
         if self.due.is_none() {
             self.due = Some(now + JOURNAL_JOIN);
         }
-        Ok(())
     }
 
     /// Whether what is handed over now goes with a flush that is about to be.
@@ -192,9 +203,6 @@ impl Store {
                 let carried_out = carried_out.unwrap_or_else(|| self.carry_out(now, requests));
                 carried_out.add_to(said);
             }
-        }
-        if !self.items.is_empty() && self.due.is_none() {
-            self.due = Some(now + JOURNAL_JOIN);
         }
     }
 

@@ -77,7 +77,7 @@ impl<G: Game> Core<G> {
     ///
     /// 1. what is overdue beyond catching up is given up, and counted
     /// 2. the match steps: time-outs, inputs, the game, the world quantised once
-    /// 3. what entered it goes to the journal's queue
+    /// 3. what entered it is kept for the journal; a state that is due goes there now
     /// 4. snapshots go to every client, unless the next tick is due already and will send newer ones; ten times a second they
     ///    go in any case, for where a shard has more to do than it can there is always a next tick
     /// 5. events go to their streams

@@ -23,7 +23,7 @@ impl<G: Game> Core<G> {
 
     /// Whether matches have something for the journal.
     pub fn has_for_journal(&self) -> bool {
-        self.frames_wait || !self.outgoing.is_empty()
+        self.frames_wait || self.gather_from > 0 || !self.outgoing.is_empty()
     }
 
     /// Puts what matches have for the journal into the batch, as far as that has room. Says whether every match
@@ -47,7 +47,8 @@ impl<G: Game> Core<G> {
                 });
             }
             if self.outgoing.is_full() {
-                self.frames_wait = true;
+                // A round that is under way says so by where it is.
+                self.frames_wait |= self.gather_from == 0;
                 return false;
             }
             self.gather_from += 1;

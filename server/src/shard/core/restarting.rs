@@ -171,6 +171,8 @@ impl<G: Game> Core<G> {
     /// The match is rebuilt under the connections of its players.
     fn replace_game(&mut self, now: Instant, index: usize, game: Match<G>) {
         let Some(host) = &mut self.hosts[index] else { return };
+        // What the players' inputs amounted to outlives the game that died.
+        self.stats.inputs += host.game.input_totals();
         host.game = game;
         host.stage = Stage::Running;
         host.schedule.go_on(host.game.tick() + 1, now);
@@ -188,6 +190,7 @@ impl<G: Game> Core<G> {
             // Whoever took the place in what did not happen is no player of this match.
             let told = if host.game.state().player(slot) == Some(playing.player) {
                 host.game.rejoin(slot, None);
+                playing.allowance.count_anew(&host.game.input_counts(slot).unwrap_or_default());
                 playing.outbox.push(&frame)
             } else {
                 host.sessions[slot.index()] = None;

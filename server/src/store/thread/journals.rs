@@ -71,8 +71,18 @@ impl Journals {
         if listeners == 1 {
             return self.flush_if_well();
         }
-        self.inlets.calls.fetch_add(1, Ordering::Relaxed);
+        self.call(true);
         self.set_due(JOURNAL_JOIN);
+    }
+
+    /// Calls whoever has something to hand it over, or ends that: who comes too late has their own time for it, and
+    /// would else be a flush of their own.
+    fn call(&self, is_calling: bool) {
+        let calls = &self.inlets.calls;
+        // Written on this thread alone.
+        if calls.load(Ordering::Relaxed).is_multiple_of(2) == is_calling {
+            calls.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Somebody waits, or every handle is gone.
@@ -95,6 +105,7 @@ impl Journals {
     pub(super) fn flush(&mut self) {
         self.due = never();
         self.is_due = false;
+        self.call(false);
         // Who says so from here on may not be in this flush.
         let _ = self.inlets.complete.try_recv();
         // As many as there can be: who goes on handing over meanwhile is not waited for.

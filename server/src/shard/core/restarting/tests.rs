@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use matchkeep_shared::arena::Arena;
-use matchkeep_shared::limits::JOURNAL_BATCH_BYTES_MAX;
+use matchkeep_shared::limits::{JOURNAL_BATCH_BYTES_MAX, JOURNAL_BATCH_ITEMS_MAX};
 
 use super::super::tests::{core_config, spec};
 use super::*;
 use crate::matches::recorder::JournalItemKind;
 use crate::matches::{Hashes, MatchOptions};
 use crate::shard::core::CoreConfig;
+use crate::shard::journaling::HandOver;
 use crate::shard::message::Command;
 
 const TICKS: u64 = 100;
@@ -99,4 +100,50 @@ fn a_shard_that_stops_hands_over_all_of_its_matches_however_little_room_there_is
     assert!(ids.iter().all(|id| handed.contains(id)), "{handed:?}");
     assert!(core.gather(), "and nothing twice");
     assert_eq!(core.outgoing().items.len(), handed.len());
+}
+
+#[test]
+fn a_shard_that_stops_with_more_than_a_pass_hands_over_is_through_when_the_last_piece_is_taken() {
+    let config = CoreConfig { options: journaled(), ..core_config() };
+    let now = config.now;
+    let mut core = Core::<Arena>::new(config);
+    let matches = JOURNAL_BATCH_ITEMS_MAX + JOURNAL_BATCH_ITEMS_MAX / 2;
+    for id in 0..matches as u64 {
+        core.handle_command(now, Command::Create(Box::new(host(MatchId(id)))));
+    }
+    let later = now + Duration::from_secs(1);
+    for _ in 0..matches {
+        core.run_tick(later, &|| later);
+    }
+    core.handle_command(later, Command::Shutdown(DisconnectReason::ServerShutdown));
+    let (mut hand_over, mut room) = (HandOver::default(), 0);
+    let mut taken = Vec::new();
+    let mut pass = |core: &mut Core<Arena>, now, room: &mut usize| {
+        let is_complete = hand_over.run(now, 0, core, true, |item| {
+            let is_room = *room > 0;
+            *room -= usize::from(is_room);
+            taken.extend(is_room.then_some(item.match_id));
+            is_room
+        });
+        (is_complete, hand_over.wake())
+    };
+    // There is room for a few, which must be written to make more; until then nothing is tried.
+    room += 3;
+    let (is_complete, wake) = pass(&mut core, later, &mut room);
+    assert!(is_complete, "the store is told of what it has");
+    let again = wake.expect("the rest waits");
+    assert!(again > later);
+    room = matches;
+    assert_eq!(pass(&mut core, later, &mut room), (false, Some(again)), "it is not yet time");
+    let mut passes = Vec::new();
+    while core.has_for_journal() {
+        let (is_complete, wake) = pass(&mut core, again, &mut room);
+        assert_eq!(wake, core.has_for_journal().then_some(again), "there is more to do at once");
+        passes.push(is_complete);
+    }
+    assert_eq!(passes, [false, true], "what is taken is all with the last pass");
+    // One may have had a checkpoint as well.
+    taken.sort_unstable();
+    taken.dedup();
+    assert_eq!(taken.len(), matches, "every match is there");
 }

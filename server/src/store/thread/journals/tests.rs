@@ -270,17 +270,19 @@ fn shards_are_written_together_and_each_hears_of_its_own_matches_alone() {
     hand(&one, 1, 1, frames(1, 3));
     let hears = Duration::from_secs(20);
     assert!(told_one.recv_timeout(Duration::from_millis(50)).is_err(), "there may be more");
-    one.complete();
+    one.complete(false);
     while !two.is_called() {
         std::thread::yield_now();
     }
     assert!(!two.is_called(), "once");
     hand(&two, 2, 1, frames(1, 2));
-    two.complete();
+    two.complete(false);
     assert_eq!(told_one.recv_timeout(hears), Ok(vec![(MatchId(1), Epoch(1), Tick(3))]));
     assert_eq!(told_two.recv_timeout(hears), Ok(vec![(MatchId(2), Epoch(1), Tick(2))]));
     // Control hears of what is more than ticks.
+    assert!(!one.is_called(), "the flush is over");
     hand(&two, 2, 1, finish(2));
+    two.complete(true);
     let report = next(&reports);
     assert!(report.durable[0].is_finished, "and of nothing before: {report:?}");
     assert_eq!(told_two.recv_timeout(hears), Ok(vec![(MatchId(2), Epoch(1), Tick(2))]));
@@ -298,7 +300,7 @@ fn control_hears_that_a_disk_has_room_again_though_only_ticks_were_written() {
     let other = rusqlite::Connection::open(folder.path().join("matches.db")).expect("it opens");
     other.execute_batch("BEGIN IMMEDIATE").expect("free");
     hand(&shard, 1, 1, frames(1, 3));
-    shard.complete();
+    shard.complete(false);
     assert!(matches!(next(&reports).trouble, Some(JournalError::Busy { .. })));
     other.execute_batch("ROLLBACK").expect("held");
     let hears = Duration::from_secs(20);
