@@ -138,4 +138,4 @@ fn is_verdict(reason: DisconnectReason) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -19,8 +19,8 @@ use crate::shard::core::tests::{core_config, spec};
 use crate::shard::message::{Command, MatchPolicy, NewHost};
 use crate::shard::session::{Allowance, Outbox, Playing};
 
-const MATCH: MatchId = MatchId(9);
-const ADA: PlayerId = PlayerId(7);
+pub(crate) const MATCH: MatchId = MatchId(9);
+pub(crate) const ADA: PlayerId = PlayerId(7);
 const NOW_UNIX_MS: u64 = 1_000_000;
 const LASTS: Duration = Duration::from_secs(60);
 
@@ -30,13 +30,13 @@ fn until(after: Duration) -> Validity {
 }
 
 /// A shard on which Ada plays, over a connection that is somebody's.
-struct World {
-    core: Core<Arena>,
-    now: Instant,
+pub(crate) struct World {
+    pub(crate) core: Core<Arena>,
+    pub(crate) now: Instant,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let config = core_config();
         let now = config.now;
         let mut core = Core::<Arena>::new(config);

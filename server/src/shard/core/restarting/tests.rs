@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use matchkeep_shared::arena::Arena;
+use matchkeep_shared::game::PlayerInfo;
 use matchkeep_shared::limits::{JOURNAL_BATCH_BYTES_MAX, JOURNAL_BATCH_ITEMS_MAX};
 
+use super::super::identity::tests::{ADA, MATCH, World};
 use super::super::tests::{core_config, spec};
 use super::*;
+use crate::matches::inputs::InputCounts;
 use crate::matches::recorder::JournalItemKind;
 use crate::matches::{Hashes, MatchOptions};
 use crate::shard::core::CoreConfig;
@@ -14,6 +17,31 @@ use crate::shard::journaling::HandOver;
 use crate::shard::message::Command;
 
 const TICKS: u64 = 100;
+
+/// What a player's inputs came to since they are counted.
+fn check_refused(
+    core: &mut Core<Arena>,
+    counts: Option<InputCounts>,
+) -> Result<(), DisconnectReason> {
+    let index = core.by_match[&MATCH];
+    let counts = counts.or_else(|| core.hosts[index].as_ref()?.game.input_counts(Slot(0)));
+    let connection = core.connections[0].as_mut().expect("it is there");
+    let Session::Playing(playing) = &mut connection.session else { panic!("Ada plays") };
+    playing.allowance.check_refused(&counts.expect("Ada has a place"))
+}
+
+#[test]
+fn nobody_is_sent_away_for_inputs_that_were_refused_before_the_match_was_rebuilt() {
+    let World { mut core, now } = World::new();
+    let before = InputCounts { applied: 9, refused: 5, ..InputCounts::default() };
+    assert_eq!(check_refused(&mut core, Some(before)), Ok(()));
+    let mut game = Match::<Arena>::new(spec(MATCH, "duel"), journaled());
+    let ada = PlayerInfo { id: ADA, name: "ada".into(), team: None };
+    assert_eq!(game.join(&ada, None), Ok(Slot(0)));
+    let index = core.by_match[&MATCH];
+    core.replace_game(now, index, game);
+    assert_eq!(check_refused(&mut core, None), Ok(()));
+}
 
 fn journaled() -> MatchOptions {
     MatchOptions { journaled: true, hashes: Hashes::EveryTick, ..MatchOptions::default() }
