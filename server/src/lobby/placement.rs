@@ -197,12 +197,8 @@ impl Placement {
 
     /// The match of a mode that a player has a place in: where they sit, before any that they were promised.
     pub(super) fn own(&self, mode: usize, player: PlayerId) -> Option<MatchId> {
-        // A promise in a match that has more seats than places may not hold: the shard decides, and who
-        // was refused there is not sent back.
-        let expects =
-            |placed: &Placed| placed.expects(player) && placed.seats.len() <= placed.venue.places;
         let sits = self.open_of(mode).find(|(_, placed)| placed.has_seat(player));
-        let own = sits.or_else(|| self.open_of(mode).find(|(_, placed)| expects(placed)));
+        let own = sits.or_else(|| self.open_of(mode).find(|(_, placed)| placed.expects(player)));
         own.map(|(id, _)| *id)
     }
 

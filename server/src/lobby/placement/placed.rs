@@ -38,9 +38,12 @@ impl Placed {
         self.seats.get(&player).is_some_and(|seat| seat.taken)
     }
 
-    /// Whether the player has a place, or was promised one.
+    /// Whether the player has a place, or was promised one. A promise in a match that has more seats than places, since
+    /// somebody else came into the place before a restart, may not hold: the shard decides, and nobody is sent there
+    /// again and again.
     pub(in crate::lobby) fn expects(&self, player: PlayerId) -> bool {
-        self.seats.get(&player).is_some_and(Seat::is_had)
+        let holds = self.seats.len() <= self.venue.places;
+        self.seats.get(&player).is_some_and(|seat| seat.taken || (holds && seat.is_had()))
     }
 
     /// The player's team, in a match with teams.

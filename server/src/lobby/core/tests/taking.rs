@@ -153,6 +153,29 @@ fn who_was_taken_before_the_process_ended_is_led_to_the_match_and_team_alone_too
 }
 
 #[test]
+fn who_was_promised_a_place_that_somebody_else_has_by_now_waits_anew() {
+    let match_id = MatchId(77);
+    let mut table = Table::default();
+    for player in 1..=4 {
+        let id = table.insert("squad", &[player], 1);
+        table.take(id, match_id, u8::from(player > 2), NOW - 5000);
+    }
+    table.records.insert(match_id, true);
+    let mut h = Harness::on(table);
+    h.lobby.expect_match(match_id, Some(5), ShardId(0), 4, None);
+    // What was promised is read before the match is back, and of 1 and 2 it does not hold.
+    (1..=4).for_each(|connection| h.log_in(connection));
+    h.pass(250);
+    assert!(h.lobby.placement.find(match_id).is_some_and(|placed| placed.expects(PlayerId(1))));
+    let players = [3, 4, 5, 6].map(|player| (PlayerId(player), None)).to_vec();
+    let (epoch, tick) = (Epoch(2), Tick(10));
+    h.event(ShardEvent::Resumed { match_id, epoch, tick, players });
+    assert_eq!(h.find(3, "squad").match_id, match_id, "who sits there is led back");
+    let reply = h.ask(1, find("squad"));
+    assert!(matches!(reply, Ok(LobbyReply::Queued(_))), "{reply:?}");
+}
+
+#[test]
 fn a_place_that_was_promised_before_is_kept_for_as_long_as_it_was_to_be() {
     let kept_ms = RESERVATION.as_millis() as u64;
     let (mut h, match_id) = taken_before(NOW - kept_ms, true, &[3, 4]);
