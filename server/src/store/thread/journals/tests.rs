@@ -51,6 +51,20 @@ fn newest(id: u64) -> Vec<Load> {
     vec![Load { match_id: MatchId(id), from: LoadFrom::Checkpoint(Tick(u64::MAX)) }]
 }
 
+/// A store in which these matches have begun, and control's handle.
+fn open_with_matches(
+    folder: &std::path::Path,
+    matches: &[u64],
+) -> (Store, Receiver<JournalReport>, JournalHandle) {
+    let (store, reports) = open(folder);
+    let control = store.journal().expect("it was opened with one").clone();
+    for id in matches {
+        hand(&control, *id, 1, begin());
+        assert_eq!(next(&reports).claimed, [(MatchId(*id), Epoch(1))]);
+    }
+    (store, reports, control)
+}
+
 /// The next report; there is one within any time that makes sense.
 fn next(reports: &Receiver<JournalReport>) -> JournalReport {
     reports.recv_timeout(Duration::from_secs(20)).expect("a report comes")
@@ -258,26 +272,28 @@ fn without_journals_asking_for_one_is_answered() {
 #[test]
 fn shards_are_written_together_and_each_hears_of_its_own_matches_alone() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let (store, reports) = open(folder.path());
-    let control = store.journal().expect("it was opened with one").clone();
+    let (store, reports, control) = open_with_matches(folder.path(), &[1, 2]);
     let (mut one, told_one) = control.of_shard(ShardId(0));
     let (mut two, told_two) = control.of_shard(ShardId(1));
-    for id in [1, 2] {
-        hand(&control, id, 1, begin());
-        assert_eq!(next(&reports).claimed, [(MatchId(id), Epoch(1))]);
-    }
     assert!(!one.is_called() && !two.is_called(), "there is nothing to join");
     hand(&one, 1, 1, frames(1, 3));
     let hears = Duration::from_secs(20);
     assert!(told_one.recv_timeout(Duration::from_millis(50)).is_err(), "there may be more");
     one.complete(false);
+    let mut newest = 3;
     while !two.is_called() {
+        // A busy machine may hold this thread up for longer than others are waited for: then there is another flush.
+        if told_one.try_recv().is_ok() {
+            newest += 1;
+            hand(&one, 1, 1, frames(newest, newest));
+            one.complete(false);
+        }
         std::thread::yield_now();
     }
     assert!(!two.is_called(), "once");
     hand(&two, 2, 1, frames(1, 2));
     two.complete(false);
-    assert_eq!(told_one.recv_timeout(hears), Ok(vec![(MatchId(1), Epoch(1), Tick(3))]));
+    assert_eq!(told_one.recv_timeout(hears), Ok(vec![(MatchId(1), Epoch(1), Tick(newest))]));
     assert_eq!(told_two.recv_timeout(hears), Ok(vec![(MatchId(2), Epoch(1), Tick(2))]));
     // Control hears of what is more than ticks.
     assert!(!one.is_called(), "the flush is over");
@@ -292,11 +308,8 @@ fn shards_are_written_together_and_each_hears_of_its_own_matches_alone() {
 #[test]
 fn control_hears_that_a_disk_has_room_again_though_only_ticks_were_written() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let (store, reports) = open(folder.path());
-    let control = store.journal().expect("it was opened with one").clone();
+    let (store, reports, control) = open_with_matches(folder.path(), &[1]);
     let (shard, told) = control.of_shard(ShardId(0));
-    hand(&control, 1, 1, begin());
-    assert_eq!(next(&reports).claimed.len(), 1);
     let other = rusqlite::Connection::open(folder.path().join("matches.db")).expect("it opens");
     other.execute_batch("BEGIN IMMEDIATE").expect("free");
     hand(&shard, 1, 1, frames(1, 3));
