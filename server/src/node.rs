@@ -1,5 +1,7 @@
 //! One node, put together: data folder, identity, store, shards, lobby, admin.
 
+mod shard_journal;
+
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -27,7 +29,7 @@ use crate::control::questions::{self, Question, Reply, Unanswered};
 use crate::control::{Control, ControlError, ControlEvent, Creations, NodeStats, barring, keys};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::identity::{EndpointRole, Fingerprint, IdentityError, ServerIdentity};
-use crate::journal::{DurableTicks, JournalItem, JournalReport};
+use crate::journal::JournalReport;
 use crate::lobby::certificate;
 use crate::lobby::core::{Lobby, LobbyConfig, ModeEntry, ShardEntry};
 use crate::lobby::door::Door;
@@ -39,14 +41,12 @@ use crate::pem::PemError;
 use crate::recovery::{Recovered, RecoveryError, gather};
 use crate::settings::{Admission, IdentitySettings, Settings};
 use crate::shard::core::CoreConfig;
-use crate::shard::thread::{self, JournalQueue, ThreadConfig};
+use crate::shard::thread::{self, ThreadConfig};
 use crate::spans;
-use crate::store::{
-    History, JournalHandle, NotTaken, SqliteDirectory, SqliteJournal, Store, StoreError,
-    StoreOpenError,
-};
+use crate::store::{History, SqliteDirectory, SqliteJournal, Store, StoreError, StoreOpenError};
 use crate::wall::unix_ms;
 use crate::watchdog;
+use shard_journal::ShardJournal;
 
 /// Events waiting for control.
 const CONTROL_EVENTS_MAX: usize = 4096;
@@ -268,13 +268,12 @@ impl Node {
                 now,
             };
             let notify = Arc::clone(&reported);
-            let (handle, told) = journal.of_shard(shard);
             let config = ThreadConfig {
                 socket,
                 pin_to_cpu: settings.pin.then_some(i % cores),
                 reports: report_sender.clone(),
                 on_report: Box::new(move || notify.notify_one()),
-                journal: Box::new(ShardJournal { handle, told, is_urgent: false }),
+                journal: Box::new(ShardJournal::new(&journal, shard)),
             };
             shards.push(thread::spawn::<G>(core, config).map_err(StartError::Shard)?);
         }
@@ -475,38 +474,6 @@ fn bind_tcp(address: SocketAddr) -> Result<TcpListener, StartError> {
         flag: "admin",
         cause,
     })
-}
-
-/// A shard's way into the journal.
-struct ShardJournal {
-    handle: JournalHandle,
-    told: crossbeam_channel::Receiver<DurableTicks>,
-    /// Somebody waits for a piece that was taken.
-    is_urgent: bool,
-}
-
-impl JournalQueue for ShardJournal {
-    fn take(&mut self, item: JournalItem) -> bool {
-        self.is_urgent |= item.entry.is_urgent();
-        match self.handle.try_hand_over(item) {
-            Ok(()) => true,
-            Err(NotTaken::NoRoom(_)) => false,
-            // It broke, and control ends the process; or it is closed, after everything.
-            Err(NotTaken::Closed(_)) => true,
-        }
-    }
-
-    fn complete(&mut self) {
-        self.handle.complete(std::mem::take(&mut self.is_urgent));
-    }
-
-    fn is_called(&mut self) -> bool {
-        self.handle.is_called()
-    }
-
-    fn durable(&mut self) -> Option<DurableTicks> {
-        self.told.try_recv().ok()
-    }
 }
 
 /// Numbers from the system's generator.
