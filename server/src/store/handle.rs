@@ -111,3 +111,27 @@ impl fmt::Debug for JournalHandle {
         write!(f, "JournalHandle({} bytes pending)", self.pending_bytes())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::bounded;
+
+    use super::*;
+
+    #[test]
+    fn a_call_is_heard_once_while_it_lasts_and_not_when_it_is_over() {
+        let ((items, _), (urgent, _), (complete, _)) = (bounded(1), bounded(1), bounded(1));
+        let calls = Arc::<AtomicU64>::default();
+        let wakes = Wakes { urgent, complete, calls: calls.clone(), listeners: Arc::default() };
+        let mut handle = JournalHandle::new(Room::new(1), items, wakes);
+        let mut heard = |now| {
+            calls.store(now, Ordering::Relaxed);
+            [handle.is_called(), handle.is_called()]
+        };
+        assert_eq!(heard(0), [false, false], "there was none");
+        assert_eq!(heard(1), [true, false]);
+        assert_eq!(heard(2), [false, false], "it is over");
+        assert_eq!(heard(4), [false, false], "as is one that was missed");
+        assert_eq!(heard(5), [true, false]);
+    }
+}
