@@ -211,6 +211,9 @@ impl Node {
             span.record("matches.finished", recovered.finished.len());
             span.record("matches.quarantined", recovered.quarantined.len());
             span.record("matches.foreign", recovered.foreign);
+            if let Err(error) = journal.lengthen_log() {
+                tracing::warn!(%error, "the database's log does not have its full length: it grows as it is used");
+            }
             recovered
         } else {
             Recovered::default()

@@ -11,8 +11,9 @@ mod read;
 mod retain;
 
 use std::collections::HashMap;
+use std::io;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use matchkeep_shared::ids::{Epoch, MatchId};
 use matchkeep_shared::limits::JOURNAL_REASON_BYTES_MAX;
@@ -29,6 +30,7 @@ use crate::journal::{
 /// Journals in `matches.db` (write-ahead log, `synchronous=FULL`).
 pub struct SqliteJournal {
     connection: Connection,
+    folder: PathBuf,
     database: String,
     /// `journals.number` of matches that were written here; it never changes.
     numbers: HashMap<MatchId, i64>,
@@ -83,7 +85,16 @@ impl SqliteJournal {
     pub fn open(folder: &Path) -> Result<Self, StoreOpenError> {
         let connection = schema::open_for_writing(folder)?;
         let database = folder.join(DATABASE_FILE).to_string_lossy().into_owned();
-        Ok(Self { connection, database, numbers: HashMap::new(), broken: None })
+        let (folder, numbers) = (folder.to_owned(), HashMap::new());
+        Ok(Self { connection, folder, database, numbers, broken: None })
+    }
+
+    /// Gives the write-ahead log its full length at once: flushes wait for the disk once less than while it grows.
+    ///
+    /// # Errors
+    /// Where there is no room, or another program writes; then it grows as it is used.
+    pub fn lengthen_log(&self) -> io::Result<()> {
+        schema::log::lengthen(&self.connection, &self.folder)
     }
 
     /// Runs `work` in a transaction that is durable when this returns `Ok`.

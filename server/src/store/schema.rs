@@ -1,21 +1,20 @@
 //! The database file: whose it is, which version, and its tables.
 //!
 //! Owns: opening, `application_id`, `user_version`, migrations and pragmas. Must not know: what is
-//! written into the tables.
+//! written into the tables, when the log is emptied.
 //!
 //! Whose a file is gets read from its first 100 bytes, before SQLite sees it: SQLite may write to a
 //! file by opening it (it recovers its own log), and a stranger's must stay as it is.
 
+pub(super) mod log;
 mod migrations;
 
-use std::ffi::c_int;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::hooks::Wal;
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use migrations::MIGRATIONS;
 
@@ -26,10 +25,6 @@ pub const DATABASE_FILE: &str = "matches.db";
 const APPLICATION_ID: i32 = 0x4d4b_5052;
 /// How long another program's transaction is waited for. Only the store's thread waits.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
-/// The write-ahead log is emptied into the database from this many pages on.
-const LOG_PAGES: c_int = 2_000;
-/// What is kept of the log's file once it is empty, in bytes: a reader may have let it grow.
-const LOG_KEPT_BYTES: i64 = 64 * 1024 * 1024;
 /// Statements kept prepared.
 const STATEMENTS_MAX: usize = 64;
 
@@ -126,8 +121,8 @@ pub(super) fn open_for_writing(folder: &Path) -> Result<Connection, StoreOpenErr
     if got != "wal" {
         return Err(StoreOpenError::NoWriteAheadLog { path, got });
     }
-    connection.pragma_update(None, "journal_size_limit", LOG_KEPT_BYTES).map_err(error)?;
-    connection.wal_hook(Some(empty_log)).map_err(error)?;
+    connection.pragma_update(None, "journal_size_limit", log::KEPT_BYTES).map_err(error)?;
+    connection.wal_hook(Some(log::empty)).map_err(error)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     Ok(connection)
 }
@@ -146,7 +141,7 @@ pub(super) fn open_beside(folder: &Path) -> Result<Connection, StoreOpenError> {
     let mut connection = of_this_version(connection, path.clone())?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(error)?;
     connection.pragma_update(None, "foreign_keys", "ON").map_err(error)?;
-    connection.wal_hook(Some(empty_log)).map_err(error)?;
+    connection.wal_hook(Some(log::empty)).map_err(error)?;
     Ok(connection)
 }
 
@@ -157,24 +152,6 @@ fn of_this_version(connection: Connection, path: PathBuf) -> Result<Connection, 
         Ok(found) => Err(StoreOpenError::OlderVersion { path, found }),
         Err(source) => Err(StoreOpenError::Sqlite { path, source }),
     }
-}
-
-/// Moves what is committed from the write-ahead log into the database, when there is enough of it. SQLite
-/// would do it by itself, but not tell of a failed fsync.
-fn empty_log(log: &mut Wal, pages: c_int) -> rusqlite::Result<()> {
-    if pages < LOG_PAGES {
-        return Ok(());
-    }
-    match log.checkpoint() {
-        // The commit stands, and the log just grows until this passes.
-        Err(error) if may_pass(&error) => Ok(()),
-        result => result,
-    }
-}
-
-fn may_pass(error: &rusqlite::Error) -> bool {
-    let code = error.sqlite_error_code();
-    matches!(code, Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
 /// Opens the database in `folder` for reading, beside a server or without one.

@@ -56,6 +56,8 @@ fn play(folder: &Path, seed: u64, process: u64, rounds: u64) {
         Ok(journal) => journal,
         Err(error) => return say(&format!("trouble: {error}")),
     };
+    // As a node does; on a disk that fails it may not come to it.
+    let _ = journal.lengthen_log();
     let mut play = Play::new(seed, process);
     if let Err(error) = play.resume(&mut journal) {
         return say(&format!("trouble: {error}"));
