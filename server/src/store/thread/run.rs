@@ -35,33 +35,46 @@ pub(super) fn run(
             }
             Some(journals) => (&journals.inlets.complete, &journals.inlets.urgent, &journals.due),
         };
-        select! {
-            recv(urgent) -> told => journals.as_mut().expect("it woke").woken(told),
-            recv(due) -> _ => journals.as_mut().expect("it was due").flush(),
+        let first = select! {
+            recv(urgent) -> told => {
+                journals.as_mut().expect("it woke").woken(told);
+                None
+            }
+            recv(due) -> _ => {
+                journals.as_mut().expect("it was due").flush();
+                None
+            }
             recv(complete) -> told => {
                 // An error says that every handle is gone; `woken` finds that out too.
                 if let (Ok(()), Some(journals)) = (told, &mut journals) {
                     journals.complete();
                 }
+                None
             }
-            recv(messages) -> first => {
-                let Ok(first) = first else { break };
-                let waiting = std::iter::once(first).chain(messages.try_iter());
-                let waiting = waiting.take(STORE_WRITES_MAX);
-                serve(&mut directory, journals.as_mut(), &mut broken, waiting);
-            }
-        }
-        // One file is under both: what one cannot trust the other cannot either.
-        if let Some(journals) = &mut journals {
-            match &broken {
-                None => broken = journals.broken(),
-                Some(error) => {
-                    journals.break_off(JournalError::Broken { cause: error.to_string() })
-                }
-            }
+            recv(messages) -> first => match first {
+                Ok(first) => Some(first),
+                Err(_) => break,
+            },
+        };
+        break_both(&mut journals, &mut broken);
+        // On a slow disk the next flush is due when this one is over: others have their turn in between.
+        if let Some(first) = first.or_else(|| messages.try_recv().ok()) {
+            let waiting = std::iter::once(first).chain(messages.try_iter());
+            let waiting = waiting.take(STORE_WRITES_MAX);
+            serve(&mut directory, journals.as_mut(), &mut broken, waiting);
+            break_both(&mut journals, &mut broken);
         }
     }
     journals.and_then(Journals::close)
+}
+
+/// One file is under both: what one cannot trust the other cannot either.
+fn break_both(journals: &mut Option<Journals>, broken: &mut Option<StoreError>) {
+    let Some(journals) = journals else { return };
+    match broken {
+        None => *broken = journals.broken(),
+        Some(error) => journals.break_off(JournalError::Broken { cause: error.to_string() }),
+    }
 }
 
 /// Serves everyone who waits: the writes in one transaction, then, outside of it, what asks for journals.

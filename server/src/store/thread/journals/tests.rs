@@ -168,13 +168,14 @@ fn a_match_set_aside_is_so_in_the_journal_and_in_the_directory() {
     assert_eq!(shown.reason.as_deref(), Some("it died three times"));
 }
 
-/// A journal whose disk is full for records, and has room for a row that is changed.
-struct Full {
+/// A journal whose disk may be full or slow for records, and has room for a row that is changed.
+struct Faulty<F> {
     journal: SqliteJournal,
-    is_full: Arc<AtomicBool>,
+    /// What comes before records are appended.
+    before: F,
 }
 
-impl JournalReader for Full {
+impl<F> JournalReader for Faulty<F> {
     fn load_while(
         &self,
         wanted: &[Load],
@@ -196,15 +197,13 @@ impl JournalReader for Full {
     }
 }
 
-impl Journal for Full {
+impl<F: FnMut() -> Result<(), JournalError> + Send> Journal for Faulty<F> {
     fn claim(&mut self, claims: &[Claim]) -> Result<Vec<Result<Epoch, Refusal>>, JournalError> {
         self.journal.claim(claims)
     }
 
     fn append(&mut self, batch: &Batch) -> Result<Vec<(MatchId, Refusal)>, JournalError> {
-        if self.is_full.load(Ordering::Relaxed) {
-            return Err(JournalError::Full { place: "matches.db".to_owned() });
-        }
+        (self.before)()?;
         self.journal.append(batch)
     }
 
@@ -226,8 +225,12 @@ fn a_match_is_set_aside_behind_its_evidence_however_full_the_disk_was() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let directory = SqliteDirectory::open(folder.path()).expect("ours");
     let is_full = Arc::new(AtomicBool::new(false));
-    let journal = SqliteJournal::open(folder.path()).expect("ours");
-    let journal = Full { journal, is_full: Arc::clone(&is_full) };
+    let fills = Arc::clone(&is_full);
+    let before = move || match fills.load(Ordering::Relaxed) {
+        true => Err(JournalError::Full { place: "matches.db".to_owned() }),
+        false => Ok(()),
+    };
+    let journal = Faulty { journal: SqliteJournal::open(folder.path()).expect("ours"), before };
     let (sender, reports) = unbounded();
     let on_report = Box::new(move |report| {
         let _ = sender.send(report);
@@ -253,6 +256,40 @@ fn a_match_is_set_aside_behind_its_evidence_however_full_the_disk_was() {
     assert_eq!(kinds, [Kind::Claim, Kind::Frames, Kind::Incident]);
     let entries = store.journals(None).expect("room").wait().expect("readable");
     assert_eq!(entries[0].state, JournalState::Quarantined);
+    store.close().expect("closed");
+}
+
+#[test]
+fn however_slow_the_disk_a_write_waits_for_the_flush_under_way_and_no_other() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let directory = SqliteDirectory::open(folder.path()).expect("ours");
+    let (entered, is_writing) = unbounded();
+    let (goes_on, may_go_on) = unbounded::<()>();
+    let before = move || {
+        // A flush that nobody lets go on is one too many: this thread ends, and the write fails.
+        entered.send(()).expect("the test lives");
+        may_go_on.recv_timeout(Duration::from_secs(5)).expect("the test lets it go on");
+        Ok(())
+    };
+    let journal = Faulty { journal: SqliteJournal::open(folder.path()).expect("ours"), before };
+    let (store, _) = Store::open_with_journal(directory, journal, Box::new(drop)).expect("started");
+    let control = store.journal().expect("it was opened with one").clone();
+    let (shard, told) = control.of_shard(ShardId(0));
+    hand(&control, 1, 1, begin());
+    hand(&shard, 1, 1, frames(1, 1));
+    shard.complete(false);
+    for tick in 2..30 {
+        is_writing.recv_timeout(Duration::from_secs(20)).expect("a flush");
+        // Meanwhile the next one comes to be due, and somebody wants something written.
+        hand(&shard, 1, 1, frames(tick, tick));
+        shard.complete(false);
+        let written = store.player(&format!("player {tick}"), 1).expect("room");
+        goes_on.send(()).expect("it waits");
+        written.wait().expect("its turn is before that of the next flush");
+        let durable = told.recv_timeout(Duration::from_secs(20)).expect("it is written");
+        assert_eq!(durable, [(MatchId(1), Epoch(1), Tick(tick - 1))]);
+    }
+    goes_on.send(()).expect("it waits");
     store.close().expect("closed");
 }
 
