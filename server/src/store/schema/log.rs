@@ -57,7 +57,7 @@ pub(in crate::store) fn lengthen(connection: &Connection, folder: &Path) -> io::
     lengthened
 }
 
-/// Appends zeros, which no frame of a log can be: each has a number that is not.
+/// Appends zeros. SQLite takes no frame of them for one of the log: no page has the number 0.
 fn fill(mut file: &File) -> io::Result<()> {
     let full = HEADER_BYTES + (PAGES + PAGES_BEYOND) as u64 * PAGE_BYTES;
     let length = file.seek(SeekFrom::End(0))?;
